@@ -1,0 +1,126 @@
+"""The one error tree. Each error carries a message that is safe and useful to show.
+
+PlaygroundError                 something a person can act on
+├── InvalidRequest              a value we refuse before sending (`param` names it)
+│   └── ContextExceeded         the prompt and the answer do not fit the model
+├── ConfigurationError          the environment or `.env` cannot be used as it is
+├── EndpointError               a model server refused or failed (`status`, `code`, `param`)
+│   ├── BadRequest              400, 413, 422: the server refused a value
+│   ├── AuthenticationFailed    401: the key is missing, wrong or revoked
+│   ├── PermissionDenied        403
+│   ├── NotFound                404: no such model or address
+│   ├── RateLimited             429 (`retry_after` in seconds where the server says)
+│   │   └── QuotaExceeded       429 with code `insufficient_quota`: waiting does not help
+│   ├── ServerFailed            5xx
+│   ├── ConnectionFailed        refused, unreachable, dropped
+│   ├── TimedOut                no answer, or none for too long
+│   └── BadStream               the answer broke off or could not be read
+├── EngineError                 the embedded engine did not start or died
+└── StoreError                  the database could not be read or written
+"""
+
+from __future__ import annotations
+
+
+class PlaygroundError(Exception):
+    """Something went wrong that a person can act on.
+
+    `message` says what happened, `hint` what to do next. Both are shown as they are: neither may ever hold a key
+    or a prompt. `kind` (the class's name) is what the page translates by.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidRequest(PlaygroundError):
+    """A value that is refused before anything is sent."""
+
+    def __init__(self, message: str, *, param: str | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.param = param
+
+
+class ContextExceeded(InvalidRequest):
+    """The prompt and the answer asked for do not fit into the model's context."""
+
+
+class ConfigurationError(PlaygroundError):
+    """The environment or `.env` cannot be used as it is."""
+
+
+class EndpointError(PlaygroundError):
+    """A model server refused a request or failed at it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+
+
+class BadRequest(EndpointError):
+    """400, 413 or 422: the server refused a value; `param` names it where the server says so."""
+
+
+class AuthenticationFailed(EndpointError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class PermissionDenied(EndpointError):
+    """403: the key may not do this."""
+
+
+class NotFound(EndpointError):
+    """404: no such model, or the base URL is not an OpenAI-compatible server."""
+
+
+class RateLimited(EndpointError):
+    """429: too many requests or tokens in a short time; `retry_after` is in seconds."""
+
+
+class QuotaExceeded(RateLimited):
+    """429 with code `insufficient_quota`: the account has no credit, and waiting does not help."""
+
+
+class ServerFailed(EndpointError):
+    """5xx: the server failed."""
+
+
+class ConnectionFailed(EndpointError):
+    """The connection was refused, unreachable or dropped."""
+
+
+class TimedOut(EndpointError):
+    """The server did not answer, or stopped answering."""
+
+
+class BadStream(EndpointError):
+    """The answer broke off before its end, or could not be read."""
+
+
+class EngineError(PlaygroundError):
+    """The embedded engine did not start or died."""
+
+
+class StoreError(PlaygroundError):
+    """The database could not be read or written."""

@@ -1,0 +1,167 @@
+"""The environment and `.env`, read once into one frozen `Settings`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from playground.errors import ConfigurationError
+from playground.types import Endpoint
+
+OPENAI_URL = "https://api.openai.com/v1"
+DEFAULT_PRICE_AS = "gpt-5-mini"
+
+#: Every variable the project reads; a test holds `.env.example` and the README's table to this.
+VARIABLES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "PLAYGROUND_ENDPOINTS",
+    "PLAYGROUND_ENGINE",
+    "PLAYGROUND_MODEL_PATH",
+    "PLAYGROUND_DATA_DIR",
+    "DATABASE_URL",
+    "PLAYGROUND_PASSWORD",
+    "PLAYGROUND_ALLOWED_HOSTS",
+    "PLAYGROUND_PRICE_AS",
+    "PLAYGROUND_TIMEOUT",
+    "GRADIO_SERVER_NAME",
+    "GRADIO_SERVER_PORT",
+    "TIKTOKEN_CACHE_DIR",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the environment decides."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    """The servers named in the environment, the embedded engine apart (it joins when it is started)."""
+    engine: bool = True
+    """Whether the embedded engine is started: `auto` starts it when no server is named."""
+    model_path: Path | None = None
+    """A GGUF to serve in place of the one that comes with the install."""
+    data_dir: Path
+    """Where runs are kept."""
+    database_url: str | None = field(default=None, repr=False)
+    """Another database than the SQLite file in `data_dir`."""
+    password: str | None = field(default=None, repr=False)
+    """Asked of every visitor when set; `--share` requires it."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names the page may be reached by, besides this machine's own."""
+    price_as: str = DEFAULT_PRICE_AS
+    """The OpenAI model whose price a run on one's own machine is shown at."""
+    timeout: float = 60.0
+    """Seconds without a byte from a server before a run is given up."""
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+
+def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
+    """Read `env` (the process's own by default) over `.env`. Raises ConfigurationError naming the variable."""
+    values = {k: v for k, v in (dotenv_values(dotenv) if dotenv else {}).items() if v is not None}
+    values.update(os.environ if env is None else env)
+
+    def get(name: str) -> str | None:
+        return values.get(name, "").strip() or None
+
+    endpoints = _endpoints(values)
+    switch = get("PLAYGROUND_ENGINE") or "auto"
+    if switch not in ("auto", "on", "off"):
+        raise ConfigurationError(
+            "PLAYGROUND_ENGINE is not auto, on or off.", hint="Correct it in .env or the environment."
+        )
+    model_path = get("PLAYGROUND_MODEL_PATH")
+    return Settings(
+        endpoints=endpoints,
+        engine=switch == "on" or (switch == "auto" and not endpoints),
+        model_path=Path(model_path).expanduser() if model_path else None,
+        data_dir=Path(get("PLAYGROUND_DATA_DIR") or _default_data_dir(values)).expanduser(),
+        database_url=get("DATABASE_URL"),
+        password=get("PLAYGROUND_PASSWORD"),
+        allowed_hosts=tuple(h.strip().lower() for h in (get("PLAYGROUND_ALLOWED_HOSTS") or "").split(",") if h.strip()),
+        price_as=get("PLAYGROUND_PRICE_AS") or DEFAULT_PRICE_AS,
+        timeout=_number("PLAYGROUND_TIMEOUT", get("PLAYGROUND_TIMEOUT"), default=60.0, low=1, high=3600),
+        host=get("GRADIO_SERVER_NAME") or "127.0.0.1",
+        port=int(_number("GRADIO_SERVER_PORT", get("GRADIO_SERVER_PORT"), default=7860, low=0, high=65535)),
+    )
+
+
+def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    """OpenAI or the server at OPENAI_BASE_URL first, then each `name=url` of PLAYGROUND_ENDPOINTS.
+
+    A named server's key is in `<NAME>_API_KEY`: OPENAI_API_KEY is never sent to a server that was not named with it.
+    """
+    found: list[Endpoint] = []
+    key = _key("OPENAI_API_KEY", values)
+    url = values.get("OPENAI_BASE_URL", "").strip()
+    if url and urlsplit(url).hostname != urlsplit(OPENAI_URL).hostname:
+        found.append(Endpoint(name="server", base_url=_url("OPENAI_BASE_URL", url), kind="compatible", api_key=key))
+    elif key:
+        found.append(Endpoint(name="openai", base_url=url or OPENAI_URL, kind="openai", api_key=key))
+    for part in filter(None, (p.strip() for p in values.get("PLAYGROUND_ENDPOINTS", "").split(","))):
+        name, _, address = part.partition("=")
+        name = name.strip().lower()
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in {"local", *(e.name for e in found)}:
+            raise ConfigurationError(
+                "PLAYGROUND_ENDPOINTS has a name that cannot be used or is used twice.",
+                hint='Write name=https://host/v1 (letters, digits, - and _; "local" is the embedded engine).',
+            )
+        variable = re.sub(r"\W", "_", name).upper() + "_API_KEY"
+        kind = "openai" if urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname else "compatible"
+        found.append(
+            Endpoint(
+                name=name,
+                base_url=_url("PLAYGROUND_ENDPOINTS", address.strip()),
+                kind=kind,
+                api_key=_key(variable, values),
+            )
+        )
+    return tuple(found)
+
+
+def _key(variable: str, values: Mapping[str, str]) -> str | None:
+    """A key as it may stand in an HTTP header. The value itself is never repeated."""
+    key = values.get(variable, "").strip().strip("\"'")
+    if not key:
+        return None
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise ConfigurationError(
+            f"{variable} holds a character that no key has (a space, a line break, a typographic quote).",
+            hint="Copy the key again from the provider's page and paste it without quotes.",
+        )
+    return key
+
+
+def _url(variable: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ConfigurationError(
+            f"{variable} is not an address like http://localhost:8000/v1.", hint="Keys do not belong into the address."
+        )
+    return url.rstrip("/")
+
+
+def _number(variable: str, text: str | None, *, default: float, low: float, high: float) -> float:
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ConfigurationError(
+            f"{variable} is not a number from {low:g} to {high:g}.", hint="Correct it in .env or the environment."
+        )
+    return value
+
+
+def _default_data_dir(values: Mapping[str, str]) -> str:
+    """The user's data folder by the XDG rule, which also holds well on macOS and Windows."""
+    base = values.get("XDG_DATA_HOME") or values.get("LOCALAPPDATA") or "~/.local/share"
+    return f"{base}/playground"
