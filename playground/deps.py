@@ -1,0 +1,78 @@
+"""What the parts of the page and the command line are handed: made once, passed in, held by nothing global."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from playground.client import Client
+from playground.engine_process import EngineProcess
+from playground.errors import PlaygroundError
+from playground.settings import Settings
+from playground.store import Store
+from playground.tokens import Counter
+from playground.types import ModelInfo
+
+
+@dataclass(slots=True)
+class Deps:
+    """The parts that are shared. `failures` holds, by endpoint, why its models could not be listed."""
+
+    settings: Settings
+    client: Client
+    store: Store
+    counter: Counter
+    engine: EngineProcess | None = None
+    models: list[ModelInfo] = field(default_factory=list)
+    failures: dict[str, PlaygroundError] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key this process knows, for the log's redaction."""
+        found = [e.api_key for e in self.settings.endpoints if e.api_key]
+        if self.engine:
+            found.append(self.engine.endpoint.api_key or "")
+        return tuple(filter(None, [*found, self.settings.password]))
+
+    async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
+        """Wait until the engine answers, where there is one. Raises EngineError."""
+        if self.engine is not None and self.engine.state.phase != "ready":
+            await self.engine.start(say)
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Ask every server at once; one that fails costs only its own models, and `failures` says why."""
+        names = list(self.client.endpoints)
+        answers = await asyncio.gather(*(self._models(name) for name in names))
+        self.models = [model for found in answers for model in found]
+        return self.models
+
+    async def _models(self, name: str) -> list[ModelInfo]:
+        try:
+            if self.engine is not None and name == self.engine.endpoint.name:
+                await self.engine_ready()
+            found = await self.client.models(name)
+        except PlaygroundError as error:
+            self.failures[name] = error
+            return []
+        self.failures.pop(name, None)
+        return found
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+        if self.engine is not None:
+            await asyncio.to_thread(self.engine.close)
+        await asyncio.to_thread(self.store.close)
+
+
+def open_deps(settings: Settings) -> Deps:
+    """The parts by the settings; the engine is launched and gets ready while the rest goes on. Raises PlaygroundError."""
+    store = Store.open(settings)
+    engine = None
+    endpoints = list(settings.endpoints)
+    if settings.engine:
+        engine = EngineProcess(model_path=settings.model_path, log_path=settings.data_dir / "engine.log")
+        engine.launch()
+        endpoints.insert(0, engine.endpoint)
+    client = Client(endpoints, timeout=settings.timeout)
+    return Deps(settings=settings, client=client, store=store, counter=Counter(), engine=engine)

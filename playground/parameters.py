@@ -1,0 +1,189 @@
+"""The parameters of a completion: what each means, its range, and the one place where values from outside are checked.
+
+Ranges are OpenAI's published ones (the API reference of /v1/completions and /v1/chat/completions). A model may narrow
+them: `ranges_for` says how. Every parameter can be unset (None); what is unset is not sent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from playground.errors import InvalidRequest
+from playground.types import CompletionRequest
+
+Kind = Literal["float", "int", "bool", "text", "stop", "bias"]
+
+MAX_STOP = 4
+MAX_PROMPT_CHARS = 4_000_000
+"""More text than any model reads; beyond it even counting the tokens is work for nothing."""
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter. `start`: its value when it is first set; `default`: what servers assume when it is not."""
+
+    name: str
+    kind: Kind
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    start: Any = None
+    default: Any = None
+
+
+COMPLETION: tuple[Parameter, ...] = (
+    Parameter(name="temperature", kind="float", low=0, high=2, step=0.01, start=1.0, default=1.0),
+    Parameter(name="max_tokens", kind="int", low=0, high=4096, step=1, start=256, default=16),
+    Parameter(name="stop", kind="stop", start=()),
+    Parameter(name="top_p", kind="float", low=0, high=1, step=0.01, start=1.0, default=1.0),
+    Parameter(name="frequency_penalty", kind="float", low=-2, high=2, step=0.01, start=0.0, default=0.0),
+    Parameter(name="presence_penalty", kind="float", low=-2, high=2, step=0.01, start=0.0, default=0.0),
+    Parameter(name="n", kind="int", low=1, high=128, step=1, start=1, default=1),
+    Parameter(name="best_of", kind="int", low=1, high=20, step=1, start=1, default=1),
+    Parameter(name="logprobs", kind="int", low=0, high=5, step=1, start=5),
+    Parameter(name="seed", kind="int", low=-MAX_SEED - 1, high=MAX_SEED, step=1, start=42),
+    Parameter(name="logit_bias", kind="bias"),
+    Parameter(name="echo", kind="bool", start=True, default=False),
+    Parameter(name="suffix", kind="text"),
+    Parameter(name="user", kind="text"),
+)
+
+
+def ranges_for(context_length: int | None) -> tuple[Parameter, ...]:
+    """The parameters with the ranges of a model whose context is `context_length` tokens (None: unknown)."""
+    return tuple(
+        replace(p, high=context_length) if p.name == "max_tokens" and context_length else p for p in COMPLETION
+    )
+
+
+def validate_completion(
+    values: Mapping[str, Any], *, endpoint: str, model: str, context_length: int | None = None
+) -> CompletionRequest:
+    """A request from values as a page, the command line or an API call hands them over.
+
+    None and empty text are unset. Raises InvalidRequest naming the parameter; an unknown name is refused, too.
+    """
+    specs = {p.name: p for p in ranges_for(context_length)}
+    unknown = set(values) - set(specs) - {"prompt"}
+    if unknown:
+        name = str(min(unknown, key=str))[:40]
+        raise InvalidRequest(f"There is no parameter {name!r}.", param=name, hint="Known: " + ", ".join(specs) + ".")
+    prompt = _text("prompt", values.get("prompt"))
+    if not prompt:
+        raise InvalidRequest("The prompt is empty.", param="prompt", hint="Type something for the model to continue.")
+    checked = {name: check(spec, values.get(name)) for name, spec in specs.items()}
+    checked["stop"] = checked["stop"] or ()
+    request = CompletionRequest(endpoint=endpoint, model=model, prompt=prompt, **checked)
+    if request.best_of is not None and request.best_of < (request.n or 1):
+        raise InvalidRequest(
+            f"best_of ({request.best_of}) is smaller than n ({request.n}).",
+            param="best_of",
+            hint="best_of completions are generated and the best n returned: raise best_of or lower n.",
+        )
+    return request
+
+
+def check(spec: Parameter, value: Any) -> Any:
+    """The value in its own type, None if unset. Raises InvalidRequest naming the parameter."""
+    if value is None or value == "" or (spec.kind in ("stop", "bias") and not value):
+        return None
+    match spec.kind:
+        case "float" | "int":
+            return _number(spec, value)
+        case "bool":
+            if not isinstance(value, bool):
+                raise InvalidRequest(f"{spec.name} is true or false.", param=spec.name)
+            return value
+        case "text":
+            return _text(spec.name, value)
+        case "stop":
+            return _stop(value)
+        case "bias":
+            return _bias(value)
+
+
+def unescape(text: str) -> str:
+    r"""What a person typed into a one-line field, with `\n`, `\t`, `\r` and `\\` as the characters they stand for."""
+    out, at = [], 0
+    escapes = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+    while at < len(text):
+        if text[at] == "\\" and text[at + 1 : at + 2] in escapes:
+            out.append(escapes[text[at + 1]])
+            at += 2
+        else:
+            out.append(text[at])
+            at += 1
+    return "".join(out)
+
+
+def _number(spec: Parameter, value: Any) -> float | int:
+    what = f"{spec.name} is a {'whole ' if spec.kind == 'int' else ''}number from {spec.low:g} to {spec.high:g}"
+    if isinstance(value, str):
+        try:
+            value = float(value) if spec.kind == "float" or not value.lstrip("+-").isdigit() else int(value)
+        except ValueError:
+            value = None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidRequest(f"{what}.", param=spec.name)
+    if spec.kind == "int" and value != int(value):
+        raise InvalidRequest(f"{what}; {value:g} is not whole.", param=spec.name)
+    if spec.low is not None and spec.high is not None and not spec.low <= value <= spec.high:
+        raise InvalidRequest(f"{what}, not {value:g}.", param=spec.name)
+    return int(value) if spec.kind == "int" else float(value)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} is text.", param=name)
+    if len(value) > MAX_PROMPT_CHARS:
+        raise InvalidRequest(
+            f"{name} has {len(value):,} characters; at most {MAX_PROMPT_CHARS:,} are read.",
+            param=name,
+            hint="No model's context is this large: shorten the text.",
+        )
+    # A lone surrogate cannot be sent as UTF-8; the replacement character is what every server would make of it.
+    return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    sequences = [value] if isinstance(value, str) else value
+    if not isinstance(sequences, (list, tuple)) or not all(isinstance(s, str) for s in sequences):
+        raise InvalidRequest("stop is a text or a list of texts.", param="stop")
+    kept = tuple(dict.fromkeys(_text("stop", s) for s in sequences if s))
+    if len(kept) > MAX_STOP:
+        raise InvalidRequest(f"There are {len(kept)} stop sequences; at most {MAX_STOP} are allowed.", param="stop")
+    return kept
+
+
+def _bias(value: Any) -> dict[str, float]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (json.JSONDecodeError, RecursionError):
+            raise InvalidRequest(
+                "logit_bias is not valid JSON.",
+                param="logit_bias",
+                hint='Write token ids and numbers: {"50256": -100}.',
+            ) from None
+    if not isinstance(value, Mapping) or len(value) > 1024:
+        raise InvalidRequest(
+            "logit_bias is an object of up to 1,024 token ids.", param="logit_bias", hint='For example {"50256": -100}.'
+        )
+    spec = Parameter(name="logit_bias", kind="float", low=-100, high=100)
+    biases = {}
+    for token, bias in value.items():
+        if not str(token).isdecimal() or len(str(token)) > 9:
+            raise InvalidRequest(
+                f"logit_bias names the token {str(token)[:40]!r}, which is not a token id.",
+                param="logit_bias",
+                hint="Token ids are whole numbers, as a tokenizer shows them.",
+            )
+        biases[str(int(token))] = _number(spec, bias)
+    return biases

@@ -1,0 +1,74 @@
+"""The tables as they stand at `HEAD`. A change here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+HEAD = "0001"
+"""The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
+
+METADATA = MetaData()
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    # SQLite's own row number, made visible: an implicit one may change on VACUUM, and a full-text index refers to it.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False),
+    # Microseconds since 1970 UTC: sorts, and gives a day by integer division, alike on every database.
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    # The process that runs it, as `owner.Owner.name`; NULL once it is over.
+    Column("owner", String(128)),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("reasoning_tokens", Integer),
+    Column("usage_estimated", Boolean),
+    # Picodollars (1e-12 $): an exact sum in SQL, which neither text nor SQLite's floating NUMERIC gives.
+    Column("cost", BigInteger),
+    Column("latency", Double),
+    Column("time_to_first_token", Double),
+    Column("error", Text),
+    # For search: the start of what was asked and answered, without NUL and lone surrogates.
+    Column("prompt", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("request", JSON, nullable=False),
+    # NULL where it equals `request`.
+    Column("effective_request", JSON(none_as_null=True)),
+    Column("choices", JSON, nullable=False),
+    # Apart from `choices` and last, so that lists never read it: twenty alternatives a token make megabytes.
+    Column("logprobs", JSON(none_as_null=True)),
+    UniqueConstraint("id", name="uq_runs_id"),
+    # History: newest first, by keyset.
+    Index("ix_runs_created", "created_at", "id"),
+    # History of one model.
+    Index("ix_runs_model", "endpoint", "model", "created_at"),
+    # Usage by day and model is answered from this index alone, without touching the wide rows.
+    Index("ix_runs_usage", "created_at", "endpoint", "model", "prompt_tokens", "completion_tokens", "cost"),
+    # The few that run now.
+    Index(
+        "ix_runs_running",
+        "owner",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+)

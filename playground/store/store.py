@@ -1,0 +1,145 @@
+"""The record of runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from playground.settings import Settings
+from playground.store import records
+from playground.store.database import connect, folder_of, mapped, writing
+from playground.store.owner import Owner, alive, sweep
+from playground.store.records import Cursor
+from playground.store.schema import RUNS
+from playground.types import Run
+
+ABANDONED = 2 * 3600
+"""Seconds without a sign of life after which a run of another machine counts as dead.
+
+Above any wait for a server's next byte (PLAYGROUND_TIMEOUT is at most an hour), since a waiting run writes nothing.
+"""
+
+_LISTED = [column for column in RUNS.columns if column.name != "logprobs"]
+
+
+class Store:
+    """Runs, kept in SQLite or another database. Every method blocks, may be called from any thread, raises StoreError.
+
+    A run is written when it starts, as it grows and when it ends. A failed write never costs what the caller holds:
+    a later one writes the whole row if the first never arrived.
+    """
+
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._locks = folder_of(engine, settings) / "locks"
+        self._owner: Owner | None = None
+        self._guard = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the database of `settings`, made or migrated where needed, and mark what a dead process left."""
+        store = cls(connect(settings), settings)
+        try:
+            store.mark_interrupted()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def start_run(self, run: Run) -> None:
+        """Keep a run that begins."""
+        with mapped("write to"), writing(self._engine) as connection:
+            connection.execute(sa.insert(RUNS), self._whole(run))
+
+    def save_progress(self, run: Run) -> None:
+        """Keep what has arrived so far, but for logprobs: cheap enough to be called every second.
+
+        A save that comes late, after `finish_run`, changes nothing.
+        """
+        with mapped("write to"), writing(self._engine) as connection:
+            update = sa.update(RUNS).where(RUNS.c.id == run.id, RUNS.c.status == "running")
+            result = connection.execute(update.values(**records.progress(run), updated_at=_now()))
+            if result.rowcount == 0 and not connection.scalar(sa.select(sa.exists().where(RUNS.c.id == run.id))):
+                connection.execute(sa.insert(RUNS), self._whole(run))
+
+    def finish_run(self, run: Run) -> None:
+        """Keep a run that is over, with its logprobs. ValueError while its status is "running"."""
+        if run.status == "running":
+            raise ValueError("A run that is over has another status than running.")
+        with mapped("write to"), writing(self._engine) as connection:
+            update = sa.update(RUNS).where(RUNS.c.id == run.id)
+            result = connection.execute(update.values(**records.finished(run), updated_at=_now(), owner=None))
+            if result.rowcount == 0:
+                connection.execute(sa.insert(RUNS), self._whole(run))
+
+    def run(self, id: str) -> Run | None:
+        """The whole run, logprobs included; None when there is none of this id."""
+        with mapped("read"), self._engine.connect() as connection:
+            row = connection.execute(sa.select(RUNS).where(RUNS.c.id == id)).one_or_none()
+        return None if row is None else records.run_of(row._asdict())
+
+    def runs(self, *, limit: int, before: Cursor | None = None) -> list[Run]:
+        """At most `limit` runs, newest first, older than `before`. Their choices come without logprobs: see `run`."""
+        query = sa.select(*_LISTED).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
+        if before is not None:
+            place = sa.tuple_(sa.literal(records.microseconds(before.created_at)), sa.literal(before.id))
+            query = query.where(sa.tuple_(RUNS.c.created_at, RUNS.c.id) < place)
+        with mapped("read"), self._engine.connect() as connection:
+            return [records.run_of(row._asdict()) for row in connection.execute(query)]
+
+    def mark_interrupted(self) -> int:
+        """Mark the running runs of dead processes as interrupted, their text kept; how many they were.
+
+        `open` does it. Runs of living processes, this one among them, stay.
+        """
+        running = RUNS.c.status == "running"
+        last_sign = sa.func.max(RUNS.c.updated_at)
+        with mapped("open"):
+            with self._engine.connect() as connection:
+                owners = connection.execute(sa.select(RUNS.c.owner, last_sign).where(running).group_by(RUNS.c.owner))
+                dead = [owner for owner, seen in owners if self._is_dead(owner, seen)]
+            marked = 0
+            if dead:
+                with writing(self._engine) as connection:
+                    update = sa.update(RUNS).where(running, RUNS.c.owner.in_(dead))
+                    marked = connection.execute(update.values(status="interrupted", owner=None)).rowcount
+            sweep(self._locks)
+        return marked
+
+    def close(self) -> None:
+        """Let go of the database. A run that still says running counts as interrupted from now on."""
+        self._engine.dispose()
+        with self._guard:
+            if self._owner is not None:
+                self._owner.release()
+                self._owner = None
+
+    def _is_dead(self, owner: str, last_sign: int) -> bool:
+        with self._guard:
+            if self._owner is not None and self._owner.name == owner:
+                return False
+        living = alive(owner, self._locks)
+        if living is None and self._engine.dialect.name != "sqlite":
+            # A process on another machine, whose locks are in a folder there.
+            return _now() - last_sign > ABANDONED * 1_000_000
+        return not living
+
+    def _whole(self, run: Run) -> dict[str, Any]:
+        over = run.status != "running"
+        columns = records.finished(run) if over else {**records.progress(run), "logprobs": None}
+        owner = None if over else self._owner_name()
+        return {**records.created(run), **columns, "updated_at": _now(), "owner": owner}
+
+    def _owner_name(self) -> str:
+        with self._guard:
+            if self._owner is None:
+                self._owner = Owner(self._locks)
+            return self._owner.name
+
+
+def _now() -> int:
+    """The same unit as `created_at`: microseconds since 1970 UTC."""
+    return time.time_ns() // 1000

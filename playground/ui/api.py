@@ -1,0 +1,118 @@
+"""The named endpoints for programs (`gradio_client`, curl): what the page does, without the page."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from playground import catalog
+from playground.deps import Deps
+from playground.errors import PlaygroundError
+from playground.parameters import validate_completion
+from playground.runner import Progress, run
+from playground.ui.complete import count_prompt
+from playground.ui.events import shown
+
+
+def build_api(deps: Deps) -> None:
+    """Declare `/complete`, `/count_tokens` and `/models`. Errors come back as Gradio errors with our message."""
+
+    async def complete(
+        prompt: str,
+        model: str | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        n: int | None = None,
+        max_tokens: int | None = None,
+        stop: list[str] | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        best_of: int | None = None,
+        seed: int | None = None,
+        logit_bias: dict[str, float] | None = None,
+        logprobs: int | None = None,
+        echo: bool | None = None,
+        suffix: str | None = None,
+        user: str | None = None,
+    ) -> dict[str, Any]:
+        """Complete a prompt. Every parameter but the prompt is optional; what is not given is not sent.
+
+        Returns {"model", "choices": [{"index", "text", "finish_reason"}], "usage", "cost", "latency"}; cost in dollars
+        as a string, null where the price is unknown; latency in seconds.
+        """
+        values = {key: value for key, value in locals().items() if key not in ("model", "deps")}
+        return await _said(complete_once(deps, model, values))
+
+    async def count_tokens(text: str, model: str | None = None) -> dict[str, Any]:
+        """Count the tokens of a text by the model's own tokenizer: {"tokens", "encoding", "exact"}."""
+        return await _said(count_once(deps, model, text))
+
+    async def models() -> list[dict[str, Any]]:
+        """Every model of every server: [{"id", "endpoint", "context_length"}]."""
+        return [
+            {"id": m.ref, "endpoint": m.endpoint, "context_length": catalog.context_length(m)}
+            for m in await deps.list_models()
+        ]
+
+    for fn in (complete, count_tokens, models):
+        gr.api(fn, api_name=fn.__name__, concurrency_limit=None)
+
+
+async def _said(answer: Any) -> Any:
+    """The answer, or our error as Gradio's: escaped by Gradio's clients, never a traceback."""
+    try:
+        return await answer
+    except Exception as error:
+        raise gr.Error(str(shown(error)), print_exception=False) from None
+
+
+async def complete_once(deps: Deps, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    info = await _chosen(deps, model)
+    request = validate_completion(
+        values, endpoint=info.endpoint, model=info.id, context_length=catalog.context_length(info)
+    )
+    last: Progress | None = None
+    runs = run(request, client=deps.client, store=deps.store, counter=deps.counter)
+    async with aclosing(runs):
+        async for progress in runs:
+            last = progress
+    if last is None or last.state.error is not None:
+        raise (last and last.state.error) or PlaygroundError("There was no answer.")
+    return answer(last)
+
+
+def answer(progress: Progress) -> dict[str, Any]:
+    """A finished run as plain JSON, as the API and the command line give it."""
+    run_, usage = progress.run, progress.run.usage
+    return {
+        "model": f"{run_.endpoint}/{run_.model}",
+        "choices": [{"index": c.index, "text": c.text, "finish_reason": c.finish_reason} for c in run_.choices],
+        "usage": usage
+        and {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+            "estimated": usage.estimated,
+        },
+        "cost": None if run_.cost is None else format(run_.cost, "f"),
+        "latency": run_.latency,
+        "time_to_first_token": run_.time_to_first_token,
+    }
+
+
+async def count_once(deps: Deps, model: str | None, text: str) -> dict[str, Any]:
+    counted = await count_prompt(deps, text, await _chosen(deps, model))
+    return {"tokens": counted.tokens, "encoding": counted.encoding, "exact": counted.exact}
+
+
+async def _chosen(deps: Deps, model: str | None) -> Any:
+    available = deps.models or await deps.list_models()
+    await deps.engine_ready()
+    if model:
+        return catalog.resolve(model, available, deps.client.endpoints)
+    first = catalog.default_model(available)
+    if first is None:
+        raise PlaygroundError("No server lists a model.", hint="Start one, or unset PLAYGROUND_ENGINE=off.")
+    return first

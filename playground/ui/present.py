@@ -1,0 +1,216 @@
+"""Turns what happened into component values. Plain functions over plain data: no gradio, no waiting, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from playground import pricing
+from playground.errors import InvalidRequest, PlaygroundError
+from playground.runner import Progress
+from playground.streaming import RunState
+from playground.tokens import TokenCount
+from playground.types import Choice, CompletionRequest, EndpointKind, TokenLogprob, Usage
+
+Value = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the editor holds: the text and the UTF-16 ranges in it that a model wrote."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def read(cls, value: Any) -> Page:
+        """From the browser, so checked. Raises InvalidRequest; marks that make no sense are dropped."""
+        text = value.get("text") if isinstance(value, dict) else None
+        if not isinstance(text, str):
+            raise InvalidRequest("The editor's text did not arrive.", param="prompt", hint="Reload the page.")
+        length, at, marks = utf16(text), 0, []
+        for mark in value.get("marks") or ():
+            if isinstance(mark, Sequence) and len(mark) == 2 and all(type(edge) is int for edge in mark):
+                start, end = mark
+                if at <= start < end <= length:
+                    marks.append((start, end))
+                    at = end
+        return cls(text, tuple(marks))
+
+    def with_generated(self, generated: str) -> Page:
+        """This page with `generated` at its end, marked."""
+        if not generated:
+            return self
+        start = utf16(self.text)
+        return Page(self.text + generated, (*self.marks, (start, start + utf16(generated))))
+
+    def value(self, *, busy: bool) -> Value:
+        return {"text": self.text, "marks": [list(mark) for mark in self.marks], "busy": busy}
+
+
+def utf16(text: str) -> int:
+    """The length the browser counts: an emoji is two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def continued(page: Page, request: CompletionRequest, state: RunState) -> Page:
+    """The page with the first choice in place. Several choices wait beside it until one is kept."""
+    if (request.n or 1) > 1:
+        return page
+    choices = state.choices()
+    return page.with_generated(_new_part(request, choices[0].text)) if choices else page
+
+
+def cards(request: CompletionRequest, state: RunState, *, busy: bool) -> Value:
+    """The choices side by side, or the one choice's probabilities; empty when there is neither to show."""
+    several = (request.n or 1) > 1
+    if not several and request.logprobs is None:
+        return {"cards": []}
+    choices = {choice.index: choice for choice in state.choices()}
+    shown = [choices.get(i) or Choice(index=i, text="") for i in range(request.n or 1)]
+    return {"cards": [_card(choice) for choice in shown], "keep": several, "busy": busy, "echo": bool(request.echo)}
+
+
+def _card(choice: Choice) -> Value:
+    tokens = [_token(logprob) for logprob in choice.logprobs]
+    return {"index": choice.index, "text": choice.text, "finish": choice.finish_reason, "tokens": tokens}
+
+
+def _token(said: TokenLogprob) -> list[Any]:
+    chance = None if said.logprob is None else round(said.logprob, 4)
+    return [said.token, chance, [[text, round(logprob, 4)] for text, logprob in said.top]]
+
+
+def _new_part(request: CompletionRequest, text: str) -> str:
+    """Under `echo` the prompt comes first: only what follows it is new in the editor."""
+    if not request.echo:
+        return text
+    return text[len(request.prompt) :] if text.startswith(request.prompt) else ""
+
+
+def next_run(count: TokenCount, estimate: pricing.Estimate, *, context: int | None, priced_as: str | None) -> Value:
+    """The counter: what the next run reads, may write, and costs."""
+    about = "" if count.exact else "≈ "
+    cells = [_cell("prompt", f"{about}{count.tokens:,} {{tokens}}", title=count.encoding or "")]
+    if context:
+        taken = count.tokens + estimate.completion_per_choice
+        over = taken > context
+        cells.append(
+            _cell(
+                "context",
+                f"{about}{taken:,} {{of}} {context:,}",
+                note="{too_long}" if over else f"{taken / context:.0%}",
+                tone="limit" if over else "",
+            )
+        )
+    note = f"{{as_price}} {priced_as}" if priced_as and estimate.expected is not None else ""
+    cells.append(_cell("expected", _money(estimate.expected, about=True), note=note))
+    cells.append(_cell("worst", _money(estimate.worst, about=not count.exact), note=note))
+    return {"cells": cells}
+
+
+def last_run(progress: Progress, *, session: Value, kind: EndpointKind, price_as: str) -> Value:
+    """What the run took, and the session's total with it."""
+    run, state = progress.run, progress.state
+    cells: list[Value] = []
+    if run.usage is not None:
+        about = "≈ " if run.usage.estimated else ""
+        cells.append(
+            _cell("usage", f"{about}{run.usage.prompt_tokens:,} {{in}} · {run.usage.completion_tokens:,} {{out}}")
+        )
+        cells.append(_cost(run.cost, run.usage, kind=kind, price_as=price_as))
+    if run.latency is not None and run.choices:
+        cells.append(_cell("latency", seconds(run.latency)))
+        if run.time_to_first_token is not None:
+            cells.append(_cell("ttft", seconds(run.time_to_first_token)))
+        if state.tokens_per_second:
+            cells.append(_cell("speed", f"{state.tokens_per_second:,.0f} {{tokens}}/s"))
+    total = session_after(session, progress)
+    if total["tokens"]:
+        cells.append(session_cell(total))
+    return {"cells": cells, "session": total, "notice": ended(progress)}
+
+
+def _cost(cost: Decimal | None, usage: Usage, *, kind: EndpointKind, price_as: str) -> Value:
+    if kind != "engine":
+        return _cell("cost", _money(cost, about=usage.estimated))
+    would = pricing.price_as(price_as, usage)
+    return _cell("cost", _money(would, about=True), note=f"{{as_price}} {price_as}", title="{local_price}")
+
+
+def session_after(session: Any, progress: Progress) -> Value:
+    """The session's tokens and dollars with this run. What the browser sent back is display only, and checked."""
+    tokens, cost = 0, Decimal(0)
+    if isinstance(session, Mapping):
+        tokens = session["tokens"] if type(session.get("tokens")) is int and session["tokens"] >= 0 else 0
+        try:
+            cost = max(Decimal(0), Decimal(str(session.get("cost", "0"))[:30]))
+        except InvalidOperation:
+            cost = Decimal(0)
+    usage = progress.run.usage
+    tokens += usage.total_tokens if usage else 0
+    cost += progress.run.cost or 0
+    return {"tokens": tokens, "cost": str(cost if cost.is_finite() else 0)}
+
+
+def session_cell(session: Value) -> Value:
+    spent = Decimal(session["cost"])
+    text = f"{session['tokens']:,} {{tokens}}"
+    return _cell("session", text + (f" · {pricing.format_money(spent)}" if spent else ""))
+
+
+def ended(progress: Progress) -> Value | None:
+    """What there is to say of a run that ended; None where the text says it all."""
+    run, state = progress.run, progress.state
+    if state.error is not None:
+        return failure(state.error, kept=any(choice.text for choice in run.choices))
+    if progress.store_error is not None:
+        return failure(progress.store_error, key="notice_store")
+    if run.status == "stopped":
+        return {"tone": "info", "key": "notice_stopped"}
+    if any(choice.finish_reason == "length" for choice in run.choices):
+        return {"tone": "info", "key": "notice_cut"}
+    return None
+
+
+def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error") -> Value:
+    return {
+        "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
+        "key": "notice_kept" if kept else key,
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+    }
+
+
+def waiting(state: RunState) -> Value | None:
+    """What a run that has no text yet is doing: waiting, or counting down to its next attempt."""
+    if state.retrying is not None and state.retry_in is not None:
+        again = state.retrying
+        return {
+            "tone": "limit",
+            "key": "notice_retry",
+            "attempt": again.attempt,
+            "attempts": again.attempts,
+            "seconds": f"{state.retry_in:.0f}",
+            "message": again.error.message,
+            "kind": again.error.kind,
+        }
+    return None if state.first_token_at else {"tone": "info", "key": "notice_waiting"}
+
+
+def seconds(value: float) -> str:
+    """Below a second in milliseconds."""
+    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _money(amount: Decimal | None, *, about: bool) -> str:
+    if amount is None:
+        return "{price_unknown}"
+    return ("≈ " if about else "") + pricing.format_money(amount)
+
+
+def _cell(key: str, text: str, *, note: str = "", tone: str = "", title: str = "") -> Value:
+    return {"key": key, "text": text, "note": note, "tone": tone, "title": title}

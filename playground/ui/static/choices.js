@@ -1,0 +1,106 @@
+// The answers of a run: n of them side by side, each with its finish reason and a Keep button, and the tokens of an answer
+// coloured by probability, with their alternatives on a click.
+// Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy}.
+const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
+const grid = element.querySelector('.pg-cards'), legend = element.querySelector('.pg-legend');
+let cards = new Map(), popover = null;
+
+const make = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+};
+
+const percent = (logprob) => {
+  const p = 100 * Math.exp(logprob);
+  return p >= 99.95 ? '100 %' : p >= 10 ? p.toFixed(1) + ' %' : p >= 0.01 ? p.toPrecision(2) + ' %' : '< 0.01 %';
+};
+
+// Five steps from likely to unlikely: enough to see, few enough to tell apart; the figure itself is in the popover.
+const shade = (logprob) => logprob == null ? 'none' : ['0', '1', '2', '3', '4'][[0.8, 0.5, 0.2, 0.05].filter((edge) => Math.exp(logprob) < edge).length];
+
+// What can't be seen is drawn: a space inside an alternative, a line break, a tab.
+const visible = (token) => token.replace(/ /g, '␣').replace(/\n/g, '↵').replace(/\t/g, '⇥') || '∅';
+
+function closePopover() { popover?.remove(); popover = null; }
+
+function openPopover(span, card, at) {
+  closePopover();
+  const [token, logprob, top] = card.tokens[at];
+  popover = make('div', {class: 'pg-popover', role: 'dialog', 'aria-label': say('alternatives')});
+  popover.append(make('p', {text: `${visible(token)}  ${logprob == null ? '–' : percent(logprob)}`}));
+  for (const [text, chance] of top) {
+    const bar = make('span', {class: 'pg-bar'}); bar.style.width = 100 * Math.exp(chance) + '%';
+    const row = make('button', {type: 'button', class: text === token ? 'pg-alt pg-chosen' : 'pg-alt', title: say('continue_from')}, bar, make('code', {text: visible(text)}), make('span', {class: 'pg-chance', text: percent(chance)}));
+    row.addEventListener('click', () => {
+      const before = card.tokens.slice(0, at).map(([t]) => t).join('');
+      closePopover();
+      trigger('pick', {text: before + text});
+    });
+    popover.append(row);
+  }
+  if (!top.length) popover.append(make('p', {class: 'pg-quiet', text: say('no_alternatives')}));
+  element.append(popover);
+  const box = span.getBoundingClientRect(), home = element.getBoundingClientRect();
+  popover.style.left = Math.max(0, Math.min(box.left - home.left, home.width - popover.offsetWidth)) + 'px';
+  popover.style.top = box.bottom - home.top + 4 + 'px';
+  popover.querySelector('button')?.focus({preventScroll: true});
+}
+
+function build(data) {
+  const title = make('span', {class: 'pg-card-title'}), finish = make('span', {class: 'pg-finish'});
+  const keep = make('button', {type: 'button', class: 'pg-keep', text: say('keep')}), body = make('div', {class: 'pg-card-text', tabindex: '0'});
+  const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), body);
+  const card = {node, title, finish, keep, body, text: '', tokens: [], index: data.index};
+  keep.addEventListener('click', () => trigger('keep', {index: card.index, text: card.text}));
+  body.addEventListener('click', (event) => { const span = event.target.closest('[data-at]'); if (span) openPopover(span, card, Number(span.dataset.at)); });
+  body.addEventListener('keydown', (event) => { const span = event.target.closest('[data-at]'); if (span && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); openPopover(span, card, Number(span.dataset.at)); } });
+  grid.append(node);
+  return card;
+}
+
+function fill(card, data, value) {
+  card.title.textContent = value.cards.length > 1 ? `${say('choice')} ${data.index + 1}` : say('probabilities');
+  card.finish.textContent = data.finish ? say('finish_' + data.finish) : value.busy ? '' : say('finish_none');
+  card.finish.dataset.reason = data.finish || (value.busy ? 'running' : 'none');
+  card.keep.hidden = !value.keep; card.keep.disabled = value.busy;
+  card.keep.setAttribute('aria-label', `${say('keep')} ${data.index + 1}`);
+  data.tokens?.length ? fillTokens(card, data.tokens) : fillText(card, data.text);
+  card.text = data.text;
+}
+
+// Only what is new is added: a card that has streamed a thousand tokens is not drawn again for the next.
+function fillTokens(card, tokens) {
+  const same = tokens.length >= card.tokens.length && card.tokens.every(([text], at) => text === tokens[at][0]);
+  if (!same || !card.body.querySelector('[data-at]')) { card.body.textContent = ''; card.tokens = []; }
+  for (let at = card.tokens.length; at < tokens.length; at++) {
+    const [text, logprob] = tokens[at];
+    card.body.append(make('span', {class: 'pg-token', 'data-at': at, tabindex: '0', role: 'button', 'data-shade': shade(logprob), title: logprob == null ? '' : percent(logprob), text}));
+  }
+  card.tokens = tokens;
+}
+
+function fillText(card, text) {
+  card.tokens = [];
+  if (card.text && text.startsWith(card.text) && card.body.firstChild instanceof Text) card.body.firstChild.appendData(text.slice(card.text.length));
+  else card.body.textContent = text;
+}
+
+function show(value) {
+  const list = value?.cards || [];
+  element.querySelector('.pg-choices').hidden = !list.length;
+  legend.hidden = !list.some((data) => data.tokens?.length);
+  grid.classList.toggle('pg-busy', Boolean(value?.busy));
+  if (list.length !== cards.size) { grid.textContent = ''; cards = new Map(); closePopover(); }
+  for (const data of list) {
+    if (!cards.has(data.index)) cards.set(data.index, build(data));
+    fill(cards.get(data.index), data, value);
+  }
+}
+
+for (const node of legend.querySelectorAll('[data-say]')) node.textContent = say(node.dataset.say);
+document.addEventListener('click', (event) => { if (popover && !popover.contains(event.target) && !event.target.closest('[data-at]')) closePopover(); });
+element.addEventListener('keydown', (event) => { if (event.key === 'Escape') closePopover(); });
+watch('value', () => show(props.value));
+show(props.value);

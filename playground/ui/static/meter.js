@@ -1,0 +1,45 @@
+// The lines under the editor: figures as cells, and above them what is going on or went wrong. Numbers come formatted;
+// the words around them are said here, in the reader's language.
+// Value: {cells: [{key, text, note, tone, of, title}], notice: {tone, kind, message, hint, key, seconds}}.
+const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
+const cells = element.querySelector('.pg-cells'), notice = element.querySelector('.pg-notice');
+
+const make = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+};
+
+const words = (text) => text.replace(/\{(\w+)\}/g, (_, key) => say(key));
+
+function cell({key, text, note, tone, title}) {
+  const node = make('div', {class: 'pg-cell', 'data-key': key, 'data-tone': tone || ''},
+    make('span', {class: 'pg-cell-label', text: say('cell_' + key)}), make('span', {class: 'pg-cell-value', text: words(text)}));
+  if (note) node.append(make('span', {class: 'pg-cell-note', text: words(note)}));
+  node.title = title ? words(title) : say('cell_' + key + '_help');
+  return node;
+}
+
+// A notice is said in the reader's language by its kind; the server's own words follow as they are.
+function tell(data) {
+  notice.hidden = !data;
+  if (!data) return;
+  notice.dataset.tone = data.tone;
+  notice.setAttribute('role', data.tone === 'error' ? 'alert' : 'status');
+  notice.textContent = '';
+  const own = data.kind ? props.strings[lang]['error_' + data.kind] : null;
+  const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
+  if (lead) notice.append(make('strong', {text: lead}));
+  if (own && lang !== 'en') notice.append(make('strong', {text: own}));
+  if (data.message) notice.append(make('span', {text: data.message}));
+  if (data.hint) notice.append(make('span', {class: 'pg-hint', text: data.hint}));
+}
+
+function show(value) {
+  cells.replaceChildren(...(value?.cells || []).map(cell));
+  tell(value?.notice);
+}
+
+watch('value', () => show(props.value));
+show(props.value);

@@ -1,0 +1,146 @@
+// The parameter panel: one compact row a parameter, each of which can be unset. Value: {name: value or null, …}.
+const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
+const root = element.querySelector('.pg-params'), KEPT = 'playground.params.complete';
+let values = {}, rows = new Map();
+
+const make = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+};
+
+function publish() {
+  props.value = {...values};
+  trigger('input');
+  try { localStorage.setItem(KEPT, JSON.stringify(values)); } catch { /* storage full or off */ }
+}
+
+function set(name, value) {
+  values[name] = value;
+  rows.get(name).show(value);
+  publish();
+}
+
+function frame(spec) {
+  const id = 'pg-param-' + spec.name, label = make('label', {for: id, text: say('param_' + spec.name), title: say('help_' + spec.name)});
+  const state = make('span', {class: 'pg-unset-label', text: say('unset')});
+  const clear = make('button', {type: 'button', class: 'pg-clear', title: say('unset_action'), 'aria-label': say('unset_action') + ': ' + say('param_' + spec.name), text: '×'});
+  clear.addEventListener('click', () => set(spec.name, null));
+  const head = make('div', {class: 'pg-param-head'}, label, state);
+  const row = make('div', {class: 'pg-param', 'data-name': spec.name}, head);
+  return {id, row, head, clear, mark: (unset) => { row.classList.toggle('pg-unset', unset); clear.hidden = unset; }};
+}
+
+// A slider with a number box. Touching either sets the parameter; the cross unsets it.
+function numeric(spec) {
+  const {id, row, head, clear, mark} = frame(spec), bounded = spec.high - spec.low <= 1e7;
+  const box = make('input', {type: 'number', id, min: spec.low, max: spec.high, step: spec.step, class: 'pg-number', inputmode: 'decimal', placeholder: '–', title: say('help_' + spec.name)});
+  head.append(box, clear);
+  const slider = bounded ? make('input', {type: 'range', min: spec.low, max: spec.high, step: spec.step, 'aria-label': say('param_' + spec.name), title: say('help_' + spec.name)}) : null;
+  const fill = (value) => slider && slider.style.setProperty('--fill', 100 * (value - spec.low) / (spec.high - spec.low) + '%');
+  if (slider) {
+    row.append(slider);
+    slider.addEventListener('input', () => set(spec.name, Number(slider.value)));
+    slider.addEventListener('pointerdown', () => { if (values[spec.name] == null) set(spec.name, Number(slider.value)); });
+  }
+  box.addEventListener('input', () => {
+    if (box.value === '') { if (!box.validity.badInput) { values[spec.name] = null; mark(true); publish(); } return; }
+    const value = Number(box.value), fits = value >= spec.low && value <= spec.high && (spec.kind !== 'int' || Number.isInteger(value));
+    box.classList.toggle('pg-invalid', !fits);
+    box.title = fits ? say('help_' + spec.name) : say('range').replace('{low}', spec.low).replace('{high}', spec.high);
+    values[spec.name] = value; mark(false);
+    if (slider) { slider.value = value; fill(value); }
+    publish();
+  });
+  return {row, show(value) {
+    mark(value == null); box.classList.remove('pg-invalid');
+    if (document.activeElement !== box) box.value = value ?? '';
+    if (slider) { slider.value = value ?? spec.default ?? spec.low; fill(Number(slider.value)); }
+  }};
+}
+
+// Up to four sequences as chips; Enter or Tab adds one, `\n` is a line break.
+function chips(spec) {
+  const {id, row, head, clear, mark} = frame(spec), list = make('div', {class: 'pg-chips'});
+  const box = make('input', {type: 'text', id, class: 'pg-chip-input', placeholder: say('stop_placeholder'), autocomplete: 'off', spellcheck: 'false'});
+  head.append(clear); list.append(box); row.append(list);
+  const add = () => {
+    const value = box.value, now = values[spec.name] || [];
+    if (!value || now.includes(value) || now.length >= 4) return false;
+    box.value = ''; set(spec.name, [...now, value]);
+    return true;
+  };
+  box.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' || event.key === 'Tab') { if (add()) event.preventDefault(); }
+    if (event.key === 'Backspace' && !box.value && values[spec.name]?.length) set(spec.name, values[spec.name].slice(0, -1).length ? values[spec.name].slice(0, -1) : null);
+  });
+  box.addEventListener('blur', add);
+  return {row, show(value) {
+    mark(!value?.length);
+    list.querySelectorAll('.pg-chip').forEach((chip) => chip.remove());
+    (value || []).forEach((sequence, at) => {
+      const drop = make('button', {type: 'button', text: '×', 'aria-label': say('remove') + ' ' + sequence});
+      drop.addEventListener('click', () => { const left = values[spec.name].filter((_, i) => i !== at); set(spec.name, left.length ? left : null); });
+      box.before(make('span', {class: 'pg-chip'}, make('code', {text: sequence}), drop));
+    });
+    box.hidden = (value || []).length >= 4;
+  }};
+}
+
+function written(spec) {
+  const {id, row, head, clear, mark} = frame(spec);
+  const box = make('input', {type: 'text', id, class: 'pg-text', placeholder: say('placeholder_' + spec.name), autocomplete: 'off', spellcheck: 'false', title: say('help_' + spec.name)});
+  head.append(clear); row.append(box);
+  box.addEventListener('input', () => { values[spec.name] = box.value || null; mark(!box.value); publish(); });
+  return {row, show(value) { mark(value == null); if (document.activeElement !== box) box.value = value ?? ''; }};
+}
+
+function toggle(spec) {
+  const {id, row, head, clear, mark} = frame(spec);
+  const box = make('input', {type: 'checkbox', id, class: 'pg-switch', role: 'switch', title: say('help_' + spec.name)});
+  head.append(box, clear);
+  box.addEventListener('change', () => set(spec.name, box.checked));
+  return {row, show(value) { mark(value == null); box.checked = value === true; }};
+}
+
+// Show probabilities: the same row, but what it sets is how many alternatives come with each token.
+function probabilities(spec) {
+  const made = toggle(spec), box = made.row.querySelector('input'), fresh = box.cloneNode();
+  box.replaceWith(fresh);
+  fresh.addEventListener('change', () => set(spec.name, fresh.checked ? spec.start : null));
+  return {row: made.row, show(value) {
+    made.row.classList.toggle('pg-unset', value == null); fresh.checked = value != null;
+    made.row.querySelector('.pg-clear').hidden = true;
+  }};
+}
+
+function build() {
+  root.textContent = ''; rows = new Map();
+  const more = make('details', {class: 'pg-more'}, make('summary', {text: say('more_parameters')}));
+  for (const spec of props.specs) {
+    const made = spec.name === 'logprobs' ? probabilities(spec) : spec.kind === 'bool' ? toggle(spec) : spec.kind === 'stop' ? chips(spec) :
+      spec.kind === 'text' || spec.kind === 'bias' ? written(spec) : numeric(spec);
+    rows.set(spec.name, made);
+    (spec.more ? more : root).append(made.row);
+  }
+  root.append(more);
+}
+
+function show(value) {
+  values = {...(value || {})};
+  for (const [name, row] of rows) row.show(values[name] ?? null);
+}
+
+function restore() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(KEPT) || 'null');
+    if (kept && typeof kept === 'object') { show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
+  } catch { /* what can't be read is left */ }
+}
+
+build();
+show(props.value);
+watch('value', () => show(props.value));
+watch('specs', () => { build(); show(values); });
+restore();

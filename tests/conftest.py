@@ -1,0 +1,98 @@
+"""What all tests share: settings that ignore this machine, a real local server, and Chromium."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from playground.settings import VARIABLES, Settings
+
+# Before anything reads them: a developer's own keys, servers and data are no part of a test.
+for _name in VARIABLES:
+    os.environ.pop(_name, None)
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+CHROMIUM = Path(os.environ.get("PLAYGROUND_TEST_CHROMIUM", "/usr/bin/chromium"))
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Browser tests skip on a machine without Chromium, but never in continuous integration."""
+    if item.get_closest_marker("browser") and not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI is set and {CHROMIUM} is missing.", pytrace=False)
+        pytest.skip(f"{CHROMIUM} is missing.")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder of the test's own, not made yet."""
+    return tmp_path / "data"
+
+
+class MakeSettings(Protocol):
+    def __call__(self, **changes: Any) -> Settings: ...
+
+
+@pytest.fixture
+def make_settings(data_dir: Path) -> MakeSettings:
+    """`make_settings(timeout=1)`: settings with a folder of the test's own, no servers and no engine."""
+
+    def make(**changes: Any) -> Settings:
+        return Settings(**{"data_dir": data_dir, "engine": False, "port": 0, **changes})
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Any], str]]:
+    """`url = serve(app)`: an ASGI application behind a real server on 127.0.0.1 until the test ends."""
+    import uvicorn
+
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app: Any) -> str:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        listener.listen(128)  # connections wait here until the server takes them
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Any]:
+    """A fresh Chromium page (Playwright's async API: its sync one would keep an event loop running between tests)."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        yield await browser.new_page()
+        await browser.close()

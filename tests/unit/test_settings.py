@@ -1,0 +1,157 @@
+"""Reading the environment and `.env`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from playground.errors import ConfigurationError
+from playground.settings import OPENAI_URL, Settings, load
+
+KEY = "sk-canary-0123456789"
+
+
+def read(dotenv: Path | None = None, **env: str) -> Settings:
+    return load(env, dotenv=dotenv)
+
+
+def test_without_anything_set_there_is_no_server_and_the_engine_starts() -> None:
+    settings = read()
+    assert settings.endpoints == ()
+    assert settings.engine
+    assert (settings.host, settings.port, settings.timeout) == ("127.0.0.1", 7860, 60.0)
+
+
+def test_a_key_alone_means_openai_and_no_engine() -> None:
+    settings = read(OPENAI_API_KEY=KEY)
+    assert [(e.name, e.base_url, e.kind, e.api_key) for e in settings.endpoints] == [
+        ("openai", OPENAI_URL, "openai", KEY)
+    ]
+    assert not settings.engine
+
+
+def test_a_base_url_gets_the_key_that_was_named_with_it() -> None:
+    (server,) = read(OPENAI_BASE_URL="http://localhost:8000/v1/", OPENAI_API_KEY=KEY).endpoints
+    assert (server.base_url, server.kind, server.api_key) == ("http://localhost:8000/v1", "compatible", KEY)
+
+
+def test_a_base_url_needs_no_key() -> None:
+    (server,) = read(OPENAI_BASE_URL="http://localhost:8000/v1").endpoints
+    assert server.api_key is None
+
+
+def test_the_key_of_openai_is_never_paired_with_a_named_server() -> None:
+    settings = read(
+        OPENAI_API_KEY=KEY,
+        PLAYGROUND_ENDPOINTS="lab=http://lab.example/v1, other-one=https://other.example/v1",
+        LAB_API_KEY="lab-key",
+    )
+    keys = {endpoint.name: endpoint.api_key for endpoint in settings.endpoints}
+    assert keys == {"openai": KEY, "lab": "lab-key", "other-one": None}
+
+
+def test_a_named_servers_dash_is_an_underscore_in_its_keys_name() -> None:
+    (server,) = read(PLAYGROUND_ENDPOINTS="my-lab=http://lab.example/v1", MY_LAB_API_KEY="k").endpoints
+    assert server.api_key == "k"
+
+
+@pytest.mark.parametrize(
+    ("switch", "key", "starts"),
+    [
+        ("auto", "", True),
+        ("auto", KEY, False),
+        ("on", KEY, True),
+        ("on", "", True),
+        ("off", "", False),
+        ("off", KEY, False),
+        ("", KEY, False),
+    ],
+)
+def test_the_engine_starts_by_its_switch_and_on_auto_when_no_server_is_named(
+    switch: str, key: str, starts: bool
+) -> None:
+    assert read(PLAYGROUND_ENGINE=switch, OPENAI_API_KEY=key).engine is starts
+
+
+def test_an_unknown_engine_switch_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_ENGINE"):
+        read(PLAYGROUND_ENGINE="maybe")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"{KEY}\nX-Evil: 1", f"{KEY}\r{KEY}", f"\u201c{KEY}\u201d", f"{KEY} {KEY}", f"{KEY}\x00", f"{KEY}ñ"],
+    ids=["line break", "inner carriage return", "smart quotes", "space", "NUL", "letter"],
+)
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "LAB_API_KEY"])
+def test_a_key_that_no_header_can_carry_is_refused_without_repeating_it(variable: str, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        read(**{variable: key}, PLAYGROUND_ENDPOINTS="lab=http://lab.example/v1")
+    shown = f"{caught.value} {caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+    assert "canary" not in shown
+
+
+def test_quotes_and_white_space_around_a_key_are_cut_off() -> None:
+    (server,) = read(OPENAI_API_KEY=f' "{KEY}"\n').endpoints
+    assert server.api_key == KEY
+
+
+def test_keys_do_not_show_when_settings_are_printed() -> None:
+    settings = read(
+        OPENAI_API_KEY=KEY, PLAYGROUND_PASSWORD="pass-canary", DATABASE_URL="postgresql://u:db-canary@host/name"
+    )
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["local", "Übel", "9lives", "a b", ""])
+def test_a_servers_name_that_cannot_be_used_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_ENDPOINTS"):
+        read(PLAYGROUND_ENDPOINTS=f"{name}=http://lab.example/v1")
+
+
+def test_a_servers_name_used_twice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_ENDPOINTS"):
+        read(PLAYGROUND_ENDPOINTS="lab=http://one.example/v1,lab=http://two.example/v1")
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host/v1", "http://", f"https://user:{KEY}@host/v1"])
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "PLAYGROUND_ENDPOINTS"])
+def test_what_is_no_address_is_refused_without_repeating_it(variable: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        read(**{variable: url if variable == "OPENAI_BASE_URL" else f"lab={url}"})
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "good", "bad"),
+    [
+        ("PLAYGROUND_TIMEOUT", ["1", "3600", "2.5"], ["0.99", "3601", "nan", "inf", "-1", "soon"]),
+        ("GRADIO_SERVER_PORT", ["0", "65535"], ["65536", "-1", "nan", "http"]),
+    ],
+)
+def test_numbers_have_bounds(variable: str, good: list[str], bad: list[str]) -> None:
+    for text in good:
+        read(**{variable: text})
+    for text in bad:
+        with pytest.raises(ConfigurationError, match=variable):
+            read(**{variable: text})
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PLAYGROUND_PRICE_AS=from-file\nGRADIO_SERVER_NAME=0.0.0.0\n")
+    settings = read(file, PLAYGROUND_PRICE_AS="from-environment")
+    assert (settings.price_as, settings.host) == ("from-environment", "0.0.0.0")
+
+
+def test_the_example_file_can_be_used_as_it_is() -> None:
+    example = Path(__file__).parents[2] / ".env.example"
+    assert read(example) == read()
+
+
+def test_allowed_hosts_are_a_list_in_lower_case() -> None:
+    assert read(PLAYGROUND_ALLOWED_HOSTS="Play.Example.org, ,b.example").allowed_hosts == (
+        "play.example.org",
+        "b.example",
+    )
