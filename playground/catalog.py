@@ -1,0 +1,82 @@
+"""Which models there are and what is known of them: the servers' own lists first, dated facts beside them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from playground.errors import InvalidRequest
+from playground.tokens import base_model
+from playground.types import ModelInfo
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model of `data/models.json`. `context_length` in tokens; dates as YYYY-MM-DD, None where none is announced."""
+
+    id: str
+    kind: Literal["completion", "chat"]
+    context_length: int
+    shutdown_date: str | None
+    replacement: str | None
+
+
+@cache
+def facts() -> dict[str, ModelFacts]:
+    """Every known model by its id."""
+    text = files("playground").joinpath("data", "models.json").read_text(encoding="utf-8")
+    return {row["id"]: ModelFacts(**row) for row in json.loads(text)["models"]}
+
+
+def describe(model: str) -> ModelFacts | None:
+    """What is known of a model, its dated snapshots and its fine-tunes."""
+    base = base_model(model)
+    undated = re.sub(r"-(\d{4}-\d\d-\d\d|\d{4})$", "", base)
+    return facts().get(base) or facts().get(undated)
+
+
+def context_length(info: ModelInfo) -> int | None:
+    """Tokens the model can hold: what its server says, by any of the names servers use, else the facts."""
+    said = [info.context_length, *(info.meta.get(key) for key in ("context_length", "max_model_len", "n_ctx_train"))]
+    known = describe(info.id)
+    return next((n for n in said if type(n) is int and n > 0), known.context_length if known else None)
+
+
+def default_model(models: Sequence[ModelInfo]) -> ModelInfo | None:
+    """The one that is chosen when nobody has: the first listed that can complete, which is the engine's if there is one."""
+    for info in models:
+        known = describe(info.id)
+        if known is None or known.kind == "completion":
+            return info
+    return models[0] if models else None
+
+
+def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str]) -> ModelInfo:
+    """The model that `endpoint/model` or a bare id means.
+
+    A name that no server lists is taken as typed by hand where its server is clear. Raises InvalidRequest.
+    """
+    name = name.strip()
+    if not name:
+        raise InvalidRequest("No model is chosen.", param="model", hint="Choose one from the list.")
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidRequest("That is not the name of a model.", param="model", hint="Choose one from the list.")
+    listed = next((m for m in available if m.ref == name), None) or next((m for m in available if m.id == name), None)
+    if listed is not None:
+        return listed
+    endpoint, slash, model = name.partition("/")
+    if slash and model and endpoint in endpoints:
+        return ModelInfo(id=model, endpoint=endpoint)
+    if len(endpoints) == 1:
+        return ModelInfo(id=name, endpoint=next(iter(endpoints)))
+    close = difflib.get_close_matches(name, [m.ref for m in available] + [m.id for m in available], n=3)
+    hint = f"Did you mean {', '.join(close)}?" if close else f"Write server/model; servers: {', '.join(endpoints)}."
+    raise InvalidRequest(f"No server lists the model {name!r}.", param="model", hint=hint)

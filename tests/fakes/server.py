@@ -1,0 +1,315 @@
+"""A real HTTP server on 127.0.0.1 that speaks enough of OpenAI's API, and misbehaves on command.
+
+    with FakeServer() as server:
+        server.enqueue("429:0", "ok")       # one fault a request, in order; when the queue is empty the server behaves
+        ... Endpoint(base_url=server.url, ...) ...
+        server.requests[0].body             # what came in
+        server.open_streams                 # answers that are still being sent
+
+A model named `fault-NAME` asks for the fault by itself, `fault-NAME-then-ok` once: see `faults.py` for the names.
+Alone, for benchmarks: `python -m tests.fakes.server --port 8123`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes import payloads
+from tests.fakes.faults import refusal
+
+NEVER = 3600.0
+
+
+@dataclass
+class Recorded:
+    """One request as it arrived. Times are `time.monotonic()`."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    connection: int
+    arrived_at: float = field(default_factory=time.monotonic)
+    finished_at: float | None = None
+    closed_by_client_at: float | None = None
+
+
+class FakeServer:
+    """`tokens` is the answer's text, one entry a token. `pace` is what happens to a request without a fault."""
+
+    def __init__(self, *, tokens: tuple[str, ...] = payloads.DEFAULT_TOKENS, pace: str = "ok", port: int = 0) -> None:
+        self.tokens = tokens
+        self.pace = pace
+        self.tokenizer = True
+        self.requests: list[Recorded] = []
+        self.open_streams = 0
+        self._queue: deque[str] = deque()
+        self._seen: set[str] = set()
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.connections: set[Connection] = set()
+
+    def enqueue(self, *faults: str) -> None:
+        """One fault for each of the next requests, whatever they ask for."""
+        self._queue.extend(faults)
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL, as an SDK wants it."""
+        return f"{self.root}/v1"
+
+    def __enter__(self) -> FakeServer:
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _listen(self) -> asyncio.Server:
+        return await self._loop.create_server(lambda: Connection(self), "127.0.0.1", self._port, backlog=512)
+
+    async def _close(self) -> None:
+        self._server.close()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        while self.connections or self.open_streams:
+            await asyncio.sleep(0.005)
+
+    def fault_for(self, body: Any) -> str:
+        if self._queue:
+            return self._queue.popleft()
+        model = str((body or {}).get("model", "")) if isinstance(body, dict) else ""
+        if not model.startswith("fault-"):
+            return self.pace
+        if model.endswith("-then-ok"):
+            if model in self._seen:
+                return self.pace
+            self._seen.add(model)
+        return model.removeprefix("fault-").removesuffix("-then-ok")
+
+
+class Connection(asyncio.Protocol):
+    """One client connection: requests one after another, the next one read when the last was answered."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self._buffer = b""
+        self._task: asyncio.Task[None] | None = None
+        self._request: Recorded | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server.connections.discard(self)
+        if self._request is not None and self._request.finished_at is None:
+            self._request.closed_by_client_at = time.monotonic()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._task is not None or b"\r\n\r\n" not in self._buffer:
+            return
+        head, rest = self._buffer.split(b"\r\n\r\n", 1)
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+        length = int(headers.get("content-length", 0))
+        if len(rest) < length:
+            return
+        self._buffer = rest[length:]
+        method, path, _ = first.split(" ", 2)
+        body = json.loads(rest[:length]) if length else None
+        self._request = Recorded(method, path.partition("?")[0], headers, body, id(self))
+        self.server.requests.append(self._request)
+        self._task = asyncio.get_running_loop().create_task(self._answer(self._request))
+
+    async def _answer(self, request: Recorded) -> None:
+        self.server.open_streams += 1
+        try:
+            await self._route(request, self.server.fault_for(request.body))
+            request.finished_at = time.monotonic()
+        finally:
+            self.server.open_streams -= 1
+            self._task = None
+        self.data_received(b"")
+
+    async def _route(self, request: Recorded, fault: str) -> None:
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        no = refusal(fault, key=key, body=request.body)
+        if no is not None:
+            self.whole(no.status, no.body, no.headers, no.content_type)
+        elif fault == "drop_headers":
+            self.end(request)
+        elif fault == "stall_headers":
+            await asyncio.sleep(NEVER)
+        elif fault == "html":
+            self.whole(200, payloads.HTML, {}, "text/html; charset=utf-8")
+        elif request.path == "/v1/models":
+            self.whole(200, payloads.encode(payloads.MODELS))
+        elif request.path == "/tokenize" and self.server.tokenizer:
+            text = request.body.get("content", request.body.get("prompt", ""))
+            self.whole(200, payloads.encode({"tokens": [len(word) for word in text.split()]}))
+        elif request.path in ("/v1/completions", "/v1/chat/completions"):
+            await Reply(self, request, fault).send()
+        else:
+            self.whole(404, payloads.encode({"detail": "Not Found"}))
+
+    def whole(
+        self, status: int, body: bytes, headers: dict[str, str] | None = None, kind: str = "application/json"
+    ) -> None:
+        extra = "".join(f"{k}: {v}\r\n" for k, v in (headers or {}).items())
+        head = f"HTTP/1.1 {status} Fake\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{extra}\r\n"
+        self.transport.write(head.encode("latin-1") + body)
+
+    def start_stream(self) -> None:
+        self.transport.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def finish_stream(self) -> None:
+        self.transport.write(b"0\r\n\r\n")
+
+    def end(self, request: Recorded) -> None:
+        """Close the connection from this side, whatever the client still expects."""
+        request.finished_at = time.monotonic()
+        self.transport.close()
+
+
+class Reply:
+    """One answer to a completion or a chat, well sent or not."""
+
+    def __init__(self, connection: Connection, request: Recorded, fault: str) -> None:
+        self._to = connection
+        self._request = request
+        self._fault, _, self._arg = fault.partition(":")
+        body = request.body
+        self._chat = request.path.endswith("/chat/completions")
+        self._n = 1 if self._fault == "one_choice" else body.get("n") or 1
+        self._tokens = connection.server.tokens
+        if self._fault == "burst":
+            self._tokens = tuple(f" t{i}" for i in range(int(self._arg or 2000)))
+        asked = body.get("logprobs")
+        legacy = not self._chat and self._fault != "chat_shape"
+        self._logprobs = None if asked is None or asked is False else "legacy" if legacy else "chat"
+
+    async def send(self) -> None:
+        body = self._request.body
+        if not body.get("stream") or self._fault == "unstreamed":
+            answer = payloads.whole(chat=self._chat, tokens=self._tokens, n=self._n, logprobs=self._logprobs)
+            self._to.whole(200, payloads.encode(answer))
+            return
+        self._to.start_stream()
+        turn: Callable[[tuple[bytes, ...]], Any] | None = getattr(self, f"_{self._fault}", None)
+        chunks = payloads.chunks(chat=self._chat, tokens=self._tokens, n=self._n, logprobs=self._logprobs)
+        if turn is None:
+            self._to.write(b"".join(chunks) + self._ending())
+        elif (still := turn(chunks)) is not None:
+            await still
+        if not self._to.transport.is_closing():
+            self._to.finish_stream()
+
+    def _ending(self) -> bytes:
+        counted = (self._request.body.get("stream_options") or {}).get("include_usage") and self._fault != "no_usage"
+        tail = payloads.usage_chunk(chat=self._chat, n=self._n, tokens=len(self._tokens)) if counted else b""
+        return payloads.finish(chat=self._chat, n=self._n) + tail + payloads.DONE
+
+    async def _slow(self, chunks: tuple[bytes, ...]) -> None:
+        # By the clock and not by adding up sleeps, so that many streams together keep their rate.
+        begun, pause = time.monotonic(), 1 / float(self._arg or 20)
+        for i, chunk in enumerate(chunks):
+            await asyncio.sleep(max(0.0, begun + i * pause - time.monotonic()))
+            self._to.write(chunk)
+        self._to.write(self._ending())
+
+    async def _burst_then_pause(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]))
+        await asyncio.sleep(float(self._arg or 1))
+        self._to.write(b"".join(chunks[2:]) + self._ending())
+
+    async def _stall_first(self, chunks: tuple[bytes, ...]) -> None:
+        await asyncio.sleep(NEVER)
+
+    async def _stall_midstream(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]))
+        await asyncio.sleep(NEVER)
+
+    def _drop_midstream(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]))
+        self._to.end(self._request)
+
+    def _no_done(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]))
+
+    def _finished_only(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks) + payloads.finish(chat=self._chat, n=self._n))
+
+    def _empty(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b": nothing to say\n\n")
+
+    def _broken_json(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]) + b'data: {"choices": [{"te\n\n')
+
+    def _broken_bytes(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(b"".join(chunks[:2]) + b'data: {"choices": [{"text": "\xff\xfe"}]}\n\n')
+
+    def _error_midstream(self, chunks: tuple[bytes, ...]) -> None:
+        said = payloads.error("The server had an error.", kind="server_error", code=self._arg or None)
+        self._to.write(b"".join(chunks[:2]) + payloads.sse(said))
+
+    def _error_first(self, chunks: tuple[bytes, ...]) -> None:
+        self._error_midstream(())
+
+    def _odd(self, chunks: tuple[bytes, ...]) -> None:
+        """`odd:TEXT` sends TEXT as the data of one event."""
+        self._to.write(b"data: " + self._arg.encode() + b"\n\n" + payloads.DONE)
+
+    def _refusal(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(payloads.sse({"choices": [{"index": 0, "delta": {"refusal": "I cannot."}}]}) + self._ending())
+
+    def _running_usage(self, chunks: tuple[bytes, ...]) -> None:
+        running = (payloads.usage_chunk(chat=self._chat, n=self._n, tokens=i + 1) for i in range(len(chunks)))
+        pairs = zip(chunks, running, strict=True)
+        self._to.write(b"".join(b"".join(pair) for pair in pairs) + self._ending())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A fake OpenAI server for tests and benchmarks.")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument(
+        "--pace", default="ok", help="what requests without a fault get, for example slow:100 or burst:2000"
+    )
+    options = parser.parse_args()
+    with FakeServer(pace=options.pace, port=options.port) as server:
+        print(f"{server.url} (models fault-slow:100, fault-burst:2000, fault-429:1-then-ok, …)", flush=True)  # noqa: T201
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("closed", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
