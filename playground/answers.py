@@ -1,91 +1,126 @@
-"""Reads a server's chunks (or its one whole answer) into events; knows every shape that servers use."""
+"""Reads a server's chunks (or its one whole answer) into events; knows every shape that servers use.
+
+The chunks are plain JSON values: the SDK's typed objects cost several times as much a token, and drop or mangle what
+servers other than OpenAI send.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 from playground.types import Delta, Finished, StreamEvent, TokenLogprob, Usage, UsageReported
+
+IMPOSSIBLE = -9999.0
+"""OpenAI's logprob for "practically never"; servers that divide by nothing say -Infinity."""
+
+
+class Unreadable(ValueError):
+    """The server sent JSON that is no answer of OpenAI's API."""
 
 
 class Answer:
     """One answer as it arrives: which choices have begun, which have ended, and the usage once it is known."""
 
-    def __init__(self, *, choices: int) -> None:
+    def __init__(self) -> None:
         self.begun = False
-        self._choices = choices
+        self._open: set[int] = set()
         self._ended: set[int] = set()
         self._usage: Usage | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether every choice that was asked for has its finish_reason."""
-        return len(self._ended) >= self._choices
+        """Whether there is a choice and each has its finish_reason. A server that ignores `n` answers completely too."""
+        return bool(self._ended) and self._open <= self._ended
 
-    def read(self, chunk: Any) -> Iterator[StreamEvent]:
-        """The events of one chunk: an SDK object of either endpoint, streamed or whole."""
-        for choice in chunk.choices or ():
-            index = choice.index or 0
+    def read(self, chunk: object) -> list[StreamEvent]:
+        """The events of one chunk of either endpoint, streamed or whole. Raises Unreadable."""
+        try:
+            return self._read(chunk)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise Unreadable from exc
+
+    def _read(self, chunk: Any) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for choice in chunk.get("choices") or ():
+            index = int(choice.get("index") or 0)
             text = _text(choice)
-            logprobs = token_logprobs(getattr(choice, "logprobs", None))
+            said = choice.get("logprobs")
+            logprobs = token_logprobs(said) if said else ()
+            self._open.add(index)
             if text or logprobs:
                 self.begun = True
-                yield Delta(index, text, logprobs)
-            if choice.finish_reason and index not in self._ended:
+                events.append(Delta(index, text, logprobs))
+            reason = choice.get("finish_reason")
+            if reason and index not in self._ended:
                 self._ended.add(index)
-                yield Finished(index, choice.finish_reason)
+                events.append(Finished(index, str(reason)))
         # Some servers report a running usage in every chunk: the last one counts.
-        if getattr(chunk, "usage", None) is not None:
-            self._usage = _usage(chunk.usage)
+        if usage := chunk.get("usage"):
+            self._usage = _usage(usage)
+        return events
 
-    def ending(self) -> Iterator[StreamEvent]:
-        if self._usage is not None:
-            yield UsageReported(self._usage)
-
-
-def _text(choice: Any) -> str:
-    text = getattr(choice, "text", None)
-    if text is not None:
-        return str(text)
-    part = getattr(choice, "delta", None) or getattr(choice, "message", None)
-    return str(getattr(part, "content", None) or getattr(part, "refusal", None) or "")
+    def ending(self) -> list[StreamEvent]:
+        return [] if self._usage is None else [UsageReported(self._usage)]
 
 
-def token_logprobs(said: Any) -> tuple[TokenLogprob, ...]:
+def _text(choice: dict[str, Any]) -> str:
+    text = choice.get("text")
+    if text is None:
+        part = choice.get("delta") or choice.get("message") or {}
+        text = part.get("content") or part.get("refusal") or ""
+    if not isinstance(text, str):
+        raise Unreadable
+    return text
+
+
+def token_logprobs(said: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     """Logprobs in either of OpenAI's shapes: the legacy arrays, or `content` with one object a token.
 
     llama.cpp answers /v1/completions in the second, OpenAI in the first.
     """
-    if said is None:
-        return ()
-    content = getattr(said, "content", None)
+    content = said.get("content") or said.get("refusal")
     if content:
         return tuple(_from_chat(item) for item in content)
-    tokens = getattr(said, "tokens", None) or ()
-    chances = getattr(said, "token_logprobs", None) or [None] * len(tokens)
-    tops = getattr(said, "top_logprobs", None) or [None] * len(tokens)
+    tokens = said.get("tokens") or ()
+    chances = said.get("token_logprobs") or [None] * len(tokens)
+    tops = said.get("top_logprobs") or [None] * len(tokens)
     return tuple(
-        TokenLogprob(token, chance, tuple(sorted((top or {}).items(), key=lambda pair: -pair[1])))
+        TokenLogprob(str(token), _chance(chance), _likeliest((top or {}).items()))
         for token, chance, top in zip(tokens, chances, tops, strict=False)
     )
 
 
-def _from_chat(item: Any) -> TokenLogprob:
-    pairs = [(_get(top, "token"), _get(top, "logprob")) for top in _get(item, "top_logprobs") or ()]
-    return TokenLogprob(_get(item, "token") or "", _get(item, "logprob"), tuple(pairs))
+def _from_chat(item: dict[str, Any]) -> TokenLogprob:
+    tops = ((top["token"], top["logprob"]) for top in item.get("top_logprobs") or ())
+    return TokenLogprob(str(item["token"]), _chance(item["logprob"]), _likeliest(tops))
 
 
-def _get(item: Any, name: str) -> Any:
-    """A field of what the SDK knows (an object) or does not know (a plain dict)."""
-    return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
+def _likeliest(pairs: Any) -> tuple[tuple[str, float], ...]:
+    known = [(str(token), chance) for token, said in pairs if (chance := _chance(said)) is not None]
+    return tuple(sorted(known, key=lambda pair: -pair[1]))
 
 
-def _usage(said: Any) -> Usage:
-    prompt_details = getattr(said, "prompt_tokens_details", None)
-    completion_details = getattr(said, "completion_tokens_details", None)
+def _chance(said: Any) -> float | None:
+    if said is None:
+        return None
+    value = float(said)
+    return None if math.isnan(value) else max(IMPOSSIBLE, value)
+
+
+def _usage(said: dict[str, Any]) -> Usage:
     return Usage(
-        prompt_tokens=said.prompt_tokens or 0,
-        completion_tokens=said.completion_tokens or 0,
-        cached_tokens=getattr(prompt_details, "cached_tokens", None) or 0,
-        reasoning_tokens=getattr(completion_details, "reasoning_tokens", None) or 0,
+        prompt_tokens=_count(said.get("prompt_tokens")),
+        completion_tokens=_count(said.get("completion_tokens")),
+        cached_tokens=_count((said.get("prompt_tokens_details") or {}).get("cached_tokens")),
+        reasoning_tokens=_count((said.get("completion_tokens_details") or {}).get("reasoning_tokens")),
     )
+
+
+def _count(said: Any) -> int:
+    """Tokens, from outside: missing is none. Raises Unreadable rather than bill a nonsense."""
+    if said is None:
+        return 0
+    if isinstance(said, bool) or not isinstance(said, int) or said < 0:
+        raise Unreadable
+    return said

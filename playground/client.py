@@ -5,25 +5,23 @@ Only this module imports `openai`. The SDK's own retries are off: they are done 
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from email.utils import parsedate_to_datetime
-from time import time
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from openai.types import Completion
-from openai.types.chat import ChatCompletionChunk
 
 from playground import client_errors
-from playground.answers import Answer
-from playground.errors import BadRequest, EndpointError, InvalidRequest
-from playground.redact import redact
-from playground.retry import RetryPolicy
+from playground.answers import Answer, Unreadable
+from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, TimedOut
+from playground.retry import RetryPolicy, retry_after
 from playground.types import (
     CompletionRequest,
     Delta,
@@ -39,7 +37,7 @@ CONNECT_TIMEOUT = 5.0
 
 
 class Client:
-    """The model servers, by endpoint name. Belongs to one event loop."""
+    """The model servers, by endpoint name."""
 
     def __init__(
         self, endpoints: Iterable[Endpoint] = (), *, timeout: float = 60.0, retry: RetryPolicy | None = None
@@ -47,7 +45,9 @@ class Client:
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
-        self._sdks: dict[str, AsyncOpenAI] = {}
+        self._sdks: dict[str, tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = {}
+        self._replaced: list[tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = []
+        self._no_tokenizer: set[str] = set()
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -56,15 +56,20 @@ class Client:
     def add(self, endpoint: Endpoint) -> None:
         """Let another server join (the engine, once it has started), or replace one of the same name."""
         self._endpoints[endpoint.name] = endpoint
-        self._sdks.pop(endpoint.name, None)
+        self._no_tokenizer.discard(endpoint.name)
+        self._retire(endpoint.name)
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
-        """The answer as it comes. A server's failure is the last event, `Failed`; nothing is raised for it.
+        """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.
 
         What fails before the first text is tried again by the retry policy, each time after a `Retrying`; what has
         been paid for is never asked for again. Closing the generator closes the request.
         """
-        endpoint = self._endpoint(request.endpoint)
+        try:
+            endpoint = self._endpoint(request.endpoint)
+        except InvalidRequest as error:
+            yield Failed(error)
+            return
         attempt, with_usage = 1, True
         while True:
             begun = False
@@ -74,84 +79,103 @@ class Client:
                         begun = begun or isinstance(event, Delta)
                         yield event
                 return
-            except BadRequest as error:
-                # A server from before `stream_options` gets the request without it, once.
-                if with_usage and not begun and "stream_options" in f"{error.param} {error.message}":
-                    with_usage = False
-                    continue
-                yield Failed(error)
-                return
             except EndpointError as error:
-                delay = None if begun else self._retry.delay(error, attempt)
-                if delay is None:
-                    yield Failed(error)
-                    return
-                attempt += 1
-                yield Retrying(attempt, self._retry.attempts, delay, error)
-                await self._retry.sleep(delay)
+                failure = error.with_traceback(None)  # its frames hold the request, and with it the key
+            if with_usage and not begun and _dislikes_stream_options(failure):
+                # A server from before `stream_options` gets the request without it, once.
+                with_usage = False
+                continue
+            # What is not streamed sends nothing until it is whole: when it times out it may well have been paid for.
+            lost = begun or (not _streamable(request) and isinstance(failure, TimedOut))
+            delay = None if lost else self._retry.delay(failure, attempt)
+            if delay is None:
+                yield Failed(failure)
+                return
+            attempt += 1
+            yield Retrying(attempt, self._retry.attempts, delay, failure)
+            await self._retry.sleep(delay)
 
     async def _once(self, endpoint: Endpoint, request: Request, *, with_usage: bool) -> AsyncGenerator[StreamEvent]:
-        completion = isinstance(request, CompletionRequest)
-        path = "/completions" if completion else "/chat/completions"
+        """One attempt. Raises an EndpointError."""
+        path = "/completions" if isinstance(request, CompletionRequest) else "/chat/completions"
         body = request.body()
-        answer = Answer(choices=request.n or 1)
+        answer = Answer()
         with self._mapped(endpoint, answer):
             sdk = self._sdk(endpoint)
-            # best_of cannot be streamed: the best is known only when all have ended (OpenAI's reference).
-            if isinstance(request, CompletionRequest) and (request.best_of or 1) > 1:
-                for event in answer.read(await sdk.post(path, body=body, cast_to=Completion)):
+            if not _streamable(request):
+                for event in self._whole(endpoint, answer, await sdk.post(path, body=body, cast_to=object)):
                     yield event
             else:
                 body = {**body, "stream": True, **({"stream_options": {"include_usage": True}} if with_usage else {})}
-                kind: Any = Completion if completion else ChatCompletionChunk
                 async with await sdk.post(
-                    path, body=body, cast_to=kind, stream=True, stream_cls=AsyncStream[kind]
+                    path, body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
                 ) as stream:
-                    if "html" in stream.response.headers.get("content-type", ""):
-                        raise client_errors.unreadable(endpoint)
-                    async for chunk in stream:
-                        for event in answer.read(chunk):
+                    kind = stream.response.headers.get("content-type", "")
+                    if "json" in kind:  # a server that does not stream sends the whole answer
+                        for event in self._whole(endpoint, answer, json.loads(await stream.response.aread())):
                             yield event
+                    elif "html" in kind:
+                        raise client_errors.not_an_api(endpoint)
+                    else:
+                        async for chunk in stream:
+                            for event in answer.read(chunk):
+                                yield event
             if not answer.complete:
-                raise client_errors.truncated(endpoint)
+                raise client_errors.truncated(endpoint, after_text=answer.begun)
             for event in answer.ending():
                 yield event
 
+    def _whole(self, endpoint: Endpoint, answer: Answer, said: object) -> list[StreamEvent]:
+        """The events of an answer that came at once. Text instead of JSON is how the SDK hands a web page over."""
+        if isinstance(said, str):
+            raise client_errors.not_an_api(endpoint)
+        if isinstance(said, dict) and said.get("error"):
+            raise client_errors.from_body(endpoint, said["error"], keys=self._keys())
+        return answer.read(said)
+
     async def models(self, endpoint: str) -> list[ModelInfo]:
-        """What the server lists. Raises an EndpointError."""
+        """What the server lists. Raises a PlaygroundError."""
         server = self._endpoint(endpoint)
-        found = []
         with self._mapped(server):
-            async for model in self._sdk(server).models.list():
-                extra = dict(model.model_extra or {})
-                found.append(
-                    ModelInfo(
-                        id=model.id,
-                        endpoint=endpoint,
-                        created=model.created,
-                        owned_by=model.owned_by,
-                        shutdown_date=extra.pop("shutdown_date", None),
-                        meta={**extra, **(extra.pop("meta", None) or {})},
-                    )
-                )
-        return found
+            said: Any = await self._sdk(server).get("/models", cast_to=object)
+            if not isinstance(said, dict) or not isinstance(said.get("data"), list):
+                raise client_errors.not_an_api(server)
+            return [_model(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")]
 
     async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
-        """Token ids by the server's own tokenizer (llama.cpp's `/tokenize`), None where it has none."""
+        """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
+
+        One body for both shapes: llama.cpp and our engine read `content`, vLLM reads `prompt`.
+        """
         server = self._endpoint(endpoint)
-        url = server.base_url.removesuffix("/v1") + "/tokenize"
+        if server.kind == "openai" or endpoint in self._no_tokenizer:
+            return None
+        url = server.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
+        body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
         try:
             with self._mapped(server):
-                answer: Any = await self._sdk(server).post(url, body={"content": text}, cast_to=object)
-        except EndpointError:
+                said: Any = await self._sdk(server).post(url, body=body, cast_to=object)
+        except (NotFound, BadRequest):
+            said = None
+        tokens = said.get("tokens") if isinstance(said, dict) else None
+        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+            self._no_tokenizer.add(endpoint)  # asked once, not at every keystroke
             return None
-        tokens = answer.get("tokens") if isinstance(answer, dict) else None
-        return tokens if isinstance(tokens, list) else None
+        return tokens
 
     async def aclose(self) -> None:
-        for sdk in self._sdks.values():
-            await sdk.close()
-        self._sdks.clear()
+        """Close every connection. Streams that still run break off."""
+        for name in list(self._sdks):
+            self._retire(name)
+        while self._replaced:
+            loop, sdk = self._replaced.pop()
+            if loop is asyncio.get_running_loop():
+                await sdk.close()
+
+    def _retire(self, name: str) -> None:
+        # Not closed at once: a stream may still run over it.
+        if name in self._sdks:
+            self._replaced.append(self._sdks.pop(name))
 
     def _endpoint(self, name: str) -> Endpoint:
         try:
@@ -160,75 +184,113 @@ class Client:
             known = ", ".join(self._endpoints) or "none"
             raise InvalidRequest(f"There is no server {name!r}.", param="model", hint=f"Known: {known}.") from None
 
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(endpoint.api_key for endpoint in self._endpoints.values() if endpoint.api_key)
+
     def _sdk(self, endpoint: Endpoint) -> AsyncOpenAI:
-        if endpoint.name not in self._sdks:
-            self._sdks[endpoint.name] = AsyncOpenAI(
-                # The SDK insists on a key; a server that was given none is sent one that opens nothing.
-                api_key=endpoint.api_key or "none",
-                base_url=endpoint.base_url,
-                max_retries=0,
-                timeout=httpx2.Timeout(self._timeout, connect=CONNECT_TIMEOUT),
-                # Our own engine is on this machine: a proxy of the environment has no business between.
-                http_client=openai.DefaultAsyncHttpxClient(trust_env=endpoint.kind != "engine"),
-            )
-        return self._sdks[endpoint.name]
+        """The SDK's client for `endpoint` on the running loop: its connections belong to one loop."""
+        loop, sdk = self._sdks.get(endpoint.name, (None, None))
+        if sdk is None or loop is not asyncio.get_running_loop():
+            self._retire(endpoint.name)
+            sdk = self._made(endpoint)
+            self._sdks[endpoint.name] = (asyncio.get_running_loop(), sdk)
+        return sdk
+
+    def _made(self, endpoint: Endpoint) -> AsyncOpenAI:
+        if endpoint.api_key is not None and not re.fullmatch(r"[\x21-\x7e]+", endpoint.api_key):
+            raise client_errors.bad_key(endpoint)
+        # Redirects are refused: they could lead a public page's server to private addresses. Our own engine is on this
+        # machine: a proxy of the environment has no business between.
+        http = openai.DefaultAsyncHttpxClient(trust_env=endpoint.kind != "engine", follow_redirects=False)
+        sdk = AsyncOpenAI(
+            # The SDK insists on a key; a server that was given none is sent one that opens nothing.
+            api_key=endpoint.api_key or "none",
+            base_url=endpoint.base_url,
+            max_retries=0,
+            timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
+            http_client=http,
+        )
+        if endpoint.kind != "openai":
+            # The SDK takes OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_ADMIN_KEY and OPENAI_CUSTOM_HEADERS from the
+            # environment for whatever server it talks to: meant for OpenAI, they are nobody else's business.
+            sdk.organization = sdk.project = sdk.admin_api_key = None
+            sdk._custom_headers = {}
+        return sdk
 
     @contextmanager
     def _mapped(self, endpoint: Endpoint, answer: Answer | None = None) -> Iterator[None]:
         """The one place where a library's exception becomes one of ours.
 
-        `from None` throughout: an SDK's exception holds the request, and with it the key, where a traceback shows it.
+        The new error forgets the old one: an SDK's exception holds the request, and with it the key, where whatever
+        prints a traceback could show it.
         """
         try:
             yield
-        except (openai.APITimeoutError, httpx2.TimeoutException):
-            raise client_errors.timed_out(endpoint, self._timeout) from None
-        except openai.APIStatusError as exc:
-            raise self._status(endpoint, exc) from None
-        except (openai.APIResponseValidationError, json.JSONDecodeError, UnicodeError):
-            raise client_errors.unreadable(endpoint) from None
-        except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError):
-            begun = answer is not None and answer.begun
-            raise client_errors.connection(endpoint, after_text=begun) from None
-        except openai.APIError as exc:
-            # An error object in the middle of a stream: there is no status, the server's words are all there is.
-            raise self._mid_stream(endpoint, exc) from None
-        except openai.OpenAIError:
-            raise client_errors.unreadable(endpoint) from None
+        except (
+            openai.OpenAIError,
+            httpx2.HTTPError,
+            httpx2.StreamError,
+            httpx2.InvalidURL,
+            OSError,
+            ValueError,
+        ) as exc:
+            error = self._ours(endpoint, exc, begun=answer is not None and answer.begun)
+            try:
+                raise error from None
+            finally:
+                error.__context__ = None
 
-    def _status(self, endpoint: Endpoint, exc: openai.APIStatusError) -> EndpointError:
-        return client_errors.from_status(
-            endpoint,
-            status=exc.status_code,
-            said=self._said(exc),
-            code=exc.code,
-            param=exc.param,
-            retry_after=_retry_after(exc.response.headers),
-        )
+    def _ours(self, endpoint: Endpoint, exc: Exception, *, begun: bool) -> EndpointError:
+        match exc:
+            case openai.APIStatusError(status_code=status, body=body):
+                wait = retry_after(exc.response.headers)
+                return client_errors.from_body(endpoint, body, status=status, retry_after=wait, keys=self._keys())
+            case openai.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError() | OSError():
+                return self._transport(endpoint, exc.__cause__ or exc, begun=begun)
+            case openai.APIResponseValidationError():
+                return client_errors.unreadable(endpoint)
+            case openai.APIError(body=body):  # an error object in the middle of a stream
+                return client_errors.from_body(endpoint, body, keys=self._keys())
+            case httpx2.InvalidURL():
+                return client_errors.bad_address(endpoint)
+            case UnicodeEncodeError():  # a lone surrogate: half of an emoji, cut by a script or a browser
+                return client_errors.bad_text()
+        return client_errors.unreadable(endpoint)
 
-    def _mid_stream(self, endpoint: Endpoint, exc: openai.APIError) -> EndpointError:
-        status = 429 if exc.code in ("rate_limit_exceeded", "insufficient_quota") else 500
-        return client_errors.from_status(endpoint, status=status, said=self._said(exc), code=exc.code, param=exc.param)
-
-    def _said(self, exc: openai.APIError) -> str:
-        """The server's own message: redacted, on one line and not endless."""
-        body = exc.body
-        said = body.get("message") if isinstance(body, dict) else None
-        text = said if isinstance(said, str) else ""
-        return redact(" ".join(text.split())[:400], [e.api_key for e in self._endpoints.values() if e.api_key])
+    def _transport(self, endpoint: Endpoint, cause: BaseException, *, begun: bool) -> EndpointError:
+        if isinstance(cause, httpx2.UnsupportedProtocol):
+            return client_errors.bad_address(endpoint)
+        if isinstance(cause, (httpx2.TimeoutException, openai.APITimeoutError, TimeoutError)):
+            if not isinstance(cause, httpx2.ConnectTimeout):
+                return client_errors.timed_out(endpoint, self._timeout)
+        certificate = "certificate" in str(cause).lower()
+        return client_errors.connection(endpoint, after_text=begun, certificate=certificate)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds by `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110 section 10.2.3)."""
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        value = headers.get("retry-after")
-        if value is None:
-            return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (ValueError, TypeError):
-        return None
+def _streamable(request: Request) -> bool:
+    """`best_of` cannot be streamed: the best is known only when all have ended (OpenAI's reference)."""
+    return not isinstance(request, CompletionRequest) or request.best_of in (None, 1)
+
+
+def _dislikes_stream_options(error: EndpointError) -> bool:
+    return isinstance(error, BadRequest) and "stream_options" in f"{error.param} {error.message}"
+
+
+def _model(endpoint: str, about: dict[str, Any]) -> ModelInfo:
+    """One entry of /v1/models, with what llama.cpp (`meta`), vLLM and OpenRouter say of the context beside OpenAI's."""
+    rest = {k: v for k, v in about.items() if k not in ("id", "object", "created", "owned_by", "meta", "shutdown_date")}
+    inner = about.get("meta")
+    meta = {**rest, **(inner if isinstance(inner, dict) else {})}
+    sizes = (meta.get(name) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train"))
+    created, owner, end = about.get("created"), about.get("owned_by"), about.get("shutdown_date")
+    if isinstance(end, int) and not isinstance(end, bool):
+        end = datetime.fromtimestamp(end, UTC).date().isoformat()
+    return ModelInfo(
+        id=str(about["id"]),
+        endpoint=endpoint,
+        created=created if isinstance(created, int) else None,
+        owned_by=owner if isinstance(owner, str) else None,
+        context_length=next((size for size in sizes if isinstance(size, int) and size > 0), None),
+        shutdown_date=end if isinstance(end, str) else None,
+        meta=meta,
+    )

@@ -2,115 +2,203 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable
+
 from playground import errors
+from playground.redact import redact
 from playground.types import Endpoint
+
+LONGEST_QUOTE = 400
+QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+CONTEXT_SIGNS = ("context_length_exceeded", "exceed_context_size", "maximum context length")
+"""How OpenAI, llama.cpp and vLLM say it: a code, a type, and only in words."""
+
+#: An error in the middle of a stream has no status of its own; its code or type says which it would have been.
+_STATUS_OF = {
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "exceed_context_size_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "model_not_found": 404,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+}
+
+
+def from_body(
+    endpoint: Endpoint,
+    body: object,
+    *,
+    status: int | None = None,
+    retry_after: float | None = None,
+    keys: Iterable[str] = (),
+) -> errors.EndpointError:
+    """The error that a server's error object (or text) stands for. `status` None: it came in the middle of a stream."""
+    about = body if isinstance(body, dict) else {}
+    said = _said(body, keys)
+    code, kind, param = (_word(about.get(name), keys) for name in ("code", "type", "param"))
+    if status is None:
+        status = int(code) if code and re.fullmatch(r"[45]\d\d", code) else _STATUS_OF.get(code or "", 0)
+        status = status or _STATUS_OF.get(kind or "", 500)
+    if any(sign in f"{code} {kind} {said}".lower() for sign in CONTEXT_SIGNS):
+        code = "context_length_exceeded"
+    elif kind in QUOTA_CODES:
+        code = kind
+    elif code and code.isdigit():  # llama.cpp and vLLM repeat the status there
+        code = None
+    return from_status(endpoint, status=status, said=said, code=code, param=param, retry_after=retry_after)
 
 
 def from_status(
     endpoint: Endpoint,
     *,
     status: int,
-    said: str,
-    code: str | None,
-    param: str | None,
+    said: str = "",
+    code: str | None = None,
+    param: str | None = None,
     retry_after: float | None = None,
 ) -> errors.EndpointError:
     """The error for an HTTP status. `said` is the server's own message, already redacted."""
-    who = name(endpoint)
-    quoted = f" It says: {said}" if said else ""
-    kind, message, hint = _words(endpoint, who, status=status, quoted=quoted, code=code, retry_after=retry_after)
-    return kind(message, hint=hint, status=status, code=code, param=param, retry_after=retry_after)
+    # A 401's own words often repeat the key: they are not shown.
+    quoted = f" It says: {said}" if said and status != 401 else ""
+    if retry_after and status >= 429:
+        quoted = f" It asks to wait {retry_after:.0f} s.{quoted}"
+    kind, message, hint = _words(endpoint, status=status, code=code, param=param)
+    return kind(message + quoted, hint=hint, status=status, code=code, param=param, retry_after=retry_after)
 
 
 def _words(
-    endpoint: Endpoint, who: str, *, status: int, quoted: str, code: str | None, retry_after: float | None
+    endpoint: Endpoint, *, status: int, code: str | None, param: str | None
 ) -> tuple[type[errors.EndpointError], str, str]:
-    if status == 401:
-        # The server's own words often repeat the key: they are not shown.
-        return errors.AuthenticationFailed, f"{who} does not accept the key.", _key_hint(endpoint)
-    if status == 403:
-        if code == "training_not_available":
-            return (
-                errors.PermissionDenied,
-                f"{who} no longer trains models for this account.{quoted}",
-                ("Fine-tune on this machine instead, or on another server."),
-            )
-        return errors.PermissionDenied, f"{who} does not allow this.{quoted}", "Check what the key may do."
-    if status == 404:
-        return (
-            errors.NotFound,
-            f"{who} does not know this model or address.{quoted}",
-            ("Choose a model from the list. If the list is empty too, check that the base URL ends in /v1."),
-        )
-    if status == 429 and code in ("insufficient_quota", "billing_hard_limit_reached"):
-        return (
-            errors.QuotaExceeded,
-            f"The account at {who} has no credit left.{quoted}",
-            ("Waiting does not help: add credit, or use the model on this machine."),
-        )
-    if status == 429:
-        wait = f" It asks to wait {retry_after:.0f} s." if retry_after else ""
-        return (
-            errors.RateLimited,
-            f"{who} has had too many requests.{wait}{quoted}",
-            "Wait a little, then submit again.",
-        )
-    if status >= 500:
-        return (
-            errors.ServerFailed,
-            f"{who} failed (HTTP {status}).{quoted}",
-            "Submit again; if it stays, try another model.",
-        )
-    if code == "context_length_exceeded":
-        return (
-            errors.BadRequest,
-            f"The prompt and the maximum length do not fit the model's context.{quoted}",
-            ("Shorten the prompt or lower the maximum length."),
-        )
-    return errors.BadRequest, f"{who} refused the request (HTTP {status}).{quoted}", "Change or unset what it names."
+    who = name(endpoint)
+    match status:
+        case 401 if endpoint.api_key is None:
+            return errors.AuthenticationFailed, f"{who} wants a key.", _key_hint(endpoint)
+        case 401:
+            return errors.AuthenticationFailed, f"{who} does not accept the key.", _key_hint(endpoint)
+        case 403 if code == "training_not_available":
+            said, hint = "no longer trains models for this account", "Fine-tune on this machine, or on another server."
+            return errors.PermissionDenied, f"{who} {said}.", hint
+        case 403:
+            return errors.PermissionDenied, f"{who} does not allow this.", "Check what the key may do."
+        case 404 if code == "model_not_found" or param == "model":
+            return errors.NotFound, f"{who} does not have this model.", "Choose a model from the list."
+        case 404:
+            return errors.NotFound, f"{who} does not know this address or model.", _address_hint(endpoint)
+        case 408:
+            return errors.TimedOut, f"{who} gave up waiting for the request.", "Submit again."
+        case 429 if code in QUOTA_CODES:
+            hint = "Waiting does not help: add credit, or use the model on this machine."
+            return errors.QuotaExceeded, f"The account at {who} has no credit left.", hint
+        case 429:
+            return errors.RateLimited, f"{who} has had too many requests.", "Wait a little, then submit again."
+        case _ if status >= 500:
+            hint = "Submit again; if it stays, try another model."
+            return errors.ServerFailed, f"{who} failed (HTTP {status}).", hint
+        case _ if code == "context_length_exceeded":
+            hint = "Shorten the prompt or lower the maximum length."
+            return errors.BadRequest, "The prompt and the maximum length do not fit the model's context.", hint
+        case _ if status < 400:
+            hint = "Redirects are not followed, so that the key goes nowhere else: set the final address as base URL."
+            return errors.NotFound, f"{who} sends elsewhere (HTTP {status}).", hint
+    what = f"{who} refused the value of {param}." if param else f"{who} refused the request (HTTP {status})."
+    return errors.BadRequest, what, "Change or unset what it names."
 
 
-def connection(endpoint: Endpoint, *, after_text: bool) -> errors.ConnectionFailed:
+def connection(endpoint: Endpoint, *, after_text: bool, certificate: bool = False) -> errors.ConnectionFailed:
     who = name(endpoint)
     if after_text:
-        return errors.ConnectionFailed(
-            f"The connection to {who} broke off.", hint="Submit again to continue from here."
-        )
+        hint = "Submit again to continue from here."
+        return errors.ConnectionFailed(f"The connection to {who} broke off.", hint=hint)
+    if certificate:
+        hint = "Check the address and this machine's certificates and clock."
+        return errors.ConnectionFailed(f"{who} shows a certificate that cannot be trusted.", hint=hint)
     if endpoint.kind == "engine":
         hint = "It is started again by itself: submit in a few seconds."
+    elif endpoint.kind == "openai":
+        hint = "Check this machine's connection to the internet."
     else:
-        hint = f"Is the server running, and is {endpoint.base_url} its address?"
+        hint = f"Is the server running, and is {redact(endpoint.base_url)} its address?"
     return errors.ConnectionFailed(f"{who} cannot be reached.", hint=hint)
 
 
 def timed_out(endpoint: Endpoint, seconds: float) -> errors.TimedOut:
-    return errors.TimedOut(
-        f"{name(endpoint)} sent nothing for {seconds:g} s.", hint="Submit again, or raise PLAYGROUND_TIMEOUT in .env."
-    )
+    hint = "Submit again, or raise PLAYGROUND_TIMEOUT in .env."
+    return errors.TimedOut(f"{name(endpoint)} sent nothing for {seconds:g} s.", hint=hint)
 
 
-def truncated(endpoint: Endpoint) -> errors.BadStream:
-    return errors.BadStream(
-        f"The answer of {name(endpoint)} ended before it was finished.", hint="Submit again to continue from here."
-    )
+def truncated(endpoint: Endpoint, *, after_text: bool) -> errors.BadStream:
+    if not after_text:
+        return unreadable(endpoint)
+    hint = "Submit again to continue from here."
+    return errors.BadStream(f"The answer of {name(endpoint)} ended before it was finished.", hint=hint)
 
 
 def unreadable(endpoint: Endpoint) -> errors.BadStream:
-    return errors.BadStream(
-        f"The answer of {name(endpoint)} cannot be read.",
-        hint="Submit again. If it stays, check that the base URL is an OpenAI-compatible server's and ends in /v1.",
-    )
+    hint = f"Submit again. If it stays: {_address_hint(endpoint)}"
+    return errors.BadStream(f"The answer of {name(endpoint)} cannot be read.", hint=hint)
+
+
+def not_an_api(endpoint: Endpoint) -> errors.BadStream:
+    """A web page or another text where an answer should be: the base URL is a site's, not its API's."""
+    hint = _address_hint(endpoint)
+    return errors.BadStream(f"{name(endpoint)} answered with something else than an API does.", hint=hint)
+
+
+def bad_key(endpoint: Endpoint) -> errors.AuthenticationFailed:
+    what = "a character that no key has (a space, a line break, a typographic quote)"
+    return errors.AuthenticationFailed(f"The key for {name(endpoint)} holds {what}.", hint=_key_hint(endpoint))
+
+
+def bad_address(endpoint: Endpoint) -> errors.NotFound:
+    message = f"The address of {name(endpoint)} cannot be used."
+    return errors.NotFound(message, hint="Write it like http://localhost:8000/v1.")
+
+
+def bad_text() -> errors.BadRequest:
+    hint = "Delete what shows as � or a box, or paste the text again."
+    return errors.BadRequest("The text holds half a character, which cannot be sent.", hint=hint)
 
 
 def name(endpoint: Endpoint) -> str:
     """How a message calls the server."""
-    return {"engine": "The model on this machine", "openai": "OpenAI"}.get(
-        endpoint.kind, f"The server {endpoint.name!r}"
-    )
+    known = {"engine": "The model on this machine", "openai": "OpenAI"}
+    return known.get(endpoint.kind, f"The server {endpoint.name!r}")
 
 
 def _key_hint(endpoint: Endpoint) -> str:
     if endpoint.kind == "engine":
         return "Restart the app: its engine has another key."
-    variable = "OPENAI_API_KEY" if endpoint.name in ("openai", "server") else f"{endpoint.name.upper()}_API_KEY"
+    own = re.sub(r"\W", "_", endpoint.name).upper() + "_API_KEY"
+    variable = "OPENAI_API_KEY" if endpoint.name in ("openai", "server") else own
     return f"Check {variable} in .env or the environment, then restart."
+
+
+def _address_hint(endpoint: Endpoint) -> str:
+    if endpoint.kind == "engine":
+        return "Restart the app."
+    if endpoint.base_url.rstrip("/").endswith("/v1"):
+        return "Choose a model from the list, and check the base URL: is it an OpenAI-compatible server's?"
+    return f"Does the base URL end in /v1? It is {redact(endpoint.base_url)}."
+
+
+def _said(body: object, keys: Iterable[str]) -> str:
+    """The server's own message in whichever field it has one: redacted, on one line and not endless."""
+    said: object = body
+    if isinstance(body, dict):
+        said = body.get("message") or body.get("detail") or ""
+    if isinstance(said, (dict, list)):  # FastAPI's list of what is wrong
+        said = json.dumps(said, ensure_ascii=False)
+    text = said if isinstance(said, str) else ""
+    if text.lstrip()[:1] == "<":  # a proxy's web page says nothing to a person
+        return ""
+    # Redacted before it is cut, or half a key would be left at the end.
+    return " ".join(redact(text[:100_000], keys).split())[:LONGEST_QUOTE]
+
+
+def _word(value: object, keys: Iterable[str]) -> str | None:
+    return redact(str(value), keys)[:80] if isinstance(value, (str, int)) and not isinstance(value, bool) else None

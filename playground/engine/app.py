@@ -1,0 +1,163 @@
+"""The routes, the key, and errors in OpenAI's shape."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from playground.engine import chat, completions
+from playground.engine.errors import ApiError
+from playground.engine.generation import Generator
+from playground.engine.gone import CancelWhenGone
+from playground.engine.schemas import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody, parse
+
+MAX_BODY = 16 * 2**20
+
+
+class Engine:
+    """What the routes answer from; `generator` is None until the model is loaded."""
+
+    def __init__(self, *, model_id: str, key: str | None, created: int) -> None:
+        self.model_id = model_id
+        self.key = key
+        self.created = created
+        self.generator: Generator | None = None
+
+    @property
+    def ready(self) -> Generator:
+        if self.generator is None:
+            raise ApiError(503, "The model is still being loaded.", type="server_error", code="loading")
+        return self.generator
+
+    def check_model(self, name: str) -> None:
+        if name != self.model_id:
+            raise ApiError(404, f"The model {name[:80]!r} does not exist.", param="model", code="model_not_found")
+
+    def card(self) -> dict[str, Any]:
+        """The model as OpenAI lists one, and in `meta` what a playground wants to know."""
+        llama = self.ready.llama
+        meta = {
+            "context_length": llama.context,
+            "n_params": llama.n_params,
+            "size_bytes": llama.size_bytes,
+            "tokenizer_pre": llama.header.tokenizer_pre,
+            "has_fill_in_middle": llama.header.has_fill_in_middle,
+            "has_chat_template": llama.header.has_chat_template,
+        }
+        head = {"id": self.model_id, "object": "model", "created": self.created, "owned_by": "playground"}
+        return {**head, "meta": meta}
+
+
+def build_app(engine: Engine) -> CancelWhenGone:
+    """The ASGI application over `engine`."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _own_error)
+
+    @app.middleware("http")
+    async def check_key(request: Request, call_next: Any) -> Any:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if (
+            engine.key
+            and request.url.path != "/health"
+            and not hmac.compare_digest(given.encode(), engine.key.encode())
+        ):
+            return _said(ApiError(401, "Incorrect API key provided.", code="invalid_api_key"))
+        return await call_next(request)
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        if engine.generator is None:
+            return JSONResponse({"status": "loading"}, 503)
+        return JSONResponse({"status": "ok", "model": engine.model_id, "active": engine.generator.active})
+
+    @app.get("/v1/models")
+    async def models() -> JSONResponse:
+        return JSONResponse({"object": "list", "data": [engine.card()]})
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> JSONResponse:
+        engine.check_model(name)
+        return JSONResponse(engine.card())
+
+    @app.post("/v1/completions")
+    async def complete(request: Request) -> Response:
+        body = parse(CompletionBody, await request.body())
+        engine.check_model(body.model)
+        job = await completions.prepare(engine.ready, body)
+        if body.stream:
+            return _streamed(completions.chunks(engine.ready, job))
+        return JSONResponse(await completions.whole(engine.ready, job))
+
+    @app.post("/v1/chat/completions")
+    async def converse(request: Request) -> Response:
+        body = parse(ChatBody, await request.body())
+        engine.check_model(body.model)
+        job = await chat.prepare(engine.ready, body)
+        if body.stream:
+            return _streamed(chat.chunks(engine.ready, job))
+        return JSONResponse(await chat.whole(engine.ready, job))
+
+    @app.post("/tokenize")
+    async def tokenize(request: Request) -> JSONResponse:
+        body = parse(TokenizeBody, await request.body())
+        tokens: list[Any] = await engine.ready.llama.tokenize(body.content, add_special=body.add_special)
+        if body.with_pieces:
+            vocabulary = engine.ready.llama.header.vocabulary
+            tokens = [{"id": token, "piece": completions.legacy(vocabulary[token])} for token in tokens]
+        return JSONResponse({"tokens": tokens, "count": len(tokens)})
+
+    @app.post("/detokenize")
+    async def detokenize(request: Request) -> JSONResponse:
+        body = parse(DetokenizeBody, await request.body())
+        if any(token >= len(engine.ready.llama.header.vocabulary) for token in body.tokens):
+            raise ApiError(400, "A token id is beyond the vocabulary.", param="tokens")
+        return JSONResponse({"content": await engine.ready.llama.detokenize(body.tokens)})
+
+    return CancelWhenGone(app, max_body=MAX_BODY, too_large=_too_large)
+
+
+def _streamed(chunks: AsyncGenerator[dict[str, Any]]) -> StreamingResponse:
+    """Server-sent events. A failure in the middle is an error object, as OpenAI's streams have it."""
+
+    async def lines() -> AsyncGenerator[str]:
+        async with aclosing(chunks):
+            try:
+                async for chunk in chunks:
+                    yield f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n"
+                yield "data: [DONE]\n\n"
+            except ApiError as error:
+                yield f"data: {json.dumps(error.body)}\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+
+def _said(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body, error.status)
+
+
+async def _api_error(_request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, ApiError)  # noqa: S101
+    return _said(exc)
+
+
+async def _http_error(request: Request, exc: Exception) -> JSONResponse:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    words = {404: "There is nothing at this address.", 405: f"{request.method} is not allowed here."}
+    return _said(ApiError(status, words.get(status, "The request was refused.")))
+
+
+async def _own_error(_request: Request, _exc: Exception) -> JSONResponse:
+    return _said(ApiError(500, "The engine failed at this request.", type="server_error"))
+
+
+async def _too_large(scope: Any, receive: Any, send: Any) -> None:
+    await _said(ApiError(413, f"The body is larger than {MAX_BODY >> 20} MB."))(scope, receive, send)

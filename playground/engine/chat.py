@@ -1,0 +1,156 @@
+"""/v1/chat/completions: the same generation, behind the model's chat template and in the chat shape."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from playground.engine.completions import biases, usage
+from playground.engine.errors import bad
+from playground.engine.generation import Generator, Piece, Sampling, Token
+from playground.engine.schemas import ChatBody, speakable
+
+ROLES = ("system", "developer", "user", "assistant")
+
+
+@dataclass(slots=True)
+class Chat:
+    """A request that has been checked, with its conversation as the template renders it."""
+
+    body: ChatBody
+    prompt: list[int]
+    sampling: Sampling
+    id: str = field(default_factory=lambda: "chatcmpl-" + secrets.token_hex(14))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def answer(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        head = {"id": self.id, "object": kind, "created": self.created, "model": self.body.model}
+        return {**head, "choices": choices}
+
+
+async def prepare(generator: Generator, body: ChatBody) -> Chat:
+    """Check what needs the model, and render the conversation."""
+    for name in ("tools", "functions"):
+        if getattr(body, name):
+            raise bad("This model does not call tools.", name)
+    if body.modalities not in (None, ["text"]):
+        raise bad("This model writes text only.", "modalities")
+    if body.top_logprobs is not None and not body.logprobs:
+        raise bad("top_logprobs needs logprobs: true.", "top_logprobs")
+    messages = [_message(message, number) for number, message in enumerate(body.messages)]
+    rendered = await generator.llama.render(messages)
+    prompt = await generator.llama.tokenize(rendered, add_special=True)
+    limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
+    if limit is None:
+        limit = max(1, generator.llama.context - len(prompt))
+    generator.fit(prompt, limit, "messages")
+    return Chat(body, prompt, _sampling(generator, body, limit))
+
+
+def _sampling(generator: Generator, body: ChatBody, limit: int) -> Sampling:
+    return Sampling(
+        max_tokens=limit,
+        temperature=1.0 if body.temperature is None else body.temperature,
+        top_p=1.0 if body.top_p is None else body.top_p,
+        presence_penalty=body.presence_penalty or 0.0,
+        frequency_penalty=body.frequency_penalty or 0.0,
+        seed=body.seed,
+        stop=body.stops,
+        logit_bias=biases(body.logit_bias, len(generator.llama.header.vocabulary)),
+        logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+        json_schema=_schema(body.response_format),
+    )
+
+
+def _schema(wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The JSON schema that the answer is held to by a grammar; {} is any JSON object."""
+    kind = (wanted or {"type": "text"}).get("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return {"type": "object"}
+    named = (wanted or {}).get("json_schema")
+    schema = named.get("schema", {}) if isinstance(named, dict) else None
+    if kind != "json_schema" or not isinstance(schema, dict):
+        raise bad("response_format is text, json_object, or json_schema with a schema.", "response_format")
+    return schema
+
+
+def _message(message: dict[str, Any], number: int) -> dict[str, Any]:
+    role = message.get("role")
+    if role not in ROLES:
+        raise bad(f"messages[{number}].role is one of {', '.join(ROLES)}.", "messages")
+    # The role `developer` is OpenAI's newer name for `system`; templates know the older one.
+    return {"role": "system" if role == "developer" else role, "content": _content(message.get("content"), number)}
+
+
+def _content(content: Any, number: int) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return speakable(content)
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        if all(part.get("type") == "text" and isinstance(part.get("text"), str) for part in content):
+            return "".join(speakable(part["text"]) for part in content)
+        raise bad(f"messages[{number}] has a part that is not text, and this model reads text only.", "messages")
+    raise bad(f"messages[{number}].content is text or a list of text parts.", "messages")
+
+
+async def whole(generator: Generator, chat: Chat) -> dict[str, Any]:
+    """The answer in one piece."""
+    each = chat.body.n or 1
+    pieces: list[list[Piece]] = [[] for _ in range(each)]
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
+        async for piece in coming:
+            pieces[piece.index].append(piece)
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": "".join(p.text for p in parts), "refusal": None},
+            "logprobs": _logprobs(chat, [token for p in parts for token in p.tokens]),
+            "finish_reason": parts[-1].finish_reason,
+        }
+        for index, parts in enumerate(pieces)
+    ]
+    spent = usage(len(chat.prompt), sum(parts[-1].completion_tokens for parts in pieces))
+    return {**chat.answer("chat.completion", choices), "usage": spent}
+
+
+async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, Any]]:
+    """The answer as it comes: the role first, then the text."""
+    tail = {"usage": None} if chat.body.include_usage else {}
+    each, completion_tokens = chat.body.n or 1, 0
+
+    def chunk(index: int, delta: dict[str, Any], logprobs: Any = None, reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        return {**chat.answer("chat.completion.chunk", [choice]), **tail}
+
+    for index in range(each):
+        yield chunk(index, {"role": "assistant", "content": ""})
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
+        async for piece in coming:
+            completion_tokens += piece.completion_tokens
+            if piece.text or piece.tokens:
+                yield chunk(piece.index, {"content": piece.text}, _logprobs(chat, piece.tokens))
+            if piece.finish_reason:
+                yield chunk(piece.index, {}, None, piece.finish_reason)
+    if chat.body.include_usage:
+        yield {**chat.answer("chat.completion.chunk", []), "usage": usage(len(chat.prompt), completion_tokens)}
+
+
+def _logprobs(chat: Chat, tokens: Sequence[Token]) -> dict[str, Any] | None:
+    if chat.sampling.logprobs is None:
+        return None
+    content = [
+        {**_token(token.raw, token.logprob), "top_logprobs": [_token(raw, logprob) for raw, logprob in token.top]}
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _token(raw: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}

@@ -1,0 +1,209 @@
+"""One choice as it is generated, and several side by side. Both endpoints are made of this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from playground.engine.errors import bad
+from playground.engine.llama import Llama
+
+FinishReason = Literal["stop", "length"]
+
+#: llama.cpp's own samplers, off: temperature and top_p are to mean what OpenAI says, and nothing else is to interfere.
+NEUTRAL: dict[str, Any] = {
+    "top_k": 0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repeat_penalty": 1.0,
+    "repeat_last_n": -1,
+    "dry_multiplier": 0.0,
+    "xtc_probability": 0.0,
+    "cache_prompt": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A generated token: its bytes (perhaps half a character), natural-log probability, likeliest alternatives."""
+
+    raw: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More of choice `index`. The last piece of a choice has its `finish_reason` and the tokens it took."""
+
+    index: int
+    text: str
+    tokens: tuple[Token, ...] = ()
+    finish_reason: FinishReason | None = None
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to generate; the names and ranges are OpenAI's. `logprobs` None: none; else how many alternatives."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logit_bias: Mapping[str, float] = field(default_factory=dict)
+    logprobs: int | None = None
+    json_schema: Mapping[str, Any] | None = None
+
+    def body(self, index: int) -> dict[str, Any]:
+        """llama.cpp's own names for it, for choice `index`: each choice draws with a seed of its own."""
+        body = {
+            **NEUTRAL,
+            "n_predict": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
+            "stop": list(self.stop),
+            "logit_bias": [[int(token), bias] for token, bias in self.logit_bias.items()],
+            "n_probs": 0 if self.logprobs is None else max(1, self.logprobs),
+        }
+        if self.seed is not None:
+            body["seed"] = (self.seed + index) % 2**32
+        if self.json_schema is not None:
+            body["json_schema"] = dict(self.json_schema)
+        return body
+
+
+class Generator:
+    """Generates over one loaded model, as many at once as its context has room for; the rest wait their turn."""
+
+    def __init__(self, llama: Llama) -> None:
+        self.llama = llama
+        self.active = 0
+        self._taken = 0
+        self._room = asyncio.Condition()
+
+    def fit(self, prompt: Sequence[int], max_tokens: int, param: str) -> None:
+        """Raises OpenAI's context_length_exceeded."""
+        if len(prompt) + max_tokens > self.llama.context:
+            raise bad(
+                f"This model's maximum context length is {self.llama.context} tokens. However, you requested "
+                f"{len(prompt) + max_tokens} tokens ({len(prompt)} in the prompt, {max_tokens} in the completion). "
+                "Please reduce the length of the prompt or of the completion.",
+                param,
+                "context_length_exceeded",
+            )
+
+    async def choices(
+        self, prompts: Sequence[Sequence[int]], each: int, sampling: Sampling, *, suffix: str | None = None
+    ) -> AsyncGenerator[Piece]:
+        """`each` choices a prompt, as their pieces come. Closing this ends all of them."""
+        queue: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
+
+        async def one(index: int) -> None:
+            try:
+                prompt = prompts[index // each]
+                async with aclosing(self.choice(index, prompt, sampling, suffix=suffix)) as pieces:
+                    async for piece in pieces:
+                        queue.put_nowait(piece)
+                queue.put_nowait(None)
+            except Exception as exc:
+                queue.put_nowait(exc)
+
+        tasks = [asyncio.create_task(one(index)) for index in range(len(prompts) * each)]
+        try:
+            left = len(tasks)
+            while left:
+                item = await queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    left -= 1
+                else:
+                    yield item
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def choice(
+        self, index: int, prompt: Sequence[int], sampling: Sampling, *, suffix: str | None = None
+    ) -> AsyncGenerator[Piece]:
+        if sampling.max_tokens == 0:
+            yield Piece(index, "", finish_reason="length")
+            return
+        body = sampling.body(index)
+        path = "/completion"
+        if suffix is None:
+            body["prompt"] = list(prompt)
+        else:
+            path, body["input_suffix"] = "/infill", suffix
+            body["input_prefix"] = await self.llama.detokenize(list(prompt))
+        async with self._place(len(prompt) + sampling.max_tokens), aclosing(self.llama.stream(path, body)) as chunks:
+            held = Aligner(self.llama.header.vocabulary, sampling.logprobs)
+            async for chunk in chunks:
+                yield held.piece(index, chunk)
+
+    @asynccontextmanager
+    async def _place(self, tokens: int) -> AsyncIterator[None]:
+        """Room for `tokens` in the context that all generations share."""
+        async with self._room:
+            await self._room.wait_for(lambda: self._taken == 0 or self._taken + tokens <= self.llama.context)
+            self._taken += tokens
+            self.active += 1
+        try:
+            yield
+        finally:
+            self._taken -= tokens
+            self.active -= 1
+            # Shielded: a client that goes away must still let the next one in.
+            await asyncio.shield(self._wake())
+
+    async def _wake(self) -> None:
+        async with self._room:
+            self._room.notify_all()
+
+
+class Aligner:
+    """Gives tokens out with the text they make. llama.cpp holds text back that may begin a stop sequence, or that is
+    half a character, but not its tokens; and it never takes back the tokens of a stop sequence that was met."""
+
+    def __init__(self, vocabulary: Sequence[bytes], logprobs: int | None) -> None:
+        self._vocabulary = vocabulary
+        self._logprobs = logprobs
+        self._waiting: list[Token] = []
+        self._text = 0
+        self._given = 0
+
+    def piece(self, index: int, chunk: dict[str, Any]) -> Piece:
+        text = chunk["content"]
+        self._text += len(text.encode("utf-8", "surrogatepass"))
+        if self._logprobs is not None:
+            self._waiting += map(self._token, chunk.get("completion_probabilities") or ())
+        tokens = self._due()
+        if not chunk["stop"]:
+            return Piece(index, text, tokens)
+        reason: FinishReason = "length" if chunk.get("stop_type") == "limit" else "stop"
+        return Piece(index, text, tokens, reason, chunk["tokens_predicted"])
+
+    def _due(self) -> tuple[Token, ...]:
+        count = 0
+        for token in self._waiting:
+            if self._given >= self._text:
+                break
+            self._given += len(token.raw)
+            count += 1
+        due, self._waiting = self._waiting[:count], self._waiting[count:]
+        return tuple(due)
+
+    def _token(self, said: dict[str, Any]) -> Token:
+        # llama.cpp's "token" is the text it gives out, which may be several tokens or none: the id is what counts.
+        top = tuple((self._vocabulary[t["id"]], t["logprob"]) for t in said.get("top_logprobs") or ())
+        return Token(self._vocabulary[said["id"]], said["logprob"], top[: self._logprobs])

@@ -1,0 +1,113 @@
+"""Reads the header of a GGUF file (github.com/ggml-org/ggml, docs/gguf.md): its metadata, not its tensors."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from playground.engine.errors import WeightsError
+
+MAGIC = b"GGUF"
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
+_FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the engine needs of it. `vocabulary[id]` are the bytes that token `id` stands for."""
+
+    architecture: str
+    context_length: int
+    tokenizer_pre: str
+    has_fill_in_middle: bool
+    has_chat_template: bool
+    bos_token_id: int | None
+    vocabulary: tuple[bytes, ...]
+
+
+def read(path: Path) -> Header:
+    """The header of the file at `path`. Raises WeightsError when it is not a whole GGUF."""
+    try:
+        with path.open("rb") as file:
+            return _header(_metadata(file))
+    except (struct.error, UnicodeDecodeError, KeyError, MemoryError, OverflowError) as exc:
+        raise WeightsError(
+            f"The model file {path.name} is damaged or cut short. Download it again.", exit_code=4
+        ) from exc
+
+
+def _metadata(file: BinaryIO) -> dict[str, Any]:
+    if file.read(4) != MAGIC:
+        raise WeightsError("The model file is not a GGUF. Choose a file that ends in .gguf.", exit_code=4)
+    version, _tensors, count = struct.unpack("<IQQ", file.read(20))
+    if version not in (2, 3) or count > 100_000:
+        raise WeightsError(f"The model file is a GGUF of version {version}, which is not read.", exit_code=4)
+    return {_string(file): _value(file, _number(file, "I")) for _ in range(count)}
+
+
+def _value(file: BinaryIO, kind: int) -> Any:
+    if kind == _STRING:
+        return _string(file)
+    if kind != _ARRAY:
+        return _number(file, _SCALARS[kind])
+    inner, length = _number(file, "I"), _number(file, "Q")
+    if inner in _SCALARS:
+        size = struct.calcsize("<" + _SCALARS[inner])
+        return struct.unpack(f"<{length}{_SCALARS[inner]}", file.read(size * length))
+    return [_value(file, inner) for _ in range(length)]
+
+
+def _number(file: BinaryIO, code: str) -> Any:
+    return struct.unpack("<" + code, file.read(struct.calcsize("<" + code)))[0]
+
+
+def _string(file: BinaryIO) -> str:
+    length = _number(file, "Q")
+    raw = file.read(length) if length < 1 << 30 else b""
+    if len(raw) != length:
+        raise struct.error("cut short")
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _header(meta: dict[str, Any]) -> Header:
+    architecture = meta["general.architecture"]
+    named = {key.removeprefix("tokenizer.ggml.") for key in meta}
+    kinds = meta.get("tokenizer.ggml.token_type") or ()
+    tokens = meta["tokenizer.ggml.tokens"]
+    byte_level = meta.get("tokenizer.ggml.model") == "gpt2"
+    return Header(
+        architecture=architecture,
+        context_length=meta[f"{architecture}.context_length"],
+        tokenizer_pre=meta.get("tokenizer.ggml.pre", meta.get("tokenizer.ggml.model", "")),
+        has_fill_in_middle=any(all(f"{part}_token_id" in named for part in names) for names in _FILL_IN),
+        has_chat_template="tokenizer.chat_template" in meta,
+        bos_token_id=meta.get("tokenizer.ggml.bos_token_id"),
+        vocabulary=tuple(
+            _token_bytes(token, kinds[i] if i < len(kinds) else _NORMAL, byte_level) for i, token in enumerate(tokens)
+        ),
+    )
+
+
+def _token_bytes(token: str, kind: int, byte_level: bool) -> bytes:
+    if kind in (_CONTROL, _USER_DEFINED):
+        return token.encode("utf-8", "surrogateescape")
+    if byte_level:
+        table = _byte_level()
+        return bytes(table[c] for c in token) if all(c in table for c in token) else token.encode()
+    if kind == _BYTE:
+        return bytes([int(token[3:5], 16)])
+    return token.replace("▁", " ").encode("utf-8", "surrogateescape")
+
+
+@cache
+def _byte_level() -> dict[str, int]:
+    """GPT-2's characters for bytes (openai/gpt-2, src/encoder.py, bytes_to_unicode), the other way round."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    table = {chr(b): b for b in plain}
+    rest = [b for b in range(256) if b not in set(plain)]
+    return table | {chr(256 + i): b for i, b in enumerate(rest)}

@@ -1,0 +1,141 @@
+"""llama.cpp's own server, in this process, on a loopback port whose key only we know."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from playground.engine.errors import ApiError, WeightsError, bad
+from playground.engine.gguf import Header, read
+
+CONTEXT = 8_192
+"""Tokens of context at most: about 190 MB of keys and values for the default model, shared by all slots."""
+SLOTS = 4
+
+
+class Llama:
+    """A loaded model. `context` is in tokens, shared by everything that is generated at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.header: Header = read(path)
+        self.size_bytes = path.stat().st_size
+        self.context = min(CONTEXT, self.header.context_length)
+        self._key = secrets.token_urlsafe(32)
+        self._server = self._load(path)
+        self._http = httpx.AsyncClient(
+            base_url=self._server.listening_address,
+            headers={"Authorization": f"Bearer {self._key}"},
+            # A queue of long prompts may take minutes before the first token: whoever waits decides how long.
+            timeout=None,  # noqa: S113
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=SLOTS),
+            trust_env=False,
+        )
+        self.n_params = 0
+
+    def _load(self, path: Path) -> Any:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = self.context
+        params.n_parallel = SLOTS
+        params.kv_unified = True
+        params.hostnames = ["127.0.0.1"]
+        params.port = _free_port()
+        params.api_keys = [self._key]
+        params.verbosity = 0
+        params.ui = False
+        # Idle memory for prompts of the past: of little use for one person, and it leaks between adapters.
+        params.cache_ram_mib = 0
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = physical_cores()
+        try:
+            return xllamacpp.Server(params)
+        except Exception as exc:
+            raise WeightsError(f"llama.cpp cannot load the model file {path.name}: {exc}", exit_code=4) from exc
+
+    async def describe(self) -> None:
+        """Ask llama.cpp for what the header does not say."""
+        listed = (await self._http.get("/v1/models")).json()
+        self.n_params = listed["data"][0]["meta"]["n_params"]
+
+    async def tokenize(self, text: str, *, add_special: bool = False) -> list[int]:
+        answer = await self._post("/tokenize", {"content": text, "add_special": add_special})
+        tokens: list[int] = answer["tokens"]
+        return tokens
+
+    async def detokenize(self, tokens: list[int]) -> str:
+        answer = await self._post("/detokenize", {"tokens": tokens})
+        return str(answer["content"])
+
+    async def render(self, messages: list[dict[str, Any]]) -> str:
+        """The prompt that the model's chat template makes of a conversation."""
+        answer = await self._post("/apply-template", {"messages": messages}, param="messages")
+        return str(answer["prompt"])
+
+    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        """llama.cpp's own chunks of `/completion` or `/infill`. Closing this ends the generation."""
+        async with self._http.stream("POST", path, json={**body, "stream": True}) as response:
+            if response.status_code != 200:
+                raise _refused(response.status_code, await response.aread())
+            async for line in response.aiter_lines():
+                if line.startswith("data: "):
+                    chunk = json.loads(line[6:])
+                    if "error" in chunk:
+                        raise _refused(500, line[6:].encode())
+                    yield chunk
+                elif line.startswith("error: "):
+                    raise _refused(500, line[7:].encode())
+
+    async def _post(self, path: str, body: dict[str, Any], *, param: str | None = None) -> Any:
+        response = await self._http.post(path, json=body)
+        if response.status_code != 200:
+            raise _refused(response.status_code, response.content, param)
+        return response.json()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+        self._server = None
+
+
+def _refused(status: int, content: bytes, param: str | None = None) -> ApiError:
+    """llama.cpp's refusal in our shape; what it takes for its own failure at a request's values is a 400."""
+    try:
+        said = json.loads(content)
+        error = said.get("error", said)
+        message = str(error["message"]) if isinstance(error, dict) else str(error)
+        kind = error.get("type") if isinstance(error, dict) else None
+    except (ValueError, KeyError):
+        message, kind = "llama.cpp refused the request.", None
+    if kind == "exceed_context_size_error":
+        return bad(message, "messages" if param == "messages" else "prompt", "context_length_exceeded")
+    if status in (400, 501) or param is not None:
+        return bad(message, param)
+    return ApiError(500, message, type="server_error")
+
+
+def physical_cores() -> int:
+    """Cores without hyper-threads among those we may run on; llama.cpp spins, and with more it is many times slower."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = set()
+    for cpu in allowed:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        try:
+            cores.add(siblings.read_text())
+        except OSError:
+            # No such file elsewhere than on Linux: half of what is counted is right on most machines.
+            return max(1, len(allowed) // 2)
+    return max(1, len(cores))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
