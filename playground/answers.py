@@ -7,9 +7,10 @@ servers other than OpenAI send.
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
-from playground.types import Delta, Finished, StreamEvent, TokenLogprob, Usage, UsageReported
+from playground.types import Delta, Finished, ModelInfo, StreamEvent, TokenLogprob, Usage, UsageReported
 
 IMPOSSIBLE = -9999.0
 """OpenAI's logprob for "practically never"; servers that divide by nothing say -Infinity."""
@@ -30,7 +31,7 @@ class Answer:
 
     @property
     def complete(self) -> bool:
-        """Whether there is a choice and each has its finish_reason. A server that ignores `n` answers completely too."""
+        """Whether there is a choice and each has its finish_reason. A server may ignore `n`: that is no cut."""
         return bool(self._ended) and self._open <= self._ended
 
     def read(self, chunk: object) -> list[StreamEvent]:
@@ -124,3 +125,23 @@ def _count(said: Any) -> int:
     if isinstance(said, bool) or not isinstance(said, int) or said < 0:
         raise Unreadable
     return said
+
+
+def model_info(endpoint: str, about: dict[str, Any]) -> ModelInfo:
+    """One entry of /v1/models, with what llama.cpp (`meta`), vLLM and OpenRouter say of the context beside OpenAI's."""
+    rest = {k: v for k, v in about.items() if k not in ("id", "object", "created", "owned_by", "meta", "shutdown_date")}
+    inner = about.get("meta")
+    meta = {**rest, **(inner if isinstance(inner, dict) else {})}
+    sizes = (meta.get(name) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train"))
+    created, owner, end = about.get("created"), about.get("owned_by"), about.get("shutdown_date")
+    if isinstance(end, int) and not isinstance(end, bool):
+        end = datetime.fromtimestamp(end, UTC).date().isoformat()
+    return ModelInfo(
+        id=str(about["id"]),
+        endpoint=endpoint,
+        created=created if isinstance(created, int) else None,
+        owned_by=owner if isinstance(owner, str) else None,
+        context_length=next((size for size in sizes if isinstance(size, int) and size > 0), None),
+        shutdown_date=end if isinstance(end, str) else None,
+        meta=meta,
+    )

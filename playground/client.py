@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +18,7 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 
 from playground import client_errors
-from playground.answers import Answer, Unreadable
+from playground.answers import Answer, Unreadable, model_info
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, TimedOut
 from playground.retry import RetryPolicy, retry_after
 from playground.types import (
@@ -34,6 +33,12 @@ from playground.types import (
 )
 
 CONNECT_TIMEOUT = 5.0
+
+LIBRARY_ERRORS = (
+    *(openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError),
+    # Outside the SDK's tree: it lets a chunk that is no JSON or no UTF-8 through as it is.
+    *(json.JSONDecodeError, UnicodeError, Unreadable),
+)
 
 
 class Client:
@@ -140,7 +145,9 @@ class Client:
             said: Any = await self._sdk(server).get("/models", cast_to=object)
             if not isinstance(said, dict) or not isinstance(said.get("data"), list):
                 raise client_errors.not_an_api(server)
-            return [_model(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")]
+            return [
+                model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
+            ]
 
     async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
         """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
@@ -260,9 +267,9 @@ class Client:
     def _transport(self, endpoint: Endpoint, cause: BaseException, *, begun: bool) -> EndpointError:
         if isinstance(cause, httpx2.UnsupportedProtocol):
             return client_errors.bad_address(endpoint)
-        if isinstance(cause, (httpx2.TimeoutException, openai.APITimeoutError, TimeoutError)):
-            if not isinstance(cause, httpx2.ConnectTimeout):
-                return client_errors.timed_out(endpoint, self._timeout)
+        late = isinstance(cause, (httpx2.TimeoutException, openai.APITimeoutError, TimeoutError))
+        if late and not isinstance(cause, httpx2.ConnectTimeout):
+            return client_errors.timed_out(endpoint, self._timeout)
         certificate = "certificate" in str(cause).lower()
         return client_errors.connection(endpoint, after_text=begun, certificate=certificate)
 
@@ -274,23 +281,3 @@ def _streamable(request: Request) -> bool:
 
 def _dislikes_stream_options(error: EndpointError) -> bool:
     return isinstance(error, BadRequest) and "stream_options" in f"{error.param} {error.message}"
-
-
-def _model(endpoint: str, about: dict[str, Any]) -> ModelInfo:
-    """One entry of /v1/models, with what llama.cpp (`meta`), vLLM and OpenRouter say of the context beside OpenAI's."""
-    rest = {k: v for k, v in about.items() if k not in ("id", "object", "created", "owned_by", "meta", "shutdown_date")}
-    inner = about.get("meta")
-    meta = {**rest, **(inner if isinstance(inner, dict) else {})}
-    sizes = (meta.get(name) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train"))
-    created, owner, end = about.get("created"), about.get("owned_by"), about.get("shutdown_date")
-    if isinstance(end, int) and not isinstance(end, bool):
-        end = datetime.fromtimestamp(end, UTC).date().isoformat()
-    return ModelInfo(
-        id=str(about["id"]),
-        endpoint=endpoint,
-        created=created if isinstance(created, int) else None,
-        owned_by=owner if isinstance(owner, str) else None,
-        context_length=next((size for size in sizes if isinstance(size, int) and size > 0), None),
-        shutdown_date=end if isinstance(end, str) else None,
-        meta=meta,
-    )

@@ -52,14 +52,14 @@ def install_log_redaction(keys: Iterable[str] = ()) -> None:
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         return _redacted(make(*args, **kwargs), known)
 
-    factory.inner = make  # type: ignore[attr-defined]
+    factory.inner = make
     logging.setLogRecordFactory(factory)
     stream = sys.stderr.inner if isinstance(sys.stderr, RedactedStream) else sys.stderr
     sys.stderr = RedactedStream(stream, known)  # type: ignore[assignment]
 
 
 def _redacted(record: logging.LogRecord, keys: tuple[str, ...]) -> logging.LogRecord:
-    """`record` without keys in its message or traceback. One that holds none keeps its arguments (formatters use them)."""
+    """`record` without keys in message and traceback. One that holds none keeps its arguments: formatters use them."""
     try:
         message = record.getMessage()
     except (TypeError, ValueError):  # a wrong format string is the logging module's to report

@@ -228,5 +228,8 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
             await asyncio.wait(unfinished)
         except asyncio.CancelledError as error:
             cancelled = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: whoever still listens gets it from `result`
     if cancelled is not None:
         raise cancelled

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 from playground.engine.completions import biases, usage
@@ -14,6 +15,7 @@ from playground.engine.errors import bad
 from playground.engine.generation import Generator, Piece, Sampling, Token
 from playground.engine.schemas import ChatBody, speakable
 
+UNKNOWN = -9999.0
 ROLES = ("system", "developer", "user", "assistant")
 
 
@@ -104,7 +106,7 @@ async def whole(generator: Generator, chat: Chat) -> dict[str, Any]:
     """The answer in one piece."""
     each = chat.body.n or 1
     pieces: list[list[Piece]] = [[] for _ in range(each)]
-    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling, stream=False)) as coming:
         async for piece in coming:
             pieces[piece.index].append(piece)
     choices = [
@@ -131,7 +133,7 @@ async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, A
 
     for index in range(each):
         yield chunk(index, {"role": "assistant", "content": ""})
-    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling, stream=True)) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens
             if piece.text or piece.tokens:
@@ -153,4 +155,6 @@ def _logprobs(chat: Chat, tokens: Sequence[Token]) -> dict[str, Any] | None:
 
 
 def _token(raw: bytes, logprob: float) -> dict[str, Any]:
-    return {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}
+    # -9999 is how OpenAI writes a probability that it does not give.
+    said = UNKNOWN if isnan(logprob) else logprob
+    return {"token": raw.decode("utf-8", "replace"), "logprob": said, "bytes": list(raw)}

@@ -144,7 +144,7 @@ async def score(generator: Generator, prompt: list[int], alternatives: int) -> l
     scored = [Token(vocabulary[prompt[0]], float("nan"), ())]
     for at in range(1, len(prompt)):
         sampling = Sampling(max_tokens=1, temperature=1.0, logprobs=alternatives, logit_bias={str(prompt[at]): FORCED})
-        async with aclosing(generator.choice(0, prompt[:at], sampling)) as pieces:
+        async with aclosing(generator.choice(0, prompt[:at], sampling, stream=False)) as pieces:
             found = [token async for piece in pieces for token in piece.tokens]
         scored += found[:1] or [Token(vocabulary[prompt[at]], 0.0, ())]
     return scored
@@ -154,7 +154,9 @@ async def whole(generator: Generator, job: Job) -> dict[str, Any]:
     """The answer in one piece."""
     count = len(job.prompts) * job.each
     pieces: list[list[Piece]] = [[] for _ in range(count)]
-    async with aclosing(generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix)) as coming:
+    async with aclosing(
+        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix, stream=False)
+    ) as coming:
         async for piece in coming:
             pieces[piece.index].append(piece)
     completion_tokens = sum(parts[-1].completion_tokens for parts in pieces)
@@ -199,7 +201,9 @@ async def chunks(generator: Generator, job: Job) -> AsyncGenerator[dict[str, Any
         for choice in written:
             yield {**job.answer([await _echoed(generator, job, choice)], None), **tail}
     completion_tokens = 0
-    async with aclosing(generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix)) as coming:
+    async with aclosing(
+        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix, stream=True)
+    ) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens
             if piece.text or piece.tokens or piece.finish_reason:

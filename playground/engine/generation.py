@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any, Literal
 
 from playground.engine.errors import bad
-from playground.engine.llama import Llama
+from playground.engine.llama import CONTEXT, Llama
 
 FinishReason = Literal["stop", "length"]
 
@@ -19,7 +20,7 @@ NEUTRAL: dict[str, Any] = {
     "min_p": 0.0,
     "typical_p": 1.0,
     "repeat_penalty": 1.0,
-    "repeat_last_n": -1,
+    "repeat_last_n": CONTEXT,
     "dry_multiplier": 0.0,
     "xtc_probability": 0.0,
     "cache_prompt": True,
@@ -73,12 +74,22 @@ class Sampling:
             "stop": list(self.stop),
             "logit_bias": [[int(token), bias] for token, bias in self.logit_bias.items()],
             "n_probs": 0 if self.logprobs is None else max(1, self.logprobs),
+            "samplers": self._samplers(),
         }
         if self.seed is not None:
             body["seed"] = (self.seed + index) % 2**32
         if self.json_schema is not None:
             body["json_schema"] = dict(self.json_schema)
         return body
+
+    def _samplers(self) -> list[str]:
+        """Only those that do something: each one otherwise walks or sorts the whole vocabulary at every token."""
+        used = {
+            "penalties": bool(self.presence_penalty or self.frequency_penalty),
+            "top_p": self.top_p < 1,
+            "temperature": True,
+        }
+        return [name for name, on in used.items() if on]
 
 
 class Generator:
@@ -102,15 +113,21 @@ class Generator:
             )
 
     async def choices(
-        self, prompts: Sequence[Sequence[int]], each: int, sampling: Sampling, *, suffix: str | None = None
+        self,
+        prompts: Sequence[Sequence[int]],
+        each: int,
+        sampling: Sampling,
+        *,
+        suffix: str | None = None,
+        stream: bool,
     ) -> AsyncGenerator[Piece]:
-        """`each` choices a prompt, as their pieces come. Closing this ends all of them."""
+        """`each` choices a prompt, as their pieces come (one piece each unless `stream`). Closing it ends all."""
         queue: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
 
         async def one(index: int) -> None:
             try:
                 prompt = prompts[index // each]
-                async with aclosing(self.choice(index, prompt, sampling, suffix=suffix)) as pieces:
+                async with aclosing(self.choice(index, prompt, sampling, suffix=suffix, stream=stream)) as pieces:
                     async for piece in pieces:
                         queue.put_nowait(piece)
                 queue.put_nowait(None)
@@ -134,8 +151,10 @@ class Generator:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def choice(
-        self, index: int, prompt: Sequence[int], sampling: Sampling, *, suffix: str | None = None
+        self, index: int, prompt: Sequence[int], sampling: Sampling, *, suffix: str | None = None, stream: bool
     ) -> AsyncGenerator[Piece]:
+        """One choice. Whole, it has every token's probability; streamed, llama.cpp leaves out those of the first bytes
+        of a character that several tokens make up: they are nan."""
         if sampling.max_tokens == 0:
             yield Piece(index, "", finish_reason="length")
             return
@@ -146,7 +165,8 @@ class Generator:
         else:
             path, body["input_suffix"] = "/infill", suffix
             body["input_prefix"] = await self.llama.detokenize(list(prompt))
-        async with self._place(len(prompt) + sampling.max_tokens), aclosing(self.llama.stream(path, body)) as chunks:
+        answer = self.llama.generate(path, body, stream=stream)
+        async with self._place(len(prompt) + sampling.max_tokens), aclosing(answer) as chunks:
             held = Aligner(self.llama.header.vocabulary, sampling.logprobs)
             async for chunk in chunks:
                 yield held.piece(index, chunk)
@@ -179,29 +199,29 @@ class Aligner:
         self._vocabulary = vocabulary
         self._logprobs = logprobs
         self._waiting: list[Token] = []
-        self._text = 0
-        self._given = 0
+        self._text = b""
 
     def piece(self, index: int, chunk: dict[str, Any]) -> Piece:
-        text = chunk["content"]
-        self._text += len(text.encode("utf-8", "surrogatepass"))
+        text: str = chunk["content"]
+        tokens: tuple[Token, ...] = ()
         if self._logprobs is not None:
+            self._text += text.encode("utf-8", "surrogatepass")
             self._waiting += map(self._token, chunk.get("completion_probabilities") or ())
-        tokens = self._due()
+            tokens = tuple(self._due())
         if not chunk["stop"]:
             return Piece(index, text, tokens)
         reason: FinishReason = "length" if chunk.get("stop_type") == "limit" else "stop"
         return Piece(index, text, tokens, reason, chunk["tokens_predicted"])
 
-    def _due(self) -> tuple[Token, ...]:
-        count = 0
-        for token in self._waiting:
-            if self._given >= self._text:
-                break
-            self._given += len(token.raw)
-            count += 1
-        due, self._waiting = self._waiting[:count], self._waiting[count:]
-        return tuple(due)
+    def _due(self) -> Iterator[Token]:
+        """The waiting tokens whose text is out, and for bytes whose token llama.cpp left out, one of our own."""
+        while self._text and self._waiting:
+            token = self._waiting[0]
+            gap = self._text.find(token.raw, 0, len(token.raw) + 4)
+            if gap > 0:
+                yield Token(self._text[:gap], nan, ())
+            yield self._waiting.pop(0)
+            self._text = self._text[max(0, gap) + len(token.raw) :]
 
     def _token(self, said: dict[str, Any]) -> Token:
         # llama.cpp's "token" is the text it gives out, which may be several tokens or none: the id is what counts.

@@ -34,7 +34,8 @@ class Llama:
             headers={"Authorization": f"Bearer {self._key}"},
             # A queue of long prompts may take minutes before the first token: whoever waits decides how long.
             timeout=None,  # noqa: S113
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=SLOTS),
+            # llama.cpp closes idle connections when it likes: a new one costs nothing on loopback, a race does.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,
         )
         self.n_params = 0
@@ -79,11 +80,15 @@ class Llama:
         answer = await self._post("/apply-template", {"messages": messages}, param="messages")
         return str(answer["prompt"])
 
-    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """llama.cpp's own chunks of `/completion` or `/infill`. Closing this ends the generation."""
-        async with self._http.stream("POST", path, json={**body, "stream": True}) as response:
-            if response.status_code != 200:
-                raise _refused(response.status_code, await response.aread())
+    async def generate(self, path: str, body: dict[str, Any], *, stream: bool) -> AsyncGenerator[dict[str, Any]]:
+        """llama.cpp's own chunks of `/completion` or `/infill`, or one whole. Closing this ends the generation."""
+        async with self._http.stream("POST", path, json={**body, "stream": stream}) as response:
+            if response.status_code != 200 or not stream:
+                content = await response.aread()
+                if response.status_code != 200:
+                    raise _refused(response.status_code, content)
+                yield json.loads(content)
+                return
             async for line in response.aiter_lines():
                 if line.startswith("data: "):
                     chunk = json.loads(line[6:])

@@ -49,7 +49,12 @@ def connect(settings: Settings) -> sa.Engine:
 
 def _engine(url: sa.URL) -> sa.Engine:
     try:
-        return sa.create_engine(url, json_serializer=dump_json, pool_pre_ping=url.get_backend_name() != "sqlite")
+        return sa.create_engine(
+            url,
+            json_serializer=dump_json,
+            pool_pre_ping=url.get_backend_name() != "sqlite",
+            hide_parameters=True,  # a logged traceback would otherwise hold prompts
+        )
     except ImportError as error:
         raise StoreError(
             "The driver for the database in DATABASE_URL is not installed.", hint='Run: pip install "psycopg[binary]".'
@@ -159,6 +164,8 @@ def mapped(action: str) -> Iterator[None]:
     """
     try:
         yield
+    except exc.IntegrityError as error:
+        raise _explained(action, "SQLITE_CONSTRAINT") from error
     except exc.DBAPIError as error:
         raise _explained(action, getattr(error.orig, "sqlite_errorname", "")) from error
     except (exc.ArgumentError, exc.NoSuchModuleError) as error:

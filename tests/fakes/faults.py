@@ -1,6 +1,6 @@
 """The ways in which the fake server misbehaves, by name. A fault is written `name` or `name:argument`.
 
-Refusals answer with an error; the others are turns of the stream, and live in `server.py`:
+Refusals answer with an error; the others are turns of the stream, and live in `replies.py`:
 
     ok                     the whole answer at once          no_usage         no usage chunk
     slow:RATE              RATE tokens a second              no_done          cut: no finish_reason, no [DONE]

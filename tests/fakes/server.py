@@ -18,28 +18,11 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import payloads
 from tests.fakes.faults import refusal
-
-NEVER = 3600.0
-
-
-@dataclass
-class Recorded:
-    """One request as it arrived. Times are `time.monotonic()`."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-    connection: int
-    arrived_at: float = field(default_factory=time.monotonic)
-    finished_at: float | None = None
-    closed_by_client_at: float | None = None
+from tests.fakes.replies import NEVER, Recorded, Reply
 
 
 class FakeServer:
@@ -54,8 +37,6 @@ class FakeServer:
         self._queue: deque[str] = deque()
         self._seen: set[str] = set()
         self._port = port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.connections: set[Connection] = set()
 
     def enqueue(self, *faults: str) -> None:
@@ -72,6 +53,8 @@ class FakeServer:
         return f"{self.root}/v1"
 
     def __enter__(self) -> FakeServer:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
         self._port = self._server.sockets[0].getsockname()[1]
@@ -90,7 +73,7 @@ class FakeServer:
         self._server.close()
         for connection in list(self.connections):
             connection.transport.abort()
-        while self.connections or self.open_streams:
+        while self.connections or self.open_streams:  # noqa: ASYNC110 (a test's end, not worth an event)
             await asyncio.sleep(0.005)
 
     def fault_for(self, body: Any) -> str:
@@ -171,7 +154,7 @@ class Connection(asyncio.Protocol):
             text = request.body.get("content", request.body.get("prompt", ""))
             self.whole(200, payloads.encode({"tokens": [len(word) for word in text.split()]}))
         elif request.path in ("/v1/completions", "/v1/chat/completions"):
-            await Reply(self, request, fault).send()
+            await Reply(self, self.server.tokens, request, fault).send()
         else:
             self.whole(404, payloads.encode({"detail": "Not Found"}))
 
@@ -197,103 +180,6 @@ class Connection(asyncio.Protocol):
         """Close the connection from this side, whatever the client still expects."""
         request.finished_at = time.monotonic()
         self.transport.close()
-
-
-class Reply:
-    """One answer to a completion or a chat, well sent or not."""
-
-    def __init__(self, connection: Connection, request: Recorded, fault: str) -> None:
-        self._to = connection
-        self._request = request
-        self._fault, _, self._arg = fault.partition(":")
-        body = request.body
-        self._chat = request.path.endswith("/chat/completions")
-        self._n = 1 if self._fault == "one_choice" else body.get("n") or 1
-        self._tokens = connection.server.tokens
-        if self._fault == "burst":
-            self._tokens = tuple(f" t{i}" for i in range(int(self._arg or 2000)))
-        asked = body.get("logprobs")
-        legacy = not self._chat and self._fault != "chat_shape"
-        self._logprobs = None if asked is None or asked is False else "legacy" if legacy else "chat"
-
-    async def send(self) -> None:
-        body = self._request.body
-        if not body.get("stream") or self._fault == "unstreamed":
-            answer = payloads.whole(chat=self._chat, tokens=self._tokens, n=self._n, logprobs=self._logprobs)
-            self._to.whole(200, payloads.encode(answer))
-            return
-        self._to.start_stream()
-        turn: Callable[[tuple[bytes, ...]], Any] | None = getattr(self, f"_{self._fault}", None)
-        chunks = payloads.chunks(chat=self._chat, tokens=self._tokens, n=self._n, logprobs=self._logprobs)
-        if turn is None:
-            self._to.write(b"".join(chunks) + self._ending())
-        elif (still := turn(chunks)) is not None:
-            await still
-        if not self._to.transport.is_closing():
-            self._to.finish_stream()
-
-    def _ending(self) -> bytes:
-        counted = (self._request.body.get("stream_options") or {}).get("include_usage") and self._fault != "no_usage"
-        tail = payloads.usage_chunk(chat=self._chat, n=self._n, tokens=len(self._tokens)) if counted else b""
-        return payloads.finish(chat=self._chat, n=self._n) + tail + payloads.DONE
-
-    async def _slow(self, chunks: tuple[bytes, ...]) -> None:
-        # By the clock and not by adding up sleeps, so that many streams together keep their rate.
-        begun, pause = time.monotonic(), 1 / float(self._arg or 20)
-        for i, chunk in enumerate(chunks):
-            await asyncio.sleep(max(0.0, begun + i * pause - time.monotonic()))
-            self._to.write(chunk)
-        self._to.write(self._ending())
-
-    async def _burst_then_pause(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]))
-        await asyncio.sleep(float(self._arg or 1))
-        self._to.write(b"".join(chunks[2:]) + self._ending())
-
-    async def _stall_first(self, chunks: tuple[bytes, ...]) -> None:
-        await asyncio.sleep(NEVER)
-
-    async def _stall_midstream(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]))
-        await asyncio.sleep(NEVER)
-
-    def _drop_midstream(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]))
-        self._to.end(self._request)
-
-    def _no_done(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]))
-
-    def _finished_only(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks) + payloads.finish(chat=self._chat, n=self._n))
-
-    def _empty(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b": nothing to say\n\n")
-
-    def _broken_json(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]) + b'data: {"choices": [{"te\n\n')
-
-    def _broken_bytes(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(b"".join(chunks[:2]) + b'data: {"choices": [{"text": "\xff\xfe"}]}\n\n')
-
-    def _error_midstream(self, chunks: tuple[bytes, ...]) -> None:
-        said = payloads.error("The server had an error.", kind="server_error", code=self._arg or None)
-        self._to.write(b"".join(chunks[:2]) + payloads.sse(said))
-
-    def _error_first(self, chunks: tuple[bytes, ...]) -> None:
-        self._error_midstream(())
-
-    def _odd(self, chunks: tuple[bytes, ...]) -> None:
-        """`odd:TEXT` sends TEXT as the data of one event."""
-        self._to.write(b"data: " + self._arg.encode() + b"\n\n" + payloads.DONE)
-
-    def _refusal(self, chunks: tuple[bytes, ...]) -> None:
-        self._to.write(payloads.sse({"choices": [{"index": 0, "delta": {"refusal": "I cannot."}}]}) + self._ending())
-
-    def _running_usage(self, chunks: tuple[bytes, ...]) -> None:
-        running = (payloads.usage_chunk(chat=self._chat, n=self._n, tokens=i + 1) for i in range(len(chunks)))
-        pairs = zip(chunks, running, strict=True)
-        self._to.write(b"".join(b"".join(pair) for pair in pairs) + self._ending())
 
 
 def main() -> None:
