@@ -126,7 +126,7 @@ class Client:
                             for event in answer.read(chunk):
                                 yield event
             if not answer.complete:
-                raise client_errors.truncated(endpoint, after_text=answer.begun)
+                raise client_errors.truncated(endpoint) if answer.begun else client_errors.unreadable(endpoint)
             for event in answer.ending():
                 yield event
 
@@ -254,15 +254,15 @@ class Client:
                 return client_errors.from_body(endpoint, body, status=status, retry_after=wait, keys=self._keys())
             case openai.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError() | OSError():
                 return self._transport(endpoint, exc.__cause__ or exc, begun=begun)
-            case openai.APIResponseValidationError():
-                return client_errors.unreadable(endpoint)
-            case openai.APIError(body=body):  # an error object in the middle of a stream
+            case openai.APIError(body=body) if not isinstance(
+                exc, openai.APIResponseValidationError
+            ):  # an error object in the middle of a stream
                 return client_errors.from_body(endpoint, body, keys=self._keys())
             case httpx2.InvalidURL():
                 return client_errors.bad_address(endpoint)
             case UnicodeEncodeError():  # a lone surrogate: half of an emoji, cut by a script or a browser
                 return client_errors.bad_text()
-        return client_errors.unreadable(endpoint)
+        return client_errors.unreadable(endpoint, after_text=begun)
 
     def _transport(self, endpoint: Endpoint, cause: BaseException, *, begun: bool) -> EndpointError:
         if isinstance(cause, httpx2.UnsupportedProtocol):
@@ -270,8 +270,10 @@ class Client:
         late = isinstance(cause, (httpx2.TimeoutException, openai.APITimeoutError, TimeoutError))
         if late and not isinstance(cause, httpx2.ConnectTimeout):
             return client_errors.timed_out(endpoint, self._timeout)
-        certificate = "certificate" in str(cause).lower()
-        return client_errors.connection(endpoint, after_text=begun, certificate=certificate)
+        if "certificate" in str(cause).lower():
+            return client_errors.bad_certificate(endpoint)
+        reached = not isinstance(cause, (httpx2.ConnectError, httpx2.ConnectTimeout))
+        return client_errors.connection(endpoint, reached=reached, after_text=begun)
 
 
 def _streamable(request: Request) -> bool:

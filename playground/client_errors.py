@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from playground import errors
 from playground.redact import redact
 from playground.types import Endpoint
 
+E = TypeVar("E", bound=errors.EndpointError)
+
 LONGEST_QUOTE = 400
+CONTINUE = "Submit again to continue from here."
 QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 CONTEXT_SIGNS = ("context_length_exceeded", "exceed_context_size", "maximum context length")
 """How OpenAI, llama.cpp and vLLM say it: a code, a type, and only in words."""
@@ -41,6 +45,7 @@ def from_body(
     about = body if isinstance(body, dict) else {}
     said = _said(body, keys)
     code, kind, param = (_word(about.get(name), keys) for name in ("code", "type", "param"))
+    in_band = status is None
     if status is None:
         status = int(code) if code and re.fullmatch(r"[45]\d\d", code) else _STATUS_OF.get(code or "", 0)
         status = status or _STATUS_OF.get(kind or "", 500)
@@ -50,6 +55,12 @@ def from_body(
         code = kind
     elif code and code.isdigit():  # llama.cpp and vLLM repeat the status there
         code = None
+    if in_band and status == 500:
+        quoted = f" It says: {_closed(said)}" if said else ""
+        hint = "Submit again; if it stays, try another model."
+        return _error(
+            errors.ServerFailed, f"{name(endpoint)} broke the answer off.{quoted}", hint, code=code, param=param
+        )
     return from_status(endpoint, status=status, said=said, code=code, param=param, retry_after=retry_after)
 
 
@@ -64,11 +75,19 @@ def from_status(
 ) -> errors.EndpointError:
     """The error for an HTTP status. `said` is the server's own message, already redacted."""
     # A 401's own words often repeat the key: they are not shown.
-    quoted = f" It says: {said}" if said and status != 401 else ""
-    if retry_after and status >= 429:
+    quoted = f" It says: {_closed(said)}" if said and status != 401 else ""
+    if retry_after and retry_after >= 1 and status >= 429:
         quoted = f" It asks to wait {retry_after:.0f} s.{quoted}"
     kind, message, hint = _words(endpoint, status=status, code=code, param=param)
-    return kind(message + quoted, hint=hint, status=status, code=code, param=param, retry_after=retry_after)
+    return _error(kind, message + quoted, hint, status=status, code=code, param=param, retry_after=retry_after)
+
+
+def _error(kind: type[E], message: str, hint: str, **about: Any) -> E:
+    return kind(message[0].upper() + message[1:], hint=hint, **about)
+
+
+def _closed(said: str) -> str:
+    return said if said[-1] in ".!?…" else f"{said}."
 
 
 def _words(
@@ -88,9 +107,12 @@ def _words(
         case 404 if code == "model_not_found" or param == "model":
             return errors.NotFound, f"{who} does not have this model.", "Choose a model from the list."
         case 404:
-            return errors.NotFound, f"{who} does not know this address or model.", _address_hint(endpoint)
+            hint = f"Choose a model from the list. {_address_hint(endpoint)}"
+            return errors.NotFound, f"{who} does not know this address or model.", hint
         case 408:
             return errors.TimedOut, f"{who} gave up waiting for the request.", "Submit again."
+        case 413:
+            return errors.BadRequest, f"The request is too large for {who}.", "Shorten the prompt."
         case 429 if code in QUOTA_CODES:
             hint = "Waiting does not help: add credit, or use the model on this machine."
             return errors.QuotaExceeded, f"The account at {who} has no credit left.", hint
@@ -109,65 +131,65 @@ def _words(
     return errors.BadRequest, what, "Change or unset what it names."
 
 
-def connection(endpoint: Endpoint, *, after_text: bool, certificate: bool = False) -> errors.ConnectionFailed:
+def connection(endpoint: Endpoint, *, reached: bool = False, after_text: bool = False) -> errors.ConnectionFailed:
+    """`reached`: the server took the connection and then dropped it."""
     who = name(endpoint)
     if after_text:
-        hint = "Submit again to continue from here."
-        return errors.ConnectionFailed(f"The connection to {who} broke off.", hint=hint)
-    if certificate:
-        hint = "Check the address and this machine's certificates and clock."
-        return errors.ConnectionFailed(f"{who} shows a certificate that cannot be trusted.", hint=hint)
+        return _error(errors.ConnectionFailed, f"the connection to {who} broke off.", CONTINUE)
     if endpoint.kind == "engine":
         hint = "It is started again by itself: submit in a few seconds."
     elif endpoint.kind == "openai":
         hint = "Check this machine's connection to the internet."
     else:
         hint = f"Is the server running, and is {redact(endpoint.base_url)} its address?"
-    return errors.ConnectionFailed(f"{who} cannot be reached.", hint=hint)
+    what = "closed the connection without an answer" if reached else "cannot be reached"
+    return _error(errors.ConnectionFailed, f"{who} {what}.", hint)
+
+
+def bad_certificate(endpoint: Endpoint) -> errors.ConnectionFailed:
+    hint = "Check the address and this machine's certificates and clock."
+    return _error(errors.ConnectionFailed, f"{name(endpoint)} shows a certificate that cannot be trusted.", hint)
 
 
 def timed_out(endpoint: Endpoint, seconds: float) -> errors.TimedOut:
     hint = "Submit again, or raise PLAYGROUND_TIMEOUT in .env."
-    return errors.TimedOut(f"{name(endpoint)} sent nothing for {seconds:g} s.", hint=hint)
+    return _error(errors.TimedOut, f"{name(endpoint)} sent nothing for {seconds:g} s.", hint)
 
 
-def truncated(endpoint: Endpoint, *, after_text: bool) -> errors.BadStream:
-    if not after_text:
-        return unreadable(endpoint)
-    hint = "Submit again to continue from here."
-    return errors.BadStream(f"The answer of {name(endpoint)} ended before it was finished.", hint=hint)
+def truncated(endpoint: Endpoint) -> errors.BadStream:
+    return _error(errors.BadStream, f"the answer of {name(endpoint)} ended before it was finished.", CONTINUE)
 
 
-def unreadable(endpoint: Endpoint) -> errors.BadStream:
-    hint = f"Submit again. If it stays: {_address_hint(endpoint)}"
-    return errors.BadStream(f"The answer of {name(endpoint)} cannot be read.", hint=hint)
+def unreadable(endpoint: Endpoint, *, after_text: bool = False) -> errors.BadStream:
+    hint = CONTINUE if after_text else _address_hint(endpoint)
+    return _error(errors.BadStream, f"the answer of {name(endpoint)} cannot be read.", hint)
 
 
 def not_an_api(endpoint: Endpoint) -> errors.BadStream:
     """A web page or another text where an answer should be: the base URL is a site's, not its API's."""
-    hint = _address_hint(endpoint)
-    return errors.BadStream(f"{name(endpoint)} answered with something else than an API does.", hint=hint)
+    message = f"{name(endpoint)} answered with something else than an API does."
+    return _error(errors.BadStream, message, _address_hint(endpoint))
 
 
 def bad_key(endpoint: Endpoint) -> errors.AuthenticationFailed:
     what = "a character that no key has (a space, a line break, a typographic quote)"
-    return errors.AuthenticationFailed(f"The key for {name(endpoint)} holds {what}.", hint=_key_hint(endpoint))
+    return _error(errors.AuthenticationFailed, f"the key for {name(endpoint)} holds {what}.", _key_hint(endpoint))
 
 
 def bad_address(endpoint: Endpoint) -> errors.NotFound:
-    message = f"The address of {name(endpoint)} cannot be used."
-    return errors.NotFound(message, hint="Write it like http://localhost:8000/v1.")
+    hint = "Write it like http://localhost:8000/v1."
+    return _error(errors.NotFound, f"the address of {name(endpoint)} cannot be used.", hint)
 
 
 def bad_text() -> errors.BadRequest:
     hint = "Delete what shows as � or a box, or paste the text again."
-    return errors.BadRequest("The text holds half a character, which cannot be sent.", hint=hint)
+    return _error(errors.BadRequest, "the text holds half a character, which cannot be sent.", hint)
 
 
 def name(endpoint: Endpoint) -> str:
-    """How a message calls the server."""
-    known = {"engine": "The model on this machine", "openai": "OpenAI"}
-    return known.get(endpoint.kind, f"The server {endpoint.name!r}")
+    """How a message calls the server, inside a sentence."""
+    known = {"engine": "the model on this machine", "openai": "OpenAI"}
+    return known.get(endpoint.kind, f"the server {endpoint.name!r}")
 
 
 def _key_hint(endpoint: Endpoint) -> str:
@@ -182,7 +204,7 @@ def _address_hint(endpoint: Endpoint) -> str:
     if endpoint.kind == "engine":
         return "Restart the app."
     if endpoint.base_url.rstrip("/").endswith("/v1"):
-        return "Choose a model from the list, and check the base URL: is it an OpenAI-compatible server's?"
+        return "Check the base URL: is it an OpenAI-compatible server's?"
     return f"Does the base URL end in /v1? It is {redact(endpoint.base_url)}."
 
 
