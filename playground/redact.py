@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -47,15 +47,21 @@ def install_log_redaction(keys: Iterable[str] = ()) -> None:
     stderr too, since Gradio prints tracebacks to it without logging. Called again, it replaces the keys.
     """
     known = tuple(keys)
-    make = getattr(logging.getLogRecordFactory(), "inner", logging.getLogRecordFactory())
-
-    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        return _redacted(make(*args, **kwargs), known)
-
-    factory.inner = make
-    logging.setLogRecordFactory(factory)
+    made = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(RedactedRecords(made.inner if isinstance(made, RedactedRecords) else made, known))
     stream = sys.stderr.inner if isinstance(sys.stderr, RedactedStream) else sys.stderr
-    sys.stderr = RedactedStream(stream, known)  # type: ignore[assignment]
+    sys.stderr = RedactedStream(stream, known)
+
+
+class RedactedRecords:
+    """A log record factory around another one."""
+
+    def __init__(self, inner: Callable[..., logging.LogRecord], keys: tuple[str, ...]) -> None:
+        self.inner = inner
+        self._keys = keys
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        return _redacted(self.inner(*args, **kwargs), self._keys)
 
 
 def _redacted(record: logging.LogRecord, keys: tuple[str, ...]) -> logging.LogRecord:

@@ -46,32 +46,37 @@ def build_app(deps: Deps) -> gr.Blocks:
 
 
 def _bind_models(deps: Deps, page: gr.Blocks, model: gr.Dropdown, params: gr.HTML, last: gr.HTML) -> None:
-    async def on_load() -> AsyncGenerator[tuple[Any, Any]]:
-        async for update in load(deps):
+    # The browser remembers which model was chosen: a reload, or a new day, finds it again.
+    kept = gr.BrowserState(None, storage_key="playground.model", secret="playground")
+
+    async def on_load(remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
+        async for update in load(deps, remembered):
             yield update
 
     def on_model(chosen: Any) -> Any:
         return panel_for(deps, chosen)
 
-    page.load(on_load, None, [model, last], **STREAM)
+    page.load(on_load, kept, [model, last], **STREAM)
     model.change(on_model, model, params, **SILENT)
+    model.input(lambda chosen: chosen, model, kept, **SILENT)
 
 
-async def load(deps: Deps) -> AsyncGenerator[tuple[Any, Any]]:
-    """Fill the picker; while the engine still starts, say so."""
+async def load(deps: Deps, remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
+    """Fill the picker; while the engine still starts, say so. `remembered` is the model chosen in this browser."""
     if deps.engine is not None and deps.engine.state.phase != "ready":
         yield gr.skip(), {"cells": [], "notice": {"tone": "info", "key": "notice_starting"}}
     try:
-        models = deps.models or await deps.list_models()
-        yield picker(deps), {"cells": [], "notice": _listing_notice(deps, bool(models))}
+        models = await deps.list_models()
+        yield picker(deps, remembered), {"cells": [], "notice": _listing_notice(deps, bool(models))}
     except Exception as error:
         yield gr.skip(), {"cells": [], "notice": present.failure(shown(error))}
 
 
-def picker(deps: Deps) -> gr.Dropdown:
+def picker(deps: Deps, remembered: Any) -> gr.Dropdown:
     """Every model of every server by its `endpoint/model`, the engine's first."""
+    refs = [model.ref for model in deps.models]
     first = catalog.default_model(deps.models)
-    return gr.Dropdown(choices=[m.ref for m in deps.models], value=first.ref if first else None)
+    return gr.Dropdown(choices=refs, value=remembered if remembered in refs else first.ref if first else None)
 
 
 def _listing_notice(deps: Deps, any_model: bool) -> Any:

@@ -35,8 +35,8 @@ def build_complete(deps: Deps, active: ActiveRuns, *, model: gr.Dropdown, params
     """Lay the tab out and bind its events. `model` and `params` stand in the sidebar, shared by all tabs."""
     editor = components.editor()
     counter = components.meter("pg-next")
-    choices = components.choices()
     last = components.meter("pg-last")
+    choices = components.choices()
 
     async def on_submit(
         page: Any, chosen: Any, values: Any, shown_last: Any, who: gr.Request

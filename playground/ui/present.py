@@ -107,7 +107,7 @@ def next_run(count: TokenCount, estimate: pricing.Estimate, *, context: int | No
         )
     note = f"{{as_price}} {priced_as}" if priced_as and estimate.expected is not None else ""
     cells.append(_cell("expected", _money(estimate.expected, about=True), note=note))
-    cells.append(_cell("worst", _money(estimate.worst, about=not count.exact), note=note))
+    cells.append(_cell("worst", _money(estimate.worst, about=not count.exact)))
     return {"cells": cells}
 
 
@@ -170,6 +170,8 @@ def ended(progress: Progress) -> Value | None:
         return failure(progress.store_error, key="notice_store")
     if run.status == "stopped":
         return {"tone": "info", "key": "notice_stopped"}
+    if not any(choice.text for choice in run.choices):
+        return {"tone": "info", "key": "notice_empty"}
     if any(choice.finish_reason == "length" for choice in run.choices):
         return {"tone": "info", "key": "notice_cut"}
     return None

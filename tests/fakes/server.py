@@ -188,8 +188,10 @@ def main() -> None:
     parser.add_argument(
         "--pace", default="ok", help="what requests without a fault get, for example slow:100 or burst:2000"
     )
+    parser.add_argument("--tokens", type=int, default=len(payloads.DEFAULT_TOKENS), help="the length of an answer")
     options = parser.parse_args()
-    with FakeServer(pace=options.pace, port=options.port) as server:
+    tokens = tuple(f" t{i}" for i in range(options.tokens))
+    with FakeServer(tokens=tokens, pace=options.pace, port=options.port) as server:
         print(f"{server.url} (models fault-slow:100, fault-burst:2000, fault-429:1-then-ok, …)", flush=True)  # noqa: T201
         try:
             threading.Event().wait()

@@ -23,6 +23,11 @@ const shade = (logprob) => logprob == null ? 'none' : ['0', '1', '2', '3', '4'][
 // What can't be seen is drawn: a space inside an alternative, a line break, a tab.
 const visible = (token) => token.replace(/ /g, '␣').replace(/\n/g, '↵').replace(/\t/g, '⇥') || '∅';
 
+// The editor listens: what is kept or picked goes into the text there, and Undo takes it out again.
+function tell(event, text) {
+  document.dispatchEvent(new CustomEvent('playground:' + event, {detail: {text, whole: Boolean(props.value?.echo)}}));
+}
+
 function closePopover() { popover?.remove(); popover = null; }
 
 function openPopover(span, card, at) {
@@ -36,7 +41,7 @@ function openPopover(span, card, at) {
     row.addEventListener('click', () => {
       const before = card.tokens.slice(0, at).map(([t]) => t).join('');
       closePopover();
-      trigger('pick', {text: before + text});
+      tell('pick', before + text);
     });
     popover.append(row);
   }
@@ -53,7 +58,7 @@ function build(data) {
   const keep = make('button', {type: 'button', class: 'pg-keep', text: say('keep')}), body = make('div', {class: 'pg-card-text', tabindex: '0'});
   const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), body);
   const card = {node, title, finish, keep, body, text: '', tokens: [], index: data.index};
-  keep.addEventListener('click', () => trigger('keep', {index: card.index, text: card.text}));
+  keep.addEventListener('click', () => { tell('keep', card.text); show({cards: []}); });
   body.addEventListener('click', (event) => { const span = event.target.closest('[data-at]'); if (span) openPopover(span, card, Number(span.dataset.at)); });
   body.addEventListener('keydown', (event) => { const span = event.target.closest('[data-at]'); if (span && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); openPopover(span, card, Number(span.dataset.at)); } });
   grid.append(node);

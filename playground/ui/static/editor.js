@@ -4,7 +4,7 @@ const $ = (selector) => element.querySelector(selector);
 const front = $('.pg-front'), back = $('.pg-back'), submit = $('.pg-submit'), undo = $('.pg-undo'), again = $('.pg-again');
 const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
 const DRAFT = 'playground.draft.complete', KEPT = 30, DOUBLE_CLICK = 500, MIN_HEIGHT = 280, MAX_MARKED = 400000;
-let text = '', marks = [], busy = false, submittedAt = 0, past = [], draftTimer = 0, stopTimer = 0;
+let text = '', marks = [], busy = false, sent = null, submittedAt = 0, past = [], draftTimer = 0, stopTimer = 0;
 
 const snapshot = () => ({text, marks: marks.map((mark) => [...mark])});
 
@@ -31,12 +31,10 @@ function growLast(added) {
 }
 
 function resize() {
-  const stuck = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 40;
   const height = Math.max(MIN_HEIGHT, back.scrollHeight);
   if (front.style.height !== height + 'px') front.style.height = height + 'px';
   const box = $('.pg-paper');
   if (busy && box.scrollHeight - box.scrollTop - box.clientHeight < 160) box.scrollTop = box.scrollHeight;
-  return stuck;
 }
 
 function show(value) {
@@ -101,6 +99,7 @@ function publish(event) {
 function run() {
   if (busy) return;
   remember();
+  sent = snapshot();
   submittedAt = performance.now();
   setBusy(true);
   props.value = {...snapshot(), busy: false};
@@ -126,6 +125,16 @@ function goBack() {
   text = before.text; marks = before.marks; front.value = text;
   setBusy(false); paint(); publish('input'); keepDraft();
   return true;
+}
+
+// A choice that is kept, or a token that is picked, continues the text that was sent; under echo it holds that text itself.
+function adopt({text: answer, whole}, base) {
+  remember();
+  const start = whole ? Math.min(base.text.length, answer.length) : base.text.length;
+  text = whole ? answer : base.text + answer;
+  marks = base.marks.filter(([, end]) => end <= start).concat(text.length > start ? [[start, text.length]] : []);
+  front.value = text;
+  setBusy(false); paint(); publish('input'); keepDraft();
 }
 
 function keepDraft() {
@@ -157,8 +166,10 @@ const onKey = (event) => {
   if (event.key === 'Escape' && busy) { event.preventDefault(); stop(); }
 };
 document.addEventListener('keydown', onKey);
+document.addEventListener('playground:keep', (event) => { if (!busy) adopt(event.detail, snapshot()); });
+document.addEventListener('playground:pick', (event) => { if (!busy && sent) { adopt(event.detail, sent); run(); } });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
-watch('value', () => { if (props.value && props.value.before) { remember(); } show(props.value); });
+watch('value', () => show(props.value));
 // Closing the tab in the middle of the 400 ms above would lose the last words.
 window.addEventListener('pagehide', () => { try { localStorage.setItem(DRAFT, JSON.stringify({...snapshot(), past: past.slice(-5)})); } catch { /* as above */ } });
 show(props.value);
