@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from dataclasses import replace
 
@@ -21,12 +22,16 @@ def main() -> int:
     try:
         chosen = settings.load()
         chosen = replace(chosen, host=args.host or chosen.host, port=chosen.port if args.port is None else args.port)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what must be closed is
         deps = open_deps(chosen)  # the engine gets ready while the page's libraries load
         from playground.ui import launch_app
 
-        launch_app(deps, share=args.share, open_browser=args.open_browser)
+        page, address = launch_app(deps, share=args.share, open_browser=args.open_browser)
+        sys.stdout.write(f"Playground is at {address} (Ctrl+C ends it)\n")
+        sys.stdout.flush()
+        page.block_thread()
     except PlaygroundError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

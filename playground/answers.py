@@ -38,7 +38,7 @@ class Answer:
         """The events of one chunk of either endpoint, streamed or whole. Raises Unreadable."""
         try:
             return self._read(chunk)
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as exc:
             raise Unreadable from exc
 
     def _read(self, chunk: Any) -> list[StreamEvent]:
@@ -134,14 +134,22 @@ def model_info(endpoint: str, about: dict[str, Any]) -> ModelInfo:
     meta = {**rest, **(inner if isinstance(inner, dict) else {})}
     sizes = (meta.get(name) for name in ("n_ctx", "max_model_len", "context_length", "context_window", "n_ctx_train"))
     created, owner, end = about.get("created"), about.get("owned_by"), about.get("shutdown_date")
-    if isinstance(end, int) and not isinstance(end, bool):
-        end = datetime.fromtimestamp(end, UTC).date().isoformat()
     return ModelInfo(
         id=str(about["id"]),
         endpoint=endpoint,
         created=created if isinstance(created, int) else None,
         owned_by=owner if isinstance(owner, str) else None,
         context_length=next((size for size in sizes if isinstance(size, int) and size > 0), None),
-        shutdown_date=end if isinstance(end, str) else None,
+        shutdown_date=_day(end),
         meta=meta,
     )
+
+
+def _day(said: Any) -> str | None:
+    """A date as text, from text or from seconds since 1970."""
+    if isinstance(said, str):
+        return said
+    try:
+        return datetime.fromtimestamp(said, UTC).date().isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -51,7 +51,7 @@ def context_length(info: ModelInfo) -> int | None:
 
 
 def default_model(models: Sequence[ModelInfo]) -> ModelInfo | None:
-    """The one that is chosen when nobody has: the first listed that can complete, which is the engine's if there is one."""
+    """The one chosen when nobody has: the first listed that can complete, the engine's if there is one."""
     for info in models:
         known = describe(info.id)
         if known is None or known.kind == "completion":

@@ -12,14 +12,15 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 
 from playground import client_errors
-from playground.answers import Answer, Unreadable, model_info
-from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, TimedOut
+from playground.answers import Answer, model_info
+from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy, retry_after
 from playground.types import (
     CompletionRequest,
@@ -33,11 +34,18 @@ from playground.types import (
 )
 
 CONNECT_TIMEOUT = 5.0
+NO_SUCH_ROUTE = (404, 405, 501)
 
 LIBRARY_ERRORS = (
-    *(openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError),
-    # Outside the SDK's tree: it lets a chunk that is no JSON or no UTF-8 through as it is.
-    *(json.JSONDecodeError, UnicodeError, Unreadable),
+    openai.OpenAIError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    OSError,
+    # Outside the SDK's tree: it lets a chunk that is no JSON, no UTF-8, or nested without end through as it is.
+    # JSONDecodeError, UnicodeError and our Unreadable are all ValueErrors; so is "this number has too many digits".
+    ValueError,
+    RecursionError,
 )
 
 
@@ -78,6 +86,8 @@ class Client:
         attempt, with_usage = 1, True
         while True:
             begun = False
+            # The engine may have come back at another address while a retry waited.
+            endpoint = self._endpoints.get(endpoint.name, endpoint)
             try:
                 async with aclosing(self._once(endpoint, request, with_usage=with_usage)) as events:
                     async for event in events:
@@ -162,11 +172,15 @@ class Client:
         try:
             with self._mapped(server):
                 said: Any = await self._sdk(server).post(url, body=body, cast_to=object)
-        except (NotFound, BadRequest):
-            said = None
+        except (NotFound, BadRequest, ServerFailed) as error:
+            if error.status not in NO_SUCH_ROUTE and not isinstance(error, BadRequest):
+                raise
+            if error.status in NO_SUCH_ROUTE:
+                self._no_tokenizer.add(endpoint)  # asked once, not at every keystroke
+            return None
         tokens = said.get("tokens") if isinstance(said, dict) else None
         if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
-            self._no_tokenizer.add(endpoint)  # asked once, not at every keystroke
+            self._no_tokenizer.add(endpoint)
             return None
         return tokens
 
@@ -206,9 +220,9 @@ class Client:
     def _made(self, endpoint: Endpoint) -> AsyncOpenAI:
         if endpoint.api_key is not None and not re.fullmatch(r"[\x21-\x7e]+", endpoint.api_key):
             raise client_errors.bad_key(endpoint)
-        # Redirects are refused: they could lead a public page's server to private addresses. Our own engine is on this
-        # machine: a proxy of the environment has no business between.
-        http = openai.DefaultAsyncHttpxClient(trust_env=endpoint.kind != "engine", follow_redirects=False)
+        # Redirects are refused: they could lead a public page's server to private addresses. And a proxy of the
+        # environment has no business between this machine and itself.
+        http = openai.DefaultAsyncHttpxClient(trust_env=not _on_this_machine(endpoint.base_url), follow_redirects=False)
         sdk = AsyncOpenAI(
             # The SDK insists on a key; a server that was given none is sent one that opens nothing.
             api_key=endpoint.api_key or "none",
@@ -233,14 +247,7 @@ class Client:
         """
         try:
             yield
-        except (
-            openai.OpenAIError,
-            httpx2.HTTPError,
-            httpx2.StreamError,
-            httpx2.InvalidURL,
-            OSError,
-            ValueError,
-        ) as exc:
+        except LIBRARY_ERRORS as exc:
             error = self._ours(endpoint, exc, begun=answer is not None and answer.begun)
             try:
                 raise error from None
@@ -279,6 +286,11 @@ class Client:
 def _streamable(request: Request) -> bool:
     """`best_of` cannot be streamed: the best is known only when all have ended (OpenAI's reference)."""
     return not isinstance(request, CompletionRequest) or request.best_of in (None, 1)
+
+
+def _on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def _dislikes_stream_options(error: EndpointError) -> bool:

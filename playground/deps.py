@@ -66,7 +66,7 @@ class Deps:
 
 
 def open_deps(settings: Settings) -> Deps:
-    """The parts by the settings; the engine is launched and gets ready while the rest goes on. Raises PlaygroundError."""
+    """The parts by the settings; the engine gets ready while the rest goes on. Raises PlaygroundError."""
     store = Store.open(settings)
     engine = None
     endpoints = list(settings.endpoints)

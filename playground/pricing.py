@@ -1,4 +1,4 @@
-"""Tokens to dollars. Prices are data: genai-prices for models, `data/finetune_prices.json` for fine-tunes. All `Decimal`.
+"""Tokens to dollars, in `Decimal`. Prices are data: genai-prices, and `data/finetune_prices.json` for fine-tunes.
 
 A price that is not known is None, never zero: a custom server may cost its owner anything.
 """
@@ -56,7 +56,8 @@ def price_as(model: str, usage: Usage) -> Decimal | None:
         )
     except LookupError:
         return None
-    return billed.total_price
+    total: Decimal = billed.total_price
+    return total
 
 
 def estimate(
@@ -129,7 +130,8 @@ def _finetune(model: str, usage: Usage) -> Decimal | None:
     fresh = usage.prompt_tokens - usage.cached_tokens
     total = fresh * Decimal(row["input"]) + usage.completion_tokens * Decimal(row["output"])
     total += usage.cached_tokens * Decimal(row["cached"] or row["input"])
-    return total / _table()["per_tokens"]
+    per_tokens: int = _table()["per_tokens"]
+    return total / per_tokens
 
 
 @cache

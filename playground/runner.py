@@ -95,11 +95,10 @@ async def run(
 
 
 def _begun(request: Request) -> Run:
-    mode = "complete" if isinstance(request, CompletionRequest) else "chat"
     return Run(
         id=uuid.uuid4().hex,
         created_at=datetime.now(UTC),
-        mode=mode,
+        mode="complete" if isinstance(request, CompletionRequest) else "chat",
         endpoint=request.endpoint,
         model=request.model,
         status="running",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from playground.errors import ConfigurationError
-from playground.types import Endpoint
+from playground.types import Endpoint, EndpointKind
 
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_PRICE_AS = "gpt-5-mini"
@@ -59,7 +59,8 @@ class Settings:
     timeout: float = 60.0
     """Seconds without a byte from a server before a run is given up."""
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: int = 0
+    """0: the first free one from 7860 on."""
 
 
 def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
@@ -88,7 +89,7 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         price_as=get("PLAYGROUND_PRICE_AS") or DEFAULT_PRICE_AS,
         timeout=_number("PLAYGROUND_TIMEOUT", get("PLAYGROUND_TIMEOUT"), default=60.0, low=1, high=3600),
         host=get("GRADIO_SERVER_NAME") or "127.0.0.1",
-        port=int(_number("GRADIO_SERVER_PORT", get("GRADIO_SERVER_PORT"), default=7860, low=0, high=65535)),
+        port=int(_number("GRADIO_SERVER_PORT", get("GRADIO_SERVER_PORT"), default=0, low=0, high=65535)),
     )
 
 
@@ -113,7 +114,7 @@ def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
                 hint='Write name=https://host/v1 (letters, digits, - and _; "local" is the embedded engine).',
             )
         variable = re.sub(r"\W", "_", name).upper() + "_API_KEY"
-        kind = "openai" if urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname else "compatible"
+        kind: EndpointKind = "openai" if urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname else "compatible"
         found.append(
             Endpoint(
                 name=name,

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from playground import catalog
 from playground.deps import Deps
@@ -43,11 +44,13 @@ def build_api(deps: Deps) -> None:
         as a string, null where the price is unknown; latency in seconds.
         """
         values = {key: value for key, value in locals().items() if key not in ("model", "deps")}
-        return await _said(complete_once(deps, model, values))
+        said: dict[str, Any] = await _said(complete_once(deps, model, values))
+        return said
 
     async def count_tokens(text: str, model: str | None = None) -> dict[str, Any]:
         """Count the tokens of a text by the model's own tokenizer: {"tokens", "encoding", "exact"}."""
-        return await _said(count_once(deps, model, text))
+        said: dict[str, Any] = await _said(count_once(deps, model, text))
+        return said
 
     async def models() -> list[dict[str, Any]]:
         """Every model of every server: [{"id", "endpoint", "context_length"}]."""
@@ -57,7 +60,7 @@ def build_api(deps: Deps) -> None:
         ]
 
     for fn in (complete, count_tokens, models):
-        gr.api(fn, api_name=fn.__name__, concurrency_limit=None)
+        api(fn, api_name=fn.__name__, concurrency_limit=None)
 
 
 async def _said(answer: Any) -> Any:

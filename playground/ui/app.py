@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.middleware import Middleware
 from playground import catalog
 from playground.deps import Deps
 from playground.errors import ConfigurationError
+from playground.redact import install_log_redaction
 from playground.ui import api, components, present
 from playground.ui.complete import build_complete
 from playground.ui.events import SILENT, STREAM, ActiveRuns, shown
@@ -42,12 +44,13 @@ def build_app(deps: Deps) -> gr.Blocks:
             tab = build_complete(deps, active, model=model, params=params)
         _bind_models(deps, page, model, params, tab.last)
         api.build_api(deps)
-    return page
+    built: gr.Blocks = page
+    return built
 
 
 def _bind_models(deps: Deps, page: gr.Blocks, model: gr.Dropdown, params: gr.HTML, last: gr.HTML) -> None:
     # The browser remembers which model was chosen: a reload, or a new day, finds it again.
-    kept = gr.BrowserState(None, storage_key="playground.model", secret="playground")
+    kept = gr.BrowserState(None, storage_key="playground.model", secret="not secret")  # noqa: S106
 
     async def on_load(remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
         async for update in load(deps, remembered):
@@ -94,14 +97,19 @@ def panel_for(deps: Deps, chosen: Any) -> Any:
     return gr.HTML(specs=components.specs(catalog.context_length(info)))
 
 
-def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False, block: bool = True) -> str:
-    """Serve the page and return its address. Raises ConfigurationError where it may not be shared as it is."""
+def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -> tuple[gr.Blocks, str]:
+    """Serve the page, and return it with its address. Raises ConfigurationError where it cannot be as asked."""
     settings = deps.settings
     if share and not settings.password:
         raise ConfigurationError(
             "A public link without a password would let anybody spend your key.",
             hint="Set PLAYGROUND_PASSWORD in .env (visitors sign in as 'playground'), then start again.",
         )
+    if settings.port and _is_taken(settings.host, settings.port):
+        raise ConfigurationError(
+            f"Port {settings.port} is in use.", hint="Choose another with --port, or leave GRADIO_SERVER_PORT unset."
+        )
+    install_log_redaction(deps.keys)
     page = build_app(deps)
     page.queue(default_concurrency_limit=None)
     walls = Middleware(Walls, allowed_hosts=hosts_for(settings.host, settings.allowed_hosts, share=share))
@@ -125,7 +133,14 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False, b
         app_kwargs={"middleware": [walls], "docs_url": None, "redoc_url": None, "openapi_url": None},
         prevent_thread_lock=True,
     )
-    address = public or local
-    if block:
-        page.block_thread()
-    return address
+    return page, public or local
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

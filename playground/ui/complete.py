@@ -51,7 +51,8 @@ def build_complete(deps: Deps, active: ActiveRuns, *, model: gr.Dropdown, params
     async def on_stop(who: gr.Request) -> None:
         active.stop(session_of(who), TAB)
 
-    editor.submit(on_submit, [editor, model, params, last], [editor, choices, last], **STREAM)
+    ran = editor.submit(on_submit, [editor, model, params, last], [editor, choices, last], **STREAM)
+    ran.then(on_count, [editor, model, params], counter, **SILENT)
     editor.stop(on_stop, None, None, **SILENT)
     gr.on([editor.input, params.input, model.change], on_count, [editor, model, params], counter, **LIVE)
     return CompleteTab(editor=editor, counter=counter, last=last)

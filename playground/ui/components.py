@@ -31,7 +31,9 @@ _ICON_AGAIN = (
     '<path d="M21 3v5h-5"/></svg>'
 )
 _EDITOR = f"""<div class="pg-editor"><div class="pg-paper"><div class="pg-stack">
-<div class="pg-back" aria-hidden="true"></div><textarea class="pg-front" spellcheck="false" autocomplete="off"></textarea></div></div><div class="pg-bar-actions">
+<div class="pg-back" aria-hidden="true"></div>
+<textarea class="pg-front" spellcheck="false" autocomplete="off"></textarea></div></div>
+<div class="pg-bar-actions">
 <button type="button" class="pg-submit"><span class="pg-submit-label"></span><kbd></kbd></button>
 <button type="button" class="pg-icon pg-undo">{_ICON_UNDO}</button>
 <button type="button" class="pg-icon pg-again">{_ICON_AGAIN}</button></div></div>"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from playground.client import Client
 from playground.errors import AuthenticationFailed, BadStream, ConnectionFailed, InvalidRequest
+from playground.streaming import RunState, pump
 from playground.types import (
     ChatRequest,
     CompletionRequest,
@@ -254,6 +255,47 @@ async def test_cancelling_while_a_retry_waits_sends_nothing_more(server: FakeSer
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("fault", STALLS)
+async def test_stop_in_the_pump_closes_the_request_upstream(server: FakeServer, client: Client, fault: str) -> None:
+    server.enqueue(fault)
+    stop = asyncio.Event()
+    states = pump(client.stream(completion()), stop=stop)
+    last = asyncio.create_task(asyncio.wait_for(_last(states), 10))
+    await until(lambda: server.open_streams == 1)
+    stop.set()
+    assert (await last).status == "stopped"
+    await until(lambda: server.requests[0].closed_by_client_at is not None)
+
+
+async def _last(states: AsyncGenerator[RunState]) -> RunState:
+    return [state async for state in states][-1]
+
+
+async def test_a_retry_goes_to_the_address_where_the_engine_came_back(server: FakeServer) -> None:
+    with FakeServer() as other:
+
+        async def restarted(seconds: float) -> None:
+            client.add(endpoint(other))
+
+        client = Client([endpoint(server)], retry=Waits().policy(sleep=restarted))
+        server.enqueue("drop_headers")
+        assert text_of(await collect(client, completion())) == "Hello, world!"
+        await collect(client, completion())
+        await client.aclose()
+        assert (len(server.requests), len(other.requests)) == (1, 2)
+
+
+async def test_a_proxy_of_the_environment_does_not_stand_between_this_machine_and_itself(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    client = Client([endpoint(server)])
+    assert text_of(await collect(client, completion())) == "Hello, world!"
+    await client.aclose()
+
+
 async def test_one_connection_serves_one_run_after_another(server: FakeServer, client: Client) -> None:
     for _ in range(3):
         await collect(client, completion())
@@ -297,6 +339,20 @@ async def test_a_server_without_a_tokenizer_is_asked_once(server: FakeServer, cl
     server.tokenizer = False
     assert [await client.tokenize("server", text) for text in ("a", "ab")] == [None, None]
     assert len(server.requests) == 1
+
+
+async def test_one_text_that_cannot_be_counted_says_nothing_of_the_next(server: FakeServer, client: Client) -> None:
+    assert await client.tokenize("server", "half: \ud83d") is None
+    server.enqueue("413")
+    assert await client.tokenize("server", "long") is None
+    assert await client.tokenize("server", "a") == [1]
+
+
+async def test_logprobs_that_are_no_numbers_are_read_as_well_as_they_can_be(server: FakeServer, client: Client) -> None:
+    said = '{"tokens":["a"],"token_logprobs":[-Infinity],"top_logprobs":[{"a":-Infinity,"b":NaN}]}'
+    server.enqueue(f'odd:{{"choices":[{{"index":0,"text":"a","logprobs":{said},"finish_reason":"stop"}}]}}')
+    first_delta = (await collect(client, completion(logprobs=1)))[0]
+    assert first_delta == Delta(0, "a", (TokenLogprob("a", -9999.0, (("a", -9999.0),)),))
 
 
 async def test_openai_is_never_asked_for_a_tokenizer(server: FakeServer) -> None:

@@ -67,10 +67,14 @@ REFUSED = [
     ("odd:null", errors.BadStream, "cannot be read"),
     ('odd:{"choices":[{"index":0,"text":5}]}', errors.BadStream, "cannot be read"),
     ('odd:{"choices":[],"usage":{"prompt_tokens":-1}}', errors.BadStream, "cannot be read"),
+    ('odd:{"choices":[{"index":1e999,"text":"a"}]}', errors.BadStream, "cannot be read"),
+    ('odd:{"choices":[null]}', errors.BadStream, "cannot be read"),
+    ("odd:" + "1" * 5000, errors.BadStream, "cannot be read"),
+    ("odd:" + "[" * 50_000, errors.BadStream, "cannot be read"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "kind", "words"), REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize(("fault", "kind", "words"), REFUSED, ids=[row[0][:40] for row in REFUSED])
 async def test_what_waiting_does_not_mend_fails_at_once_and_says_what_it_is(
     server: FakeServer, client: Client, fault: str, kind: type[errors.EndpointError], words: str
 ) -> None:

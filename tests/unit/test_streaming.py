@@ -73,7 +73,7 @@ def test_times_are_those_of_the_clock() -> None:
     assert state.latency == 3.0
     state.end()
     clock.now = 9.0
-    assert (state.time_to_first_token, state.latency, state.tokens_per_second) == (0.5, 3.0, 50.0)
+    assert [state.time_to_first_token, state.latency, state.tokens_per_second] == [0.5, 3.0, 50.0]
 
 
 def test_a_run_that_ended_at_the_clocks_zero_has_ended() -> None:
@@ -100,7 +100,7 @@ def test_a_retry_counts_down_until_text_comes() -> None:
     clock.now = 6.0
     assert state.retry_in == 0.0
     state.apply(Delta(0, "a"))
-    assert (state.retrying, state.retry_in) == (None, None)
+    assert [state.retrying, state.retry_in] == [None, None]
 
 
 @pytest.mark.parametrize(

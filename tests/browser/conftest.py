@@ -1,0 +1,170 @@
+"""The app behind real servers and in front of a real browser: over the engine, and over a server that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from playground.deps import Deps, open_deps
+from playground.settings import Settings
+from playground.types import Endpoint, Run
+from tests.browser.screen import Screen
+from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
+from tests.fakes.helpers import CANARY
+from tests.fakes.server import FakeServer
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here drives the one Chromium, so all of it runs on the loop that Chromium was started on."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running page, and what stands behind it."""
+
+    url: str
+    deps: Deps
+    logged: list[str]
+
+    def last_run(self) -> Run:
+        """The newest run, whole."""
+        newest = self.deps.store.runs(limit=1)[0]
+        run = self.deps.store.run(newest.id)
+        assert run is not None
+        return run
+
+
+class Kept(logging.Handler):
+    """What the app logs, as text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(logging.Formatter("%(message)s").format(record))
+
+
+def _running(settings: Settings) -> Iterator[App]:
+    from playground.ui import launch_app
+
+    kept = Kept()
+    logging.getLogger().addHandler(kept)
+
+    async def start() -> tuple[str, Deps]:
+        deps = open_deps(settings)
+        return launch_app(deps, block=False), deps
+
+    url, deps = asyncio.run(start())
+    yield App(url.rstrip("/"), deps, kept.lines)
+    asyncio.run(deps.aclose())
+    logging.getLogger().removeHandler(kept)
+
+
+def _settings(tmp_path_factory: pytest.TempPathFactory, **changes: Any) -> Settings:
+    data = tmp_path_factory.mktemp("app") / "data"
+    return Settings(**{"data_dir": data, "engine": False, "port": 0, "timeout": 8.0, **changes})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_closed() -> Iterator[None]:
+    yield
+    import gradio as gr
+
+    gr.close_all(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def engine_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app over the embedded engine and its real model."""
+    yield from _running(_settings(tmp_path_factory, engine=True, timeout=60.0))
+
+
+@pytest.fixture(scope="session")
+def fake() -> Iterator[FakeServer]:
+    """A model called `fault-NAME` misbehaves by itself: tests stay apart although they share the server."""
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fake_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app over the fake server, as OPENAI_BASE_URL names it."""
+    server = Endpoint(name="server", kind="compatible", base_url=fake.url, api_key=CANARY)
+    gone = Endpoint(name="gone", kind="compatible", base_url="http://127.0.0.1:9/v1")
+    yield from _running(_settings(tmp_path_factory, endpoints=(server, gone)))
+
+
+@pytest.fixture(scope="session")
+def openai_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app over the fake server in OpenAI's place: tiktoken counts, and published prices."""
+    openai = Endpoint(name="openai", kind="openai", base_url=fake.url, api_key=CANARY)
+    yield from _running(_settings(tmp_path_factory, endpoints=(openai,)))
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def browser() -> AsyncIterator[Any]:
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        yield chromium
+        await chromium.close()
+
+
+class Visits:
+    """`screen = await visits(app)`: a person with a browser profile of their own, and all that went wrong meanwhile."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser = browser
+        self.contexts: list[Any] = []
+        self.problems: list[str] = []
+
+    async def __call__(
+        self, app: App, *, model: str | None = None, locale: str = "en-US", width: int = 1280, height: int = 900
+    ) -> Screen:
+        context = await self._browser.new_context(locale=locale, viewport={"width": width, "height": height})
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        self.watch(page)
+        screen = Screen(page, app.url)
+        await screen.open()
+        if model:
+            await screen.choose(model)
+        return screen
+
+    def watch(self, page: Any) -> None:
+        """Note every error in the console (a violated CSP is one) and every request to another host."""
+        page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
+        page.on("pageerror", lambda error: self.problems.append(f"exception: {error}"))
+        page.on("request", lambda request: self._local(request.url))
+
+    def _local(self, url: str) -> None:
+        if re.match(r"(https?|wss?):", url) and urlsplit(url).hostname != "127.0.0.1":
+            self.problems.append(f"request: {url}")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visits(browser: Any) -> AsyncIterator[Visits]:
+    """In every browser test, whatever it is about, nothing may leave this machine and no script may fail."""
+    made = Visits(browser)
+    yield made
+    for context in made.contexts:
+        await context.close()
+    assert not made.problems

@@ -1,0 +1,95 @@
+"""The page as a person uses it: what is typed, clicked and seen. No knowledge of Gradio in the tests themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FRONT = "#pg-editor .pg-front"
+LINE = "#pg-next .pg-cell[data-key='{}'] .pg-cell-value"
+LAST = "#pg-last .pg-cell[data-key='{}'] .pg-cell-value"
+
+
+class Screen:
+    """One open tab."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    async def open(self) -> None:
+        await self.page.goto(self.url)
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Until the model list has arrived: from then on the page can be worked with."""
+        await self.page.wait_for_selector(FRONT)
+        await self.page.wait_for_function(
+            "() => (document.querySelector('#pg-model input')?.value || '').includes('/')", timeout=60_000
+        )
+
+    async def choose(self, model: str) -> None:
+        """Choose or type a model's name."""
+        box = self.page.locator("#pg-model input")
+        await box.click()
+        await box.fill(model)
+        await box.press("Enter")
+        await self.until(f"document.querySelector('#pg-model input').value === '{model}'")
+        await self.page.locator(FRONT).focus()
+
+    async def write(self, text: str) -> None:
+        await self.page.locator(FRONT).fill(text)
+
+    async def submit(self) -> None:
+        await self.page.locator(FRONT).press("Control+Enter")
+
+    async def run(self, text: str | None = None) -> None:
+        """Write, submit, and wait for the end."""
+        if text is not None:
+            await self.write(text)
+        await self.submit()
+        await self.ended()
+
+    async def ended(self, *, seconds: float = 30) -> None:
+        await self.until("!document.querySelector('.pg-editor.pg-busy')", seconds=seconds)
+
+    async def running(self) -> None:
+        await self.until("document.querySelector('.pg-editor.pg-busy')")
+
+    async def grown(self, than: int, *, seconds: float = 30) -> None:
+        """Until the text is longer than `than` characters."""
+        await self.until(f"document.querySelector('{FRONT}').value.length > {than}", seconds=seconds)
+
+    async def text(self) -> str:
+        return str(await self.page.input_value(FRONT))
+
+    async def marks(self) -> list[str]:
+        return list(await self.page.eval_on_selector_all("#pg-editor .pg-back mark", "ms => ms.map(m => m.textContent)"))
+
+    async def layer(self) -> str:
+        """The layer under the text, which must hold the same text, or the marks stand in the wrong place."""
+        return str(await self.page.eval_on_selector("#pg-editor .pg-back", "n => n.textContent"))
+
+    async def notice(self) -> str:
+        return str(await self.page.inner_text("#pg-last .pg-notice"))
+
+    async def notice_with(self, text: str, *, seconds: float = 15) -> str:
+        await self.page.locator("#pg-last .pg-notice").get_by_text(text).first.wait_for(timeout=seconds * 1000)
+        return await self.notice()
+
+    async def next(self, key: str) -> str:
+        """A figure of the line that counts the next run."""
+        return str(await self.page.inner_text(LINE.format(key)))
+
+    async def last(self, key: str) -> str:
+        """A figure of the line of the last run."""
+        return str(await self.page.inner_text(LAST.format(key)))
+
+    async def set(self, name: str, value: str) -> None:
+        """A parameter's number or text, unfolding what is folded."""
+        box = self.page.locator(f"#pg-param-{name}")
+        if not await box.is_visible():
+            await self.page.locator("#pg-params summary").click()
+        await box.fill(value)
+
+    async def until(self, condition: str, *, seconds: float = 15) -> None:
+        await self.page.wait_for_function(f"() => {condition}", timeout=seconds * 1000)
