@@ -222,7 +222,11 @@ class Client:
             raise client_errors.bad_key(endpoint)
         # Redirects are refused: they could lead a public page's server to private addresses. And a proxy of the
         # environment has no business between this machine and itself.
-        http = openai.DefaultAsyncHttpxClient(trust_env=not _on_this_machine(endpoint.base_url), follow_redirects=False)
+        try:
+            near = _on_this_machine(endpoint.base_url)
+        except ValueError:
+            raise client_errors.bad_address(endpoint) from None
+        http = openai.DefaultAsyncHttpxClient(trust_env=not near, follow_redirects=False)
         sdk = AsyncOpenAI(
             # The SDK insists on a key; a server that was given none is sent one that opens nothing.
             api_key=endpoint.api_key or "none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,28 +66,27 @@ def _running(settings: Settings) -> Iterator[App]:
 
     kept = Kept()
     logging.getLogger().addHandler(kept)
+    stderr, factory = sys.stderr, logging.getLogRecordFactory()  # what the redaction replaces
 
-    async def start() -> tuple[str, Deps]:
+    async def start() -> tuple[Any, str, Deps]:
+        # Inside a running loop: outside one, Gradio makes two of its own and leaves them open.
         deps = open_deps(settings)
-        return launch_app(deps, block=False), deps
+        return *launch_app(deps), deps
 
-    url, deps = asyncio.run(start())
+    page, url, deps = asyncio.run(start())
     yield App(url.rstrip("/"), deps, kept.lines)
+    for loop in {loop for loop, _ in deps.client._sdks.values()}:  # connections are closed on the loop they belong to
+        asyncio.run_coroutine_threadsafe(deps.client.aclose(), loop).result(10)
+    page.close(verbose=False)
     asyncio.run(deps.aclose())
+    sys.stderr = stderr
+    logging.setLogRecordFactory(factory)
     logging.getLogger().removeHandler(kept)
 
 
 def _settings(tmp_path_factory: pytest.TempPathFactory, **changes: Any) -> Settings:
     data = tmp_path_factory.mktemp("app") / "data"
     return Settings(**{"data_dir": data, "engine": False, "port": 0, "timeout": 8.0, **changes})
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _pages_closed() -> Iterator[None]:
-    yield
-    import gradio as gr
-
-    gr.close_all(verbose=False)
 
 
 @pytest.fixture(scope="session")

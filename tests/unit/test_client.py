@@ -275,13 +275,13 @@ async def test_a_retry_goes_to_the_address_where_the_engine_came_back(server: Fa
     with FakeServer() as other:
 
         async def restarted(seconds: float) -> None:
-            client.add(endpoint(other))
+            own.add(endpoint(other))
 
-        client = Client([endpoint(server)], retry=Waits().policy(sleep=restarted))
+        own = Client([endpoint(server)], retry=Waits().policy(sleep=restarted))
         server.enqueue("drop_headers")
-        assert text_of(await collect(client, completion())) == "Hello, world!"
-        await collect(client, completion())
-        await client.aclose()
+        assert text_of(await collect(own, completion())) == "Hello, world!"
+        await collect(own, completion())
+        await own.aclose()
         assert (len(server.requests), len(other.requests)) == (1, 2)
 
 

@@ -234,7 +234,7 @@ async def test_a_server_that_is_not_there_gets_the_hint_that_fits(waits: Waits, 
     assert words in error.hint
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:port/v1", "ftp://127.0.0.1/v1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port/v1", "http://[bad/v1", "ftp://127.0.0.1/v1"])
 async def test_an_address_that_is_none_is_called_so(url: str, waits: Waits) -> None:
     client = Client([Endpoint(name="server", base_url=url, kind="compatible")], retry=waits.policy())
     error = failure(await collect(client, completion()))

@@ -20,7 +20,7 @@ def test_without_anything_set_there_is_no_server_and_the_engine_starts() -> None
     settings = read()
     assert settings.endpoints == ()
     assert settings.engine
-    assert (settings.host, settings.port, settings.timeout) == ("127.0.0.1", 7860, 60.0)
+    assert (settings.host, settings.port, settings.timeout) == ("127.0.0.1", 0, 60.0)
 
 
 def test_a_key_alone_means_openai_and_no_engine() -> None:
