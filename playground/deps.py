@@ -40,17 +40,20 @@ class Deps:
         if self.engine is not None and self.engine.state.phase != "ready":
             await self.engine.start(say)
 
-    async def list_models(self) -> list[ModelInfo]:
-        """Ask every server at once; one that fails costs only its own models, and `failures` says why."""
+    async def list_models(self, say: Callable[[str], None] | None = None) -> list[ModelInfo]:
+        """Ask every server at once; one that fails costs only its own models, and `failures` says why.
+
+        `say` hears of the engine's start.
+        """
         names = list(self.client.endpoints)
-        answers = await asyncio.gather(*(self._models(name) for name in names))
+        answers = await asyncio.gather(*(self._models(name, say) for name in names))
         self.models = [model for found in answers for model in found]
         return self.models
 
-    async def _models(self, name: str) -> list[ModelInfo]:
+    async def _models(self, name: str, say: Callable[[str], None] | None) -> list[ModelInfo]:
         try:
             if self.engine is not None and name == self.engine.endpoint.name:
-                await self.engine_ready()
+                await self.engine_ready(say)
             found = await self.client.models(name)
         except PlaygroundError as error:
             self.failures[name] = error

@@ -17,7 +17,7 @@ from playground.errors import StoreError
 from playground.store import Store
 from playground.streaming import RunState, pump
 from playground.tokens import Counter
-from playground.types import CompletionRequest, Request, Run, RunStatus, Usage
+from playground.types import Choice, CompletionRequest, Request, Run, RunStatus, Usage
 
 SAVE_EVERY = 1.5
 """Seconds between two saves of a run that streams: what a crash of the process can cost."""
@@ -92,6 +92,33 @@ async def run(
         # Shielded: a handler that is being cancelled must still keep what was paid for.
         await asyncio.shield(record.finish(finished))
     yield Progress(record.run, state, record.error)
+
+
+def answer(progress: Progress) -> dict[str, Any]:
+    """A finished run as plain JSON, as the API and the command line give it; logprobs only where they were asked for."""
+    run_, usage = progress.run, progress.run.usage
+    return {
+        "model": f"{run_.endpoint}/{run_.model}",
+        "choices": [_choice(c) for c in run_.choices],
+        "usage": usage
+        and {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+            "estimated": usage.estimated,
+        },
+        "cost": None if run_.cost is None else format(run_.cost, "f"),
+        "latency": run_.latency,
+        "time_to_first_token": run_.time_to_first_token,
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    said = {"index": choice.index, "text": choice.text, "finish_reason": choice.finish_reason}
+    if not choice.logprobs:
+        return said
+    tokens = [{"token": t.token, "logprob": t.logprob, "top": [list(pair) for pair in t.top]} for t in choice.logprobs]
+    return {**said, "logprobs": tokens}
 
 
 def _begun(request: Request) -> Run:

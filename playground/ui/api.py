@@ -12,7 +12,7 @@ from playground import catalog
 from playground.deps import Deps
 from playground.errors import PlaygroundError
 from playground.parameters import validate_completion
-from playground.runner import Progress, run
+from playground.runner import Progress, answer, run
 from playground.ui.complete import count_prompt
 from playground.ui.events import shown
 
@@ -84,25 +84,6 @@ async def complete_once(deps: Deps, model: str | None, values: dict[str, Any]) -
     if last is None or last.state.error is not None:
         raise (last and last.state.error) or PlaygroundError("There was no answer.")
     return answer(last)
-
-
-def answer(progress: Progress) -> dict[str, Any]:
-    """A finished run as plain JSON, as the API and the command line give it."""
-    run_, usage = progress.run, progress.run.usage
-    return {
-        "model": f"{run_.endpoint}/{run_.model}",
-        "choices": [{"index": c.index, "text": c.text, "finish_reason": c.finish_reason} for c in run_.choices],
-        "usage": usage
-        and {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.total_tokens,
-            "estimated": usage.estimated,
-        },
-        "cost": None if run_.cost is None else format(run_.cost, "f"),
-        "latency": run_.latency,
-        "time_to_first_token": run_.time_to_first_token,
-    }
 
 
 async def count_once(deps: Deps, model: str | None, text: str) -> dict[str, Any]:

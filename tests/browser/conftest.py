@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from playground.client import Client
 from playground.deps import Deps, open_deps
+from playground.retry import RetryPolicy
 from playground.settings import Settings
 from playground.types import Endpoint, Run
 from tests.browser.screen import Screen
@@ -71,6 +73,8 @@ def _running(settings: Settings) -> Iterator[App]:
     async def start() -> tuple[Any, str, Deps]:
         # Inside a running loop: outside one, Gradio makes two of its own and leaves them open.
         deps = open_deps(settings)
+        if not settings.engine:  # shorter waits between two attempts: the same policy, less of a test's time
+            deps.client = Client(settings.endpoints, timeout=settings.timeout, retry=RetryPolicy(base=0.3))
         return *launch_app(deps), deps
 
     page, url, deps = asyncio.run(start())
@@ -149,6 +153,11 @@ class Visits:
             await screen.choose(model)
         return screen
 
+    async def end(self) -> None:
+        for context in self.contexts:
+            await context.close()
+        assert not self.problems
+
     def watch(self, page: Any) -> None:
         """Note every error in the console (a violated CSP is one) and every request to another host."""
         page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
@@ -165,6 +174,12 @@ async def visits(browser: Any) -> AsyncIterator[Visits]:
     """In every browser test, whatever it is about, nothing may leave this machine and no script may fail."""
     made = Visits(browser)
     yield made
-    for context in made.contexts:
-        await context.close()
-    assert not made.problems
+    await made.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def faulty(browser: Any, fake_app: App) -> AsyncIterator[Screen]:
+    """One visit for a whole file of faults, which takes them one after another as a person would."""
+    made = Visits(browser)
+    yield await made(fake_app)
+    await made.end()

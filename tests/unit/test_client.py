@@ -173,6 +173,18 @@ async def test_a_server_that_does_not_stream_is_read_whole(server: FakeServer, c
     assert text_of(events, 1) == "Hello, world!"
 
 
+async def test_a_finish_reason_that_is_said_twice_counts_once(server: FakeServer, client: Client) -> None:
+    end = '{"index":0,"text":"","finish_reason":"stop"}'
+    server.enqueue(f'odd:{{"choices":[{end},{end}]}}')
+    assert await collect(client, completion()) == [Finished(0, "stop")]
+
+
+async def test_one_choice_that_has_not_ended_is_a_cut_answer(server: FakeServer, client: Client) -> None:
+    server.enqueue('odd:{"choices":[{"index":0,"text":"a","finish_reason":"stop"},{"index":1,"text":"b"}]}')
+    error = failure(await collect(client, completion(n=2)))
+    assert "ended before it was finished" in error.message
+
+
 async def test_a_server_that_ignores_n_is_no_failure(server: FakeServer, client: Client) -> None:
     server.enqueue("one_choice")
     events = await collect(client, completion(n=3))
@@ -374,7 +386,8 @@ def test_the_client_serves_one_event_loop_after_another(server: FakeServer) -> N
 
     async def once() -> str:
         events = await collect(client, completion())
-        await client.aclose()
+        # What a loop that is gone leaves behind; `aclose` would make the client forget it.
+        await client._sdks["server"][1].close()
         return text_of(events)
 
     assert [asyncio.run(once()) for _ in range(2)] == ["Hello, world!"] * 2

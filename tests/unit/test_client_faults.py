@@ -16,6 +16,7 @@ import pytest
 
 from playground import errors
 from playground.client import Client
+from playground.client_errors import from_body
 from playground.retry import RetryPolicy, retry_after
 from playground.types import Endpoint, Failed, Retrying
 from tests.fakes.helpers import CANARY, Waits, chat, collect, completion, endpoint, failure, text_of, until
@@ -267,6 +268,7 @@ async def test_a_wrong_key_names_the_variable_it_is_read_from(
     error = failure(await collect(client, completion(endpoint=name)))
     await client.aclose()
     assert f"Check {variable} in .env" in error.hint
+    assert "Incorrect" not in error.message  # a 401's own words often hold the key, and are never shown
 
 
 async def test_what_the_server_names_is_kept_for_the_page(server: FakeServer, client: Client) -> None:
@@ -277,6 +279,12 @@ async def test_what_the_server_names_is_kept_for_the_page(server: FakeServer, cl
         (400, "context_length_exceeded", "messages"),
         (403, "training_not_available", None),
     ]
+
+
+def test_an_empty_account_is_known_by_its_type_too() -> None:
+    about = Endpoint(name="openai", base_url="http://x/v1", kind="openai")
+    error = from_body(about, {"message": "No credit.", "type": "insufficient_quota"}, status=429)
+    assert type(error) is errors.QuotaExceeded
 
 
 def everything_a_traceback_could_show(error: BaseException) -> str:

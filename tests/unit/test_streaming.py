@@ -184,6 +184,7 @@ async def test_the_first_token_does_not_wait_for_the_rest() -> None:
     async with aclosing(pump(script(), hz=0.001)) as states:
         state = await first_that(states, lambda state: bool(state.first_token_at))
         assert len(text(state)) < 2000
+    assert script.closed  # stopped between two tokens that were there already
 
 
 async def test_the_last_token_of_a_burst_is_shown_while_the_next_is_awaited() -> None:

@@ -102,8 +102,8 @@ function run() {
   sent = snapshot();
   submittedAt = performance.now();
   setBusy(true);
-  props.value = {...snapshot(), busy: false};
-  trigger('submit');
+  // As busy: an answer that refuses the run must differ from what was sent, or it would not be seen as a change.
+  publish('submit');
 }
 
 function remember() {
