@@ -6,12 +6,12 @@ What is heavy is imported inside the commands: counting tokens must not pay for 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -20,6 +20,8 @@ from playground import __version__
 from playground.errors import EngineError, InvalidRequest, PlaygroundError, StoreError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from playground.deps import Deps
     from playground.runner import Progress
     from playground.settings import Settings
@@ -46,13 +48,19 @@ Logprobs = Annotated[int | None, typer.Option(help="Ask for this many alternativ
 Tokens = Annotated[int, typer.Option(min=0)]
 
 
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
-) -> None:
-    if version:
+def _say_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"playground {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A playground for language models."""
 
 
 @app.command()
@@ -145,13 +153,13 @@ def models(as_json: Json = False) -> None:
         found, failures = _run(_list())
         for name, error in failures.items():
             _note(f"{name}: {error}")
-        rows = [{"id": m.ref, "endpoint": m.endpoint, "context_length": catalog.context_length(m)} for m in found]
+        sizes = [catalog.context_length(info) for info in found]
         if as_json:
-            _print_json(rows)
-        else:
-            for row in rows:
-                size = row["context_length"]
-                typer.echo(_harmless(row["id"]) + (f"  ({size:,} tokens)" if size else ""))
+            pairs = zip(found, sizes, strict=True)
+            _print_json([{"id": m.ref, "endpoint": m.endpoint, "context_length": size} for m, size in pairs])
+            return
+        for info, size in zip(found, sizes, strict=True):
+            typer.echo(_harmless(info.ref) + (f"  ({size:,} tokens)" if size else ""))
 
 
 async def _complete(values: dict[str, Any], model: str | None, *, as_json: bool) -> Progress:
@@ -225,17 +233,17 @@ async def _count(text: str, model: str) -> TokenCount:
         return Counter().count(text, model)
     async with _opened(model, keep=False) as deps:
         available = await deps.list_models(_note)
-        info = next((m for m in available if model in (m.ref, m.id)), None)
-        if info is None:
-            for name, error in deps.failures.items():
-                _note(f"{name}: {error}")
+        prefix = model.partition("/")[0]
+        # A server has one tokenizer as a rule: `local/anything` means the engine's.
+        named = prefix if "/" in model and prefix in deps.client.endpoints else None
+        name = next((m.endpoint for m in available if model in (m.ref, m.id)), named)
+        if name is None or name in deps.failures:
+            for failed, error in deps.failures.items():
+                _note(f"{failed}: {error}")
             return deps.counter.count(text, "")
-        endpoint = deps.client.endpoints[info.endpoint]
-
-        async def tokenize(part: str) -> list[int] | None:
-            return await deps.client.tokenize(endpoint.name, part)
-
-        return await deps.counter.count_with(tokenize, text, key=info.ref, splittable=endpoint.kind == "engine")
+        splittable = deps.client.endpoints[name].kind == "engine"
+        tokenizer = partial(deps.client.tokenize, name)
+        return await deps.counter.count_with(tokenizer, text, key=model, splittable=splittable)
 
 
 async def _list() -> tuple[list[ModelInfo], dict[str, PlaygroundError]]:
@@ -285,12 +293,15 @@ def _open(settings: Settings, spare: str, *, keep: bool) -> Deps:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
     return asyncio.run(work)
 
 
 @contextmanager
 def _ctrl_c() -> Iterator[asyncio.Event]:
     """The first Ctrl-C asks the run to stop, so that it is kept and shown as it is; a second breaks it off."""
+    import asyncio
     import signal
 
     stop, loop, before = asyncio.Event(), asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)

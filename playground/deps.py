@@ -5,27 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from playground.client import Client
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter
-from playground.types import ModelInfo
+from playground.types import Endpoint, ModelInfo
+
+if TYPE_CHECKING:
+    from playground.client import Client
 
 
-@dataclass(slots=True)
+@dataclass
 class Deps:
     """The parts that are shared. `failures` holds, by endpoint, why its models could not be listed."""
 
     settings: Settings
-    client: Client
+    endpoints: tuple[Endpoint, ...]
     store: Store
     counter: Counter
     engine: EngineProcess | None = None
     models: list[ModelInfo] = field(default_factory=list)
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
+
+    @cached_property
+    def client(self) -> Client:
+        """The servers. Made when it is first asked for: the SDK takes half a second to import, and the page can be up
+        before that."""
+        from playground.client import Client
+
+        return Client(self.endpoints, timeout=self.settings.timeout)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -62,7 +74,8 @@ class Deps:
         return found
 
     async def aclose(self) -> None:
-        await self.client.aclose()
+        if "client" in self.__dict__:
+            await self.client.aclose()
         if self.engine is not None:
             await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.store.close)
@@ -77,5 +90,4 @@ def open_deps(settings: Settings) -> Deps:
         engine = EngineProcess(model_path=settings.model_path, log_path=settings.data_dir / "engine.log")
         engine.launch()
         endpoints.insert(0, engine.endpoint)
-    client = Client(endpoints, timeout=settings.timeout)
-    return Deps(settings=settings, client=client, store=store, counter=Counter(), engine=engine)
+    return Deps(settings=settings, endpoints=tuple(endpoints), store=store, counter=Counter(), engine=engine)

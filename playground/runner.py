@@ -9,15 +9,17 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground import pricing
-from playground.client import Client
 from playground.errors import StoreError
 from playground.store import Store
 from playground.streaming import RunState, pump
 from playground.tokens import Counter
 from playground.types import Choice, CompletionRequest, Request, Run, RunStatus, Usage
+
+if TYPE_CHECKING:
+    from playground.client import Client
 
 SAVE_EVERY = 1.5
 """Seconds between two saves of a run that streams: what a crash of the process can cost."""
@@ -95,7 +97,7 @@ async def run(
 
 
 def answer(progress: Progress) -> dict[str, Any]:
-    """A finished run as plain JSON, as the API and the command line give it; logprobs only where they were asked for."""
+    """A finished run as plain JSON, as the API and the command line give it; logprobs where they were asked for."""
     run_, usage = progress.run, progress.run.usage
     return {
         "model": f"{run_.endpoint}/{run_.model}",

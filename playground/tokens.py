@@ -1,22 +1,27 @@
 """Counting tokens: tiktoken for OpenAI's models, exact and offline, and a server's own tokenizer for others.
 
-A keystroke in a long text must not count it anew. A text is cut into chunks of about 2 KB before a space that stands
-between two ASCII letters: in all four encodings no token crosses such a place, so the chunks' counts add up exactly.
-The next text shares its first and last chunks with the one before; only what lies between is counted again.
+A keystroke in a long text must not count it anew. A text is cut into chunks of about 2 KB at places that no token
+crosses, so the chunks' counts add up exactly. The next text shares its first and last chunks with the one before; only
+what lies between is counted again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from playground.errors import ConfigurationError
+from playground.types import Message
 
 if TYPE_CHECKING:
     import tiktoken
@@ -28,22 +33,47 @@ CHUNK = 2_000
 LONGEST = 100_000
 """Characters tokenized at once. tiktoken's o200k panics on a million spaces in one piece; nobody writes that."""
 
-REMEMBERED = 64
-_CUT = re.compile(r"(?<=[A-Za-z]) (?=[A-Za-z])")
+REQUESTS = 16
+"""Into how many chunks a text is cut at most for a tokenizer that is asked over HTTP."""
 
-#: The names under which tiktoken looks for its rank files: the SHA-1 of the address each was published at.
+REMEMBERED, MEMORY = 64, 16_000_000
+"""How many texts are remembered, and how many characters they may have together. Each counts twice."""
+
+#: Before white space or punctuation that follows a letter or a digit: every encoding's pattern ends a piece there
+#: (letters and digits go on only with their like, an apostrophe or a mark), and none looks back.
+CUT = re.compile(r"(?<=[^\W_])(?=[\s.,;:!?()\[\]{}<>\"=/\\|、。，！？；：「」『』（）“”…])")
+#: The same for tokenizers we do not know so well: before a space between two ASCII letters, as GPT-2 splits.
+CAREFUL_CUT = re.compile(r"(?<=[A-Za-z])(?= [A-Za-z])")
+
+
+class Ranks(NamedTuple):
+    """A rank file: `name` is the SHA-1 of the address it was published at, by which tiktoken looks for it."""
+
+    name: str
+    sha256: str
+
+
 _RANKS = {
-    "r50k_base": "0ea1e91bbb3a60f729a8dc8f777fd2fc07cd8df4",
-    "p50k_base": "ec7223a39ce59f226a68acc30dc1af2788490e15",
-    "cl100k_base": "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
-    "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
+    "r50k_base": Ranks(
+        "0ea1e91bbb3a60f729a8dc8f777fd2fc07cd8df4", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
+    ),
+    "p50k_base": Ranks(
+        "ec7223a39ce59f226a68acc30dc1af2788490e15", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"
+    ),
+    "cl100k_base": Ranks(
+        "9b5ad71b2ce5302211f9c61530b329a4922fc6a4", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
+    ),
+    "o200k_base": Ranks(
+        "fb374d419588a4632f3f557e76b4b70aebbca790", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+    ),
 }
-_LEGACY_BASES = ("ada", "babbage", "curie", "davinci")
+#: Encodings that differ from one of ours in special tokens only, which are never counted as such.
+_SAME_RANKS = {"gpt2": "r50k_base", "p50k_edit": "p50k_base", "o200k_harmony": "o200k_base"}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """A number of tokens, whose tokenizer counted them, and whether that is the model's own."""
+    """A number of tokens, whose tokenizer counted them, and whether that is the model's own and the sum certain."""
 
     tokens: int
     encoding: str | None
@@ -51,8 +81,11 @@ class TokenCount:
 
 
 class Chunk(NamedTuple):
+    """A piece of a text. `exact` is False where it was cut through the middle of a word, or not counted at all."""
+
     text: str
     tokens: int
+    exact: bool = True
 
 
 def encoding_for(model: str) -> str | None:
@@ -60,20 +93,21 @@ def encoding_for(model: str) -> str | None:
     from tiktoken.model import encoding_name_for_model
 
     base = base_model(model)
-    if base in _LEGACY_BASES:
-        return "r50k_base"
     try:
         name = encoding_name_for_model(base)
     except KeyError:
         # Models newer than the installed tiktoken: every one since gpt-4o has used o200k.
-        return "o200k_base" if re.match(r"(gpt-[4-9]|gpt-\d\d|o\d|chatgpt)", base) else None
-    return name if name in _RANKS else FALLBACK
+        return "o200k_base" if re.match(r"(gpt-([4-9]|\d\d)|o\d+|chatgpt|codex)(?![a-z0-9])", base) else None
+    name = _SAME_RANKS.get(name, name)
+    return name if name in _RANKS else None
 
 
 def base_model(model: str) -> str:
     """What a fine-tune was made from: `ft:base:org:suffix:id` and the legacy `base:ft-org-…`; else the name itself."""
-    name = model.removeprefix("ft:") if model.startswith("ft:") else model
-    return name.split(":", 1)[0]
+    if model.startswith("ft:"):
+        return model.split(":", 2)[1]
+    base, legacy, _ = model.partition(":ft-")
+    return base if legacy else model
 
 
 _lock = threading.Lock()
@@ -81,22 +115,40 @@ _loaded: dict[str, tiktoken.Encoding] = {}
 
 
 def load(name: str) -> tiktoken.Encoding:
-    """An encoding by its name, from the rank files in the package: 60–460 ms the first time, then at once."""
+    """An encoding by its name: 60–460 ms the first time, then at once. Raises ConfigurationError, never downloads."""
+    if name in _loaded:
+        return _loaded[name]
     with _lock:
         if name not in _loaded:
             _loaded[name] = _load(name)
         return _loaded[name]
 
 
+def preload(model: str) -> threading.Thread:
+    """Load what counting for `model` needs in the background. A failure is left for the count to say."""
+
+    def work() -> None:
+        with suppress(ConfigurationError):
+            load(encoding_for(model) or FALLBACK)
+
+    thread = threading.Thread(target=work, name="load encoding", daemon=True)
+    thread.start()
+    return thread
+
+
 def _load(name: str) -> tiktoken.Encoding:
     import tiktoken
 
     own = os.environ.get("TIKTOKEN_CACHE_DIR")
-    if own and (Path(own) / _RANKS[name]).exists():
-        return tiktoken.get_encoding(name)
-    # A folder that lacks the file would make tiktoken download it, or hang offline: ours has all four.
     with as_file(files("playground").joinpath("data", "encodings")) as ours:
-        os.environ["TIKTOKEN_CACHE_DIR"] = str(ours)
+        # From a folder that lacks the file tiktoken would download it, or hang offline; a damaged one it would delete.
+        folder = next((f for f in (own, str(ours)) if f and _has(Path(f), _RANKS[name])), None)
+        if folder is None:
+            raise ConfigurationError(
+                f"The token file of {name} is missing or damaged.",
+                hint="Install Playground again, or set TIKTOKEN_CACHE_DIR to a folder that has it.",
+            )
+        os.environ["TIKTOKEN_CACHE_DIR"] = folder
         try:
             return tiktoken.get_encoding(name)
         finally:
@@ -106,22 +158,46 @@ def _load(name: str) -> tiktoken.Encoding:
                 os.environ["TIKTOKEN_CACHE_DIR"] = own
 
 
+def _has(folder: Path, ranks: Ranks) -> bool:
+    try:
+        return hashlib.sha256((folder / ranks.name).read_bytes()).hexdigest() == ranks.sha256
+    except OSError:
+        return False
+
+
 class Counter:
     """Counts texts, and remembers the chunks of the last ones. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._remembered: OrderedDict[tuple[str, str], tuple[Chunk, ...]] = OrderedDict()
+        self._size = 0
         self._lock = threading.Lock()
 
     def count(self, text: str, model: str) -> TokenCount:
-        """The tokens of `text` for `model`; of a model we do not know, an estimate by the newest encoding."""
+        """The tokens of `text` for `model`; of a model we do not know, an estimate by the newest encoding.
+
+        Raises ConfigurationError where the encoding's file is gone.
+        """
         known = encoding_for(model)
         name = known or FALLBACK
         encoding = load(name)
-        head, middle, tail = self._changed(name, text)
-        counted = [Chunk(part, len(encoding.encode_ordinary(part))) for part in pieces(middle)]
-        exact, tokens = self._sum(name, text, head, counted, tail)
-        return TokenCount(tokens, name, exact=exact and known is not None)
+        head, middle, tail = self._changed(name, text, CUT)
+        clean = _is_cut(text, len(text) - _length(tail), CUT)
+        counted = [_counted(encoding, part, ends) for part, ends in pieces(middle, CUT, clean=clean)]
+        said = self._sum(name, text, (*head, *counted, *tail))
+        return said if known else replace(said, exact=False)
+
+    def count_chat(self, messages: Sequence[Message], model: str) -> TokenCount:
+        """The tokens of a conversation as a chat model is sent it: an estimate, since the exact format is not public.
+
+        Rules and constants: openai-cookbook, How_to_count_tokens_with_tiktoken. Images and tool calls are not counted.
+        """
+        each, named = (4, -1) if base_model(model) == "gpt-3.5-turbo-0301" else (3, 1)
+        tokens = 3  # the reply is primed with <|start|>assistant<|message|>
+        for message in messages:
+            tokens += each + (0 if message.name is None else named)
+            tokens += sum(self.count(text, model).tokens for text in _texts(message))
+        return TokenCount(tokens, encoding_for(model) or FALLBACK, exact=False)
 
     async def count_with(
         self, tokenize: Callable[[str], Awaitable[list[int] | None]], text: str, *, key: str, splittable: bool
@@ -129,35 +205,38 @@ class Counter:
         """The tokens of `text` by a server's tokenizer, `key` naming it; an estimate where it does not answer.
 
         `splittable` says that its tokens never cross a space between two ASCII letters (GPT-2's way of splitting).
+        Raises what `tokenize` raises.
         """
-        head, middle, tail = self._changed(key, text) if splittable else ((), text, ())
-        parts = list(pieces(middle)) if splittable else [text] if text else []
-        answers = await asyncio.gather(*(tokenize(part) for part in parts))
-        counted = [Chunk(part, len(ids)) for part, ids in zip(parts, answers, strict=True) if ids is not None]
+        cut = CAREFUL_CUT if splittable else None
+        head, middle, tail = self._changed(key, text, cut)
+        clean = _is_cut(text, len(text) - _length(tail), cut)
+        parts = list(pieces(middle, cut, chunk=max(CHUNK, len(text) // REQUESTS), clean=clean))
+        answers = await asyncio.gather(*(tokenize(part) for part, _ in parts))
+        counted = [Chunk(part, len(ids), ends) for (part, ends), ids in zip(parts, answers, strict=True) if ids]
         if len(counted) < len(parts):
-            return TokenCount(self.count(text, "").tokens, FALLBACK, exact=False)
-        exact, tokens = self._sum(key, text, head, counted, tail)
-        return TokenCount(tokens, key, exact=exact or not splittable)
+            return self.count(text, "")
+        return self._sum(key, text, (*head, *counted, *tail))
 
-    def _changed(self, key: str, text: str) -> tuple[tuple[Chunk, ...], str, tuple[Chunk, ...]]:
+    def _changed(
+        self, key: str, text: str, cut: re.Pattern[str] | None
+    ) -> tuple[tuple[Chunk, ...], str, tuple[Chunk, ...]]:
         """The known chunks `text` begins with, what is new in it, and the known chunks it ends with."""
         known = self._recall(key, text)
         start, head = 0, 0
         while head < len(known) and text.startswith(known[head].text, start):
             start += len(known[head].text)
             head += 1
-        while head and start < len(text) and not _is_cut(text, start):
+        # What follows may have changed so that a token now crosses the place; of an estimate nobody asks that.
+        while head and known[head - 1].exact and not _is_cut(text, start, cut):
             head -= 1
             start -= len(known[head].text)
         end, tail = len(text), len(known)
         while tail > head and text.endswith(known[tail - 1].text, start, end):
             tail -= 1
             end -= len(known[tail].text)
-        while tail < len(known) and start < end and not _is_cut(text, end):
+        while tail < len(known) and start < end and known[tail - 1].exact and not _is_cut(text, end, cut):
             end += len(known[tail].text)
             tail += 1
-        if start == end and 0 < start < len(text) and not _is_cut(text, start):
-            return (), text, ()
         return known[:head], text[start:end], known[tail:]
 
     def _recall(self, key: str, text: str) -> tuple[Chunk, ...]:
@@ -166,35 +245,55 @@ class Counter:
             found = self._remembered.get((key, "^" + text[:64])) or self._remembered.get((key, "$" + text[-64:]))
         return found or ()
 
-    def _sum(
-        self, key: str, text: str, head: tuple[Chunk, ...], counted: list[Chunk], tail: tuple[Chunk, ...]
-    ) -> tuple[bool, int]:
-        """Whether the count is exact, and the count. Chunks that were cut blindly are not remembered."""
-        chunks = (*head, *counted, *tail)
-        exact = not any(len(chunk.text) >= LONGEST for chunk in counted[:-1])
-        if exact:
-            self._remember(key, text, chunks)
-        return exact, sum(chunk.tokens for chunk in chunks)
-
-    def _remember(self, key: str, text: str, chunks: tuple[Chunk, ...]) -> None:
+    def _sum(self, key: str, text: str, chunks: tuple[Chunk, ...]) -> TokenCount:
+        """The chunks' sum, and them remembered for the next text."""
         with self._lock:
             for place in ((key, "^" + text[:64]), (key, "$" + text[-64:])):
+                self._size += len(text) - _length(self._remembered.pop(place, ()))
                 self._remembered[place] = chunks
-                self._remembered.move_to_end(place)
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+            while len(self._remembered) > REMEMBERED or self._size > MEMORY:
+                self._size -= _length(self._remembered.popitem(last=False)[1])
+        return TokenCount(sum(chunk.tokens for chunk in chunks), key, all(chunk.exact for chunk in chunks))
 
 
-def pieces(text: str) -> Iterator[str]:
-    """`text` in chunks of at least CHUNK characters, cut where no token crosses; of at most LONGEST in any case."""
-    at = 0
+def pieces(
+    text: str, cut: re.Pattern[str] | None = CUT, *, chunk: int = CHUNK, clean: bool = True
+) -> Iterator[tuple[str, bool]]:
+    """`text` in pieces of `chunk` characters or a little more, each with whether it ends where no token crosses.
+
+    For tiktoken's sake no piece is longer than LONGEST: where none of its places can be cut at, it is cut blindly.
+    Without a `cut` the text is one piece. `clean` says whether the end of `text` itself is such a place.
+    """
+    at, longest = 0, max(LONGEST, 2 * chunk)
     while at < len(text):
-        cut = _CUT.search(text, at + CHUNK, at + LONGEST)
-        # At the end of a search window the look-ahead sees nothing: such a cut is found by the next, longer chunk.
-        end = cut.start() if cut else min(at + LONGEST, len(text))
-        yield text[at:end]
+        # At the end of a search window the look-ahead sees nothing: such a cut is found by the next, longer piece.
+        found = cut.search(text, at + chunk, at + longest) if cut else None
+        end = found.start() if found else min(at + longest, len(text)) if cut else len(text)
+        yield text[at:end], found is not None or (clean and end == len(text))
         at = end
 
 
-def _is_cut(text: str, at: int) -> bool:
-    return at == 0 or at == len(text) or (0 < at < len(text) - 1 and _CUT.match(text, at) is not None)
+def _counted(encoding: tiktoken.Encoding, part: str, exact: bool) -> Chunk:
+    try:
+        return Chunk(part, len(encoding.encode_ordinary(part)), exact)
+    except BaseException as error:
+        # tiktoken's Rust panics, which Python sees as a BaseException of a class that cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+    return Chunk(part, 1 + len(part.encode("utf-8", "replace")) // 4, exact=False)
+
+
+def _is_cut(text: str, at: int, cut: re.Pattern[str] | None) -> bool:
+    return at in (0, len(text)) or (cut is not None and cut.match(text, at) is not None)
+
+
+def _length(chunks: tuple[Chunk, ...]) -> int:
+    return sum(len(chunk.text) for chunk in chunks)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    """Every text in a message: its role, its name, and its content or the text parts of it."""
+    yield message.role
+    yield from filter(None, (message.name, message.content if isinstance(message.content, str) else None))
+    if isinstance(message.content, tuple):
+        yield from (part["text"] for part in message.content if isinstance(part.get("text"), str))

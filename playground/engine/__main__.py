@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
@@ -17,18 +19,25 @@ from playground.engine.app import Engine, build_app
 from playground.engine.errors import WeightsError
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
-from playground.engine.weights import Weights, find
+from playground.engine.weights import Weights, check, find
 
 
 def main() -> None:
     args = _arguments()
+    # llama.cpp's threads wait for one another many times a token. Spinning, as OpenMP does unless told otherwise, they
+    # fall from 50 to 3 tokens a second when anything else runs (measured); sleeping costs nothing. Read when it loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if args.parent_pid:
         threading.Thread(target=_follow, args=(args.parent_pid,), daemon=True).start()
     try:
         weights = find(args.model)
     except WeightsError as error:
-        _give_up(error)
-    asyncio.run(_serve(args, weights))
+        _give_up(str(error), error.exit_code)
+    try:
+        listener = _listen(args.host, args.port)
+    except OSError as error:
+        _give_up(f"The engine cannot listen on {args.host}:{args.port}: {error.strerror}. Choose another --port.", 1)
+    asyncio.run(_serve(listener, weights))
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,42 +50,66 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve(args: argparse.Namespace, weights: Weights) -> None:
+def _listen(host: str, port: int) -> socket.socket:
+    """Our own socket, so that a port that is taken gets a sentence and not uvicorn's traceback. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    # On Windows this option would let two servers share the port.
+    if sys.platform != "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+async def _serve(listener: socket.socket, weights: Weights) -> None:
     """Answer at once, with 503 until the model is loaded."""
     key = os.environ.get("PLAYGROUND_ENGINE_KEY") or None
     engine = Engine(model_id=weights.model_id, key=key, created=int(weights.path.stat().st_mtime))
+    # On the way out, a stream gets a second to end before it is cut.
     config = uvicorn.Config(
-        build_app(engine), host=args.host, port=args.port, log_level="warning", access_log=False, lifespan="off"
+        build_app(engine), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     loading = asyncio.create_task(_load(engine, weights))
-    await server.serve()
+    await server.serve(sockets=[listener])
+    # Not waited for: unloading llama.cpp in order takes longer than the system takes to free it, and may hang.
     loading.cancel()
-    if engine.generator is not None:
-        await engine.generator.llama.aclose()
+    os._exit(0)
 
 
 async def _load(engine: Engine, weights: Weights) -> None:
     try:
+        await asyncio.to_thread(check, weights)
         llama = await asyncio.to_thread(Llama, weights.path)
         await llama.describe()
     except WeightsError as error:
-        _give_up(error)
+        _give_up(str(error), error.exit_code)
     engine.generator = Generator(llama)
 
 
-def _give_up(error: WeightsError) -> None:
+def _give_up(message: str, exit_code: int) -> NoReturn:
     """One line of JSON for whoever started us, and the process ends: without a model there is nothing to serve."""
-    sys.stderr.write(json.dumps({"error": str(error)}) + "\n")
+    sys.stderr.write(json.dumps({"error": message}) + "\n")
     sys.stderr.flush()
-    os._exit(error.exit_code)
+    os._exit(exit_code)
 
 
 def _follow(parent: int) -> None:
-    """End with the process that started us, however it ended."""
-    while os.getppid() == parent:
+    """End with the process `parent`, however it ended. Our own parent is known by getppid, any other by a signal 0."""
+    ours = os.getppid() == parent
+    while os.getppid() == parent if ours else _alive(parent):
         time.sleep(0.5)
     os._exit(0)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

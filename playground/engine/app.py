@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import json
 from collections.abc import AsyncGenerator
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from playground.engine import chat, completions
 from playground.engine.errors import ApiError
 from playground.engine.generation import Generator
-from playground.engine.gone import CancelWhenGone
+from playground.engine.gone import CancelWhenGone, Scope
 from playground.engine.schemas import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody, parse
 
 MAX_BODY = 16 * 2**20
@@ -62,22 +63,11 @@ def build_app(engine: Engine) -> CancelWhenGone:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _own_error)
 
-    @app.middleware("http")
-    async def check_key(request: Request, call_next: Any) -> Any:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if (
-            engine.key
-            and request.url.path != "/health"
-            and not hmac.compare_digest(given.encode(), engine.key.encode())
-        ):
-            return _said(ApiError(401, "Incorrect API key provided.", code="invalid_api_key"))
-        return await call_next(request)
-
     @app.get("/health")
     async def health() -> JSONResponse:
         if engine.generator is None:
             return JSONResponse({"status": "loading"}, 503)
-        return JSONResponse({"status": "ok", "model": engine.model_id, "active": engine.generator.active})
+        return JSONResponse({"status": "ok", "model": engine.model_id, "active": engine.generator.room.active})
 
     @app.get("/v1/models")
     async def models() -> JSONResponse:
@@ -94,7 +84,7 @@ def build_app(engine: Engine) -> CancelWhenGone:
         engine.check_model(body.model)
         job = await completions.prepare(engine.ready, body)
         if body.stream:
-            return _streamed(completions.chunks(engine.ready, job))
+            return await _streamed(completions.chunks(engine.ready, job))
         return JSONResponse(await completions.whole(engine.ready, job))
 
     @app.post("/v1/chat/completions")
@@ -103,7 +93,7 @@ def build_app(engine: Engine) -> CancelWhenGone:
         engine.check_model(body.model)
         job = await chat.prepare(engine.ready, body)
         if body.stream:
-            return _streamed(chat.chunks(engine.ready, job))
+            return await _streamed(chat.chunks(engine.ready, job))
         return JSONResponse(await chat.whole(engine.ready, job))
 
     @app.post("/tokenize")
@@ -122,22 +112,33 @@ def build_app(engine: Engine) -> CancelWhenGone:
             raise ApiError(400, "A token id is beyond the vocabulary.", param="tokens")
         return JSONResponse({"content": await engine.ready.llama.detokenize(body.tokens)})
 
-    return CancelWhenGone(app, max_body=MAX_BODY, too_large=_too_large)
+    return CancelWhenGone(app, max_body=MAX_BODY, refuse=functools.partial(_refusal, engine.key))
 
 
-def _streamed(chunks: AsyncGenerator[dict[str, Any]]) -> StreamingResponse:
-    """Server-sent events. A failure in the middle is an error object, as OpenAI's streams have it."""
+async def _streamed(chunks: AsyncGenerator[dict[str, Any]]) -> StreamingResponse:
+    """Server-sent events, once there is a first one: until then a refusal still has its HTTP status. Later it is an
+    error object in the stream, as OpenAI's have it."""
+    try:
+        first = await anext(chunks)
+    except BaseException:
+        await chunks.aclose()
+        raise
 
     async def lines() -> AsyncGenerator[str]:
         async with aclosing(chunks):
             try:
+                yield _event(first)
                 async for chunk in chunks:
-                    yield f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n"
+                    yield _event(chunk)
                 yield "data: [DONE]\n\n"
             except ApiError as error:
-                yield f"data: {json.dumps(error.body)}\n\n"
+                yield _event(error.body)
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
 def _said(error: ApiError) -> JSONResponse:
@@ -159,5 +160,11 @@ async def _own_error(_request: Request, _exc: Exception) -> JSONResponse:
     return _said(ApiError(500, "The engine failed at this request.", type="server_error"))
 
 
-async def _too_large(scope: Any, receive: Any, send: Any) -> None:
-    await _said(ApiError(413, f"The body is larger than {MAX_BODY >> 20} MB."))(scope, receive, send)
+def _refusal(key: str | None, scope: Scope, *, too_large: bool) -> JSONResponse | None:
+    """What is answered without looking further: a wrong key, a body beyond all reason."""
+    given = dict(scope["headers"]).get(b"authorization", b"")
+    if key and scope["path"] != "/health" and not hmac.compare_digest(given, b"Bearer " + key.encode()):
+        return _said(ApiError(401, "Incorrect API key provided.", code="invalid_api_key"))
+    if too_large:
+        return _said(ApiError(413, f"The body is larger than {MAX_BODY >> 20} MB."))
+    return None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from math import nan
 from typing import Any, Literal
 
 from playground.engine.errors import bad
-from playground.engine.llama import CONTEXT, Llama
+from playground.engine.llama import CONTEXT, SLOTS, Llama
+from playground.engine.room import Room
 
 FinishReason = Literal["stop", "length"]
 
@@ -77,7 +78,8 @@ class Sampling:
             "samplers": self._samplers(),
         }
         if self.seed is not None:
-            body["seed"] = (self.seed + index) % 2**32
+            # 2**32 - 1 is llama.cpp's word for "any seed": it never comes out.
+            body["seed"] = (self.seed + index) % (2**32 - 1)
         if self.json_schema is not None:
             body["json_schema"] = dict(self.json_schema)
         return body
@@ -93,13 +95,11 @@ class Sampling:
 
 
 class Generator:
-    """Generates over one loaded model, as many at once as its context has room for; the rest wait their turn."""
+    """Generates over one loaded model, as many at once as there is room for; the rest wait their turn."""
 
     def __init__(self, llama: Llama) -> None:
         self.llama = llama
-        self.active = 0
-        self._taken = 0
-        self._room = asyncio.Condition()
+        self.room = Room(slots=SLOTS, tokens=llama.context)
 
     def fit(self, prompt: Sequence[int], max_tokens: int, param: str) -> None:
         """Raises OpenAI's context_length_exceeded."""
@@ -166,29 +166,10 @@ class Generator:
             path, body["input_suffix"] = "/infill", suffix
             body["input_prefix"] = await self.llama.detokenize(list(prompt))
         answer = self.llama.generate(path, body, stream=stream)
-        async with self._place(len(prompt) + sampling.max_tokens), aclosing(answer) as chunks:
+        async with self.room.place(len(prompt) + sampling.max_tokens), aclosing(answer) as chunks:
             held = Aligner(self.llama.header.vocabulary, sampling.logprobs)
             async for chunk in chunks:
                 yield held.piece(index, chunk)
-
-    @asynccontextmanager
-    async def _place(self, tokens: int) -> AsyncIterator[None]:
-        """Room for `tokens` in the context that all generations share."""
-        async with self._room:
-            await self._room.wait_for(lambda: self._taken == 0 or self._taken + tokens <= self.llama.context)
-            self._taken += tokens
-            self.active += 1
-        try:
-            yield
-        finally:
-            self._taken -= tokens
-            self.active -= 1
-            # Shielded: a client that goes away must still let the next one in.
-            await asyncio.shield(self._wake())
-
-    async def _wake(self) -> None:
-        async with self._room:
-            self._room.notify_all()
 
 
 class Aligner:
@@ -203,15 +184,16 @@ class Aligner:
 
     def piece(self, index: int, chunk: dict[str, Any]) -> Piece:
         text: str = chunk["content"]
+        limit = chunk.get("stop_type") == "limit"
         tokens: tuple[Token, ...] = ()
         if self._logprobs is not None:
             self._text += text.encode("utf-8", "surrogatepass")
             self._waiting += map(self._token, chunk.get("completion_probabilities") or ())
-            tokens = tuple(self._due())
+            # At the limit nothing is held back any more: what waits makes no text (half a character, a control token).
+            tokens = (*self._due(), *(self._waiting if limit else ()))
         if not chunk["stop"]:
             return Piece(index, text, tokens)
-        reason: FinishReason = "length" if chunk.get("stop_type") == "limit" else "stop"
-        return Piece(index, text, tokens, reason, chunk["tokens_predicted"])
+        return Piece(index, text, tokens, "length" if limit else "stop", chunk["tokens_predicted"])
 
     def _due(self) -> Iterator[Token]:
         """The waiting tokens whose text is out, and for bytes whose token llama.cpp left out, one of our own."""

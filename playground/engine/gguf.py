@@ -14,6 +14,7 @@ MAGIC = b"GGUF"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
+_DAMAGE = (struct.error, ValueError, LookupError, TypeError, AttributeError, MemoryError, RuntimeError, ArithmeticError)
 _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
 
 
@@ -35,10 +36,10 @@ def read(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             return _header(_metadata(file))
-    except (struct.error, UnicodeDecodeError, KeyError, MemoryError, OverflowError) as exc:
-        raise WeightsError(
-            f"The model file {path.name} is damaged or cut short. Download it again.", exit_code=4
-        ) from exc
+    except OSError as exc:
+        raise WeightsError(f"The model file {path} cannot be read: {exc.strerror}.", exit_code=3) from exc
+    except _DAMAGE as exc:
+        raise WeightsError(f"The model file {path} is damaged or cut short. Download it again.", exit_code=4) from exc
 
 
 def _metadata(file: BinaryIO) -> dict[str, Any]:

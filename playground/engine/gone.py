@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Refuse = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("uvicorn.error")
+
+
+class Refuse(Protocol):
+    def __call__(self, scope: Scope, *, too_large: bool) -> App | None: ...
 
 
 class CancelWhenGone:
     """Reads the body (at most `max_body` bytes), then runs the app until it ends or the client hangs up."""
 
-    def __init__(self, app: App, *, max_body: int, too_large: App) -> None:
+    def __init__(self, app: App, *, max_body: int, refuse: Refuse) -> None:
         self._app = app
         self._max_body = max_body
-        self._too_large = too_large
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await self._body(receive)
-        if body is None:
-            await self._too_large(scope, receive, send)
+        body = None if self._refuse(scope, too_large=False) else await self._body(receive)
+        refusal = self._refuse(scope, too_large=body is None)
+        if refusal is not None or body is None:
+            await (refusal or self._app)(scope, receive, send)
             return
+        await self._run(scope, body, receive, send)
+
+    async def _run(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         gone = asyncio.Event()
-        told = False
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
-            nonlocal told
-            if not told:
-                told = True
-                return {"type": "http.request", "body": body, "more_body": False}
+            if waiting:
+                return waiting.pop()
             await gone.wait()
             return {"type": "http.disconnect"}
 
@@ -45,12 +54,16 @@ class CancelWhenGone:
         watch = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait({work, watch}, return_when="FIRST_COMPLETED")
-            if not work.done():
-                gone.set()
-                work.cancel()
-            await asyncio.gather(work, return_exceptions=not work.done())
         finally:
+            gone.set()
             watch.cancel()
+            if not work.done():
+                work.cancel()
+        (failure,) = await asyncio.gather(work, return_exceptions=True)
+        if isinstance(failure, Exception):
+            # The client has its 500. The log says where, and nothing of what was asked: a message may hold a prompt.
+            where = "".join(traceback.format_tb(failure.__traceback__)[-3:])
+            log.error("A request failed: %s\n%s", type(failure).__name__, where)
 
     async def _body(self, receive: Receive) -> bytes | None:
         parts, size = [], 0

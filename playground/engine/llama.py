@@ -53,6 +53,8 @@ class Llama:
         params.api_keys = [self._key]
         params.verbosity = 0
         params.ui = False
+        # One for each slot's answer, and some that /tokenize never has to wait for.
+        params.n_threads_http = 2 * SLOTS + 4
         # Idle memory for prompts of the past: of little use for one person, and it leaks between adapters.
         params.cache_ram_mib = 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = physical_cores()

@@ -21,6 +21,8 @@ TokenId = Annotated[int, Field(ge=0)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 Penalty = Annotated[float, Field(ge=-2, le=2)] | None
 SEED = 2**63
+Item = TypeVar("Item")
+Some = Annotated[list[Item], Field(min_length=1)]
 
 
 class StreamOptions(BaseModel):
@@ -58,7 +60,7 @@ class Body(BaseModel):
 class CompletionBody(Body):
     """POST /v1/completions."""
 
-    prompt: Text | list[Text] | list[TokenId] | list[Annotated[list[TokenId], Field(min_length=1)]] | None = None
+    prompt: Text | Some[Text] | Some[TokenId] | Some[Some[TokenId]] | None = None
     max_tokens: Annotated[int, Field(ge=0)] | None = None
     best_of: Annotated[int, Field(ge=0, le=20)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
@@ -102,7 +104,9 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse(kind: type[Model], content: bytes) -> Model:
     """A request's body as `kind`. Raises a 400 that names the first parameter that is wrong."""
     try:
+        # Through a string, so that a lone surrogate is mended wherever it stands.
         data = json.loads(content, parse_constant=_no_constant)
+        data = json.loads(speakable(json.dumps(data, ensure_ascii=False))) if b"\\u" in content else data
     except (ValueError, RecursionError):
         raise bad("The body of the request is not valid JSON.") from None
     if not isinstance(data, dict):

@@ -19,6 +19,8 @@ from playground.ui import components, present
 from playground.ui.events import LIVE, SILENT, STREAM, ActiveRuns, shown
 
 TAB = "complete"
+COUNTED = 1_000_000
+"""Characters that are counted as one types; a longer text fits no model of a quarter million tokens, and is guessed."""
 Outputs = tuple[Any, Any, Any]
 
 
@@ -128,6 +130,8 @@ async def count(deps: Deps, page_value: Any, model: Any, values: Any) -> Any:
 
 async def count_prompt(deps: Deps, text: str, info: ModelInfo) -> TokenCount:
     """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""
+    if len(text) > COUNTED:
+        return TokenCount(len(text) // 4, None, exact=False)
     kind = deps.client.endpoints[info.endpoint].kind
     if kind == "openai":
         return deps.counter.count(text, info.id)

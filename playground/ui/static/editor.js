@@ -18,7 +18,7 @@ function paint() {
     back.append(mark);
     at = end;
   }
-  back.append(text.slice(at) + '\n');
+  if (text.length <= MAX_MARKED) back.append(text.slice(at) + '\n');
   resize();
 }
 
@@ -31,6 +31,10 @@ function growLast(added) {
 }
 
 function resize() {
+  // A text of megabytes is laid out once, not twice: it has no marks, and scrolls in a box of its own.
+  const huge = text.length > MAX_MARKED;
+  front.style.overflow = huge ? 'auto' : '';
+  if (huge) { front.style.height = '60vh'; return; }
   const height = Math.max(MIN_HEIGHT, back.scrollHeight);
   if (front.style.height !== height + 'px') front.style.height = height + 'px';
   const box = $('.pg-paper');
