@@ -1,4 +1,4 @@
-"""`python -m playground`: the command line."""
+"""`python -m playground`: see `cli.py`."""
 
 from __future__ import annotations
 

@@ -17,6 +17,12 @@ from playground.types import ModelInfo
 
 MAX_NAME = 200
 
+#: OpenAI's names of models that do not answer /v1/completions, for those that `data/models.json` does not know yet.
+_NO_COMPLETION = re.compile(
+    r"gpt-(?:\d|audio|chat|image|live|realtime|transcribe)|chatgpt|codex|o\d|computer-use|dall-e|omni|sora|text-embedding"
+    r"|text-moderation|tts-|whisper"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
@@ -52,11 +58,13 @@ def context_length(info: ModelInfo) -> int | None:
 
 def default_model(models: Sequence[ModelInfo]) -> ModelInfo | None:
     """The one chosen when nobody has: the first listed that can complete, the engine's if there is one."""
-    for info in models:
-        known = describe(info.id)
-        if known is None or known.kind == "completion":
-            return info
-    return models[0] if models else None
+    return next(filter(completes, models), models[0] if models else None)
+
+
+def completes(info: ModelInfo) -> bool:
+    """Whether the model is for /v1/completions. Assumed of names that are not OpenAI's: local servers take both."""
+    known = describe(info.id)
+    return known.kind == "completion" if known else not _NO_COMPLETION.match(info.id)
 
 
 def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str]) -> ModelInfo:
@@ -73,10 +81,13 @@ def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str
     if listed is not None:
         return listed
     endpoint, slash, model = name.partition("/")
-    if slash and model and endpoint in endpoints:
+    if slash and endpoint in endpoints:
+        if not model:
+            raise InvalidRequest(f"{name!r} names a server, not a model.", param="model", hint="Add the model's name.")
         return ModelInfo(id=model, endpoint=endpoint)
     if len(endpoints) == 1:
         return ModelInfo(id=name, endpoint=next(iter(endpoints)))
     close = difflib.get_close_matches(name, [m.ref for m in available] + [m.id for m in available], n=3)
-    hint = f"Did you mean {', '.join(close)}?" if close else f"Write server/model; servers: {', '.join(endpoints)}."
+    servers = f"Write server/model; servers: {', '.join(endpoints)}." if endpoints else "There is no server."
+    hint = f"Did you mean {', '.join(dict.fromkeys(close))}?" if close else servers
     raise InvalidRequest(f"No server lists the model {name!r}.", param="model", hint=hint)

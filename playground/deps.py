@@ -57,7 +57,8 @@ class Deps:
 
         `say` hears of the engine's start.
         """
-        names = list(self.client.endpoints)
+        client = await asyncio.to_thread(lambda: self.client)  # importing the SDK would hold the page's loop up
+        names = list(client.endpoints)
         answers = await asyncio.gather(*(self._models(name, say) for name in names))
         self.models = [model for found in answers for model in found]
         return self.models

@@ -48,7 +48,7 @@ def price_as(model: str, usage: Usage) -> Decimal | None:
         billed = calc_price(
             Billed(
                 input_tokens=usage.prompt_tokens,
-                cache_read_tokens=usage.cached_tokens or None,
+                cache_read_tokens=_cached(usage) or None,
                 output_tokens=usage.completion_tokens,
             ),
             model_ref=model,
@@ -57,7 +57,8 @@ def price_as(model: str, usage: Usage) -> Decimal | None:
     except LookupError:
         return None
     total: Decimal = billed.total_price
-    return total
+    # Of a model that is billed by the hour or the character, the tokens come to nothing: that is no price.
+    return total if total or not usage.total_tokens else None
 
 
 def estimate(
@@ -127,11 +128,16 @@ def _finetune(model: str, usage: Usage) -> Decimal | None:
     row = next((row for row in _table()["models"] if row["base"] == base), None)
     if row is None:
         return None
-    fresh = usage.prompt_tokens - usage.cached_tokens
-    total = fresh * Decimal(row["input"]) + usage.completion_tokens * Decimal(row["output"])
-    total += usage.cached_tokens * Decimal(row["cached"] or row["input"])
+    cached = _cached(usage)
+    total = (usage.prompt_tokens - cached) * Decimal(row["input"]) + usage.completion_tokens * Decimal(row["output"])
+    total += cached * Decimal(row["cached"] or row["input"])
     per_tokens: int = _table()["per_tokens"]
     return total / per_tokens
+
+
+def _cached(usage: Usage) -> int:
+    """A server that says it had more of the prompt in its cache than there was of it is not taken at its word."""
+    return min(usage.cached_tokens, usage.prompt_tokens)
 
 
 @cache

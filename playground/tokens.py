@@ -212,7 +212,8 @@ class Counter:
         clean = _is_cut(text, len(text) - _length(tail), cut)
         parts = list(pieces(middle, cut, chunk=max(CHUNK, len(text) // REQUESTS), clean=clean))
         answers = await asyncio.gather(*(tokenize(part) for part, _ in parts))
-        counted = [Chunk(part, len(ids), ends) for (part, ends), ids in zip(parts, answers, strict=True) if ids]
+        asked = zip(parts, answers, strict=True)
+        counted = [Chunk(part, len(ids), ends) for (part, ends), ids in asked if ids is not None]
         if len(counted) < len(parts):
             return self.count(text, "")
         return self._sum(key, text, (*head, *counted, *tail))

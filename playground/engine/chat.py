@@ -13,6 +13,7 @@ from typing import Any
 from playground.engine.completions import biases, usage
 from playground.engine.errors import bad
 from playground.engine.generation import Generator, Piece, Sampling, Token
+from playground.engine.llama import SLOTS
 from playground.engine.schemas import ChatBody, speakable
 
 UNKNOWN = -9999.0
@@ -44,13 +45,18 @@ async def prepare(generator: Generator, body: ChatBody) -> Chat:
     if body.top_logprobs is not None and not body.logprobs:
         raise bad("top_logprobs needs logprobs: true.", "top_logprobs")
     messages = [_message(message, number) for number, message in enumerate(body.messages)]
+    generator.check_length("".join(message["content"] for message in messages), "messages")
     rendered = await generator.llama.render(messages)
     prompt = await generator.llama.tokenize(rendered, add_special=True)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
     if limit is None:
-        limit = max(1, generator.llama.context - len(prompt))
+        # A conversation without a limit would keep the whole context from all others.
+        limit = max(1, min(generator.llama.context - len(prompt), generator.llama.context // SLOTS))
     generator.fit(prompt, limit, "messages")
-    return Chat(body, prompt, _sampling(generator, body, limit))
+    chat = Chat(body, prompt, _sampling(generator, body, limit))
+    if chat.sampling.json_schema is not None:
+        await generator.check_schema(chat.sampling.json_schema)
+    return chat
 
 
 def _sampling(generator: Generator, body: ChatBody, limit: int) -> Sampling:
@@ -131,11 +137,13 @@ async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, A
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return {**chat.answer("chat.completion.chunk", [choice]), **tail}
 
-    for index in range(each):
-        yield chunk(index, {"role": "assistant", "content": ""})
+    begun: set[int] = set()
     async with aclosing(generator.choices([chat.prompt], each, chat.sampling, stream=True)) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens
+            if piece.index not in begun:
+                begun.add(piece.index)
+                yield chunk(piece.index, {"role": "assistant", "content": ""})
             if piece.text or piece.tokens:
                 yield chunk(piece.index, {"content": piece.text}, _logprobs(chat, piece.tokens))
             if piece.finish_reason:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 from playground.engine.errors import bad
@@ -16,6 +17,7 @@ from playground.engine.schemas import CompletionBody
 
 MAX_TOKENS = 16
 """What is written at most when `max_tokens` is unset (OpenAI's reference)."""
+MOST = 256
 FORCED = 1_000.0
 """A bias that makes one token certain: how a prompt's own tokens are scored."""
 
@@ -51,14 +53,15 @@ async def prepare(generator: Generator, body: CompletionBody) -> Job:
     if body.stream and (body.best_of or 1) > n:
         raise bad("best_of is known only when all completions have ended: it cannot be streamed.", "best_of")
     vocabulary = generator.llama.header.vocabulary
-    prompts = await _prompts(generator, body)
+    given = _given(body)
+    prompts = [await _tokens(generator, prompt) for prompt in given]
     for prompt in prompts:
         if any(token >= len(vocabulary) for token in prompt):
             raise bad(f"The prompt has a token id beyond the vocabulary's {len(vocabulary)}.", "prompt")
     sampling = _sampling(body, generator)
     for prompt in prompts:
         generator.fit(prompt, sampling.max_tokens, "prompt")
-    texts = [await generator.llama.detokenize(p) for p in prompts] if body.echo or body.logprobs is not None else []
+    texts = [p if isinstance(p, str) else _text(p, vocabulary) for p in given]
     return Job(body, prompts, texts, sampling, max(n, body.best_of or 1))
 
 
@@ -84,19 +87,27 @@ def biases(given: dict[str, float] | None, vocabulary: int) -> dict[str, float]:
     return given or {}
 
 
-async def _prompts(generator: Generator, body: CompletionBody) -> list[list[int]]:
+def _given(body: CompletionBody) -> list[str | list[int]]:
+    """The prompts of a request, in whichever of OpenAI's four forms they came; none is an empty one."""
     given: Any = body.prompt if body.prompt is not None else ""
-    if isinstance(given, str) or not given or isinstance(given[0], int):
+    if isinstance(given, str) or isinstance(given[0], int):
         given = [given]
-    if len(given) * max(body.n or 1, body.best_of or 1) > 256:
-        raise bad("At most 256 completions are generated for one request.", "prompt")
-    return [await _tokens(generator, prompt) for prompt in given]
+    if len(given) * max(body.n or 1, body.best_of or 1) > MOST:
+        raise bad(f"At most {MOST} completions are generated for one request.", "prompt")
+    return list(given)
 
 
 async def _tokens(generator: Generator, prompt: str | list[int]) -> list[int]:
     """A prompt's tokens; an empty one begins a document, as at OpenAI."""
-    tokens = await generator.llama.tokenize(prompt, add_special=True) if isinstance(prompt, str) else prompt
+    if isinstance(prompt, list):
+        return prompt
+    generator.check_length(prompt, "prompt")
+    tokens = await generator.llama.tokenize(prompt, add_special=True)
     return tokens or [generator.llama.header.bos_token_id or 0]
+
+
+def _text(prompt: Sequence[int], vocabulary: Sequence[bytes]) -> str:
+    return b"".join(vocabulary[token] for token in prompt).decode("utf-8", "replace")
 
 
 class Written:
@@ -104,6 +115,7 @@ class Written:
 
     def __init__(self, index: int, prompt: str) -> None:
         self.index, self.offset = index, len(prompt)
+        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
 
     def logprobs(self, tokens: Sequence[Token], alternatives: int | None) -> dict[str, Any] | None:
         """The next tokens in the legacy shape. JSON has no nan: a prompt's first token has null."""
@@ -116,7 +128,7 @@ class Written:
             said["token_logprobs"].append(None if unknown else token.logprob)
             said["top_logprobs"].append(None if unknown else _top(token, alternatives))
             said["text_offset"].append(self.offset)
-            self.offset += 0 if name.startswith("bytes:") else len(name)
+            self.offset += len(self._characters.decode(token.raw))
         return said
 
 
@@ -138,16 +150,25 @@ async def score(generator: Generator, prompt: list[int], alternatives: int) -> l
     """The prompt's own tokens with their probabilities, for `echo` with `logprobs`.
 
     llama.cpp gives none: each token is made certain in turn and generated after those before it, whose keys and values
-    stay cached; the logprob reported is the one before the bias. The first token has none (nan).
+    stay cached; the logprob reported is the one before the bias. The first token has none (nan), nor has one that ends
+    within a character, which llama.cpp leaves out.
     """
     vocabulary = generator.llama.header.vocabulary
-    scored = [Token(vocabulary[prompt[0]], float("nan"), ())]
+    scored = [Token(vocabulary[prompt[0]], nan, ())]
     for at in range(1, len(prompt)):
         sampling = Sampling(max_tokens=1, temperature=1.0, logprobs=alternatives, logit_bias={str(prompt[at]): FORCED})
         async with aclosing(generator.choice(0, prompt[:at], sampling, stream=False)) as pieces:
             found = [token async for piece in pieces for token in piece.tokens]
-        scored += found[:1] or [Token(vocabulary[prompt[at]], 0.0, ())]
+        scored += found[:1] or [Token(vocabulary[prompt[at]], nan, ())]
     return scored
+
+
+async def _scored(generator: Generator, job: Job, number: int, alternatives: int) -> list[Token]:
+    """The prompt's tokens that are in its text: not the one that the tokenizer puts before every document."""
+    tokens = await score(generator, job.prompts[number], alternatives)
+    bos = generator.llama.header.bos_token_id
+    unseen = job.prompts[number][0] == bos and not job.texts[number].startswith(legacy(tokens[0].raw))
+    return tokens[1:] if unseen else tokens
 
 
 async def whole(generator: Generator, job: Job) -> dict[str, Any]:
@@ -187,7 +208,7 @@ async def _choice(generator: Generator, job: Job, number: int, index: int, parts
     said = None
     if job.body.logprobs is not None:
         if job.body.echo:
-            tokens = await score(generator, job.prompts[number], job.body.logprobs) + tokens
+            tokens = await _scored(generator, job, number, job.body.logprobs) + tokens
         said = written.logprobs(tokens, job.body.logprobs)
     text = job.texts[number] + text if job.body.echo else text
     return {"index": index, "text": text, "logprobs": said, "finish_reason": parts[-1].finish_reason}
@@ -218,7 +239,7 @@ async def _echoed(generator: Generator, job: Job, choice: Written) -> dict[str, 
     number, said = choice.index // job.each, None
     if job.body.logprobs is not None:
         choice.offset = 0
-        said = choice.logprobs(await score(generator, job.prompts[number], job.body.logprobs), job.body.logprobs)
+        said = choice.logprobs(await _scored(generator, job, number, job.body.logprobs), job.body.logprobs)
     return {"index": choice.index, "text": job.texts[number], "logprobs": said, "finish_reason": None}
 
 

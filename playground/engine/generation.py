@@ -100,6 +100,17 @@ class Generator:
     def __init__(self, llama: Llama) -> None:
         self.llama = llama
         self.room = Room(slots=SLOTS, tokens=llama.context)
+        self._longest = max(map(len, llama.header.vocabulary))
+
+    def check_length(self, text: str, param: str) -> None:
+        """Refuse a text that cannot fit, without tokenizing it: megabytes take seconds."""
+        if len(text.encode()) > self._longest * self.llama.context:
+            raise bad(
+                f"This model's maximum context length is {self.llama.context} tokens, and the text is far longer. "
+                "Please reduce its length.",
+                param,
+                "context_length_exceeded",
+            )
 
     def fit(self, prompt: Sequence[int], max_tokens: int, param: str) -> None:
         """Raises OpenAI's context_length_exceeded."""
@@ -111,6 +122,15 @@ class Generator:
                 param,
                 "context_length_exceeded",
             )
+
+    async def check_schema(self, schema: Mapping[str, Any]) -> None:
+        """llama.cpp ignores a schema that it cannot read, without a word. So offer it a first token that no JSON begins
+        with: only a schema that works keeps it away."""
+        forced = {str(self.llama.header.vocabulary.index(b"x")): 1_000.0}
+        sampling = Sampling(max_tokens=1, temperature=0.0, json_schema=schema, logit_bias=forced)
+        async with aclosing(self.choice(0, [self.llama.header.bos_token_id or 0], sampling, stream=False)) as pieces:
+            if any([piece.text == "x" async for piece in pieces]):
+                raise bad("The JSON schema is not one that llama.cpp can hold the answer to.", "response_format")
 
     async def choices(
         self,

@@ -104,8 +104,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse(kind: type[Model], content: bytes) -> Model:
     """A request's body as `kind`. Raises a 400 that names the first parameter that is wrong."""
     try:
-        # Through a string, so that a lone surrogate is mended wherever it stands.
         data = json.loads(content, parse_constant=_no_constant)
+        # Once more through a string, so that a lone surrogate is mended wherever it stands.
         data = json.loads(speakable(json.dumps(data, ensure_ascii=False))) if b"\\u" in content else data
     except (ValueError, RecursionError):
         raise bad("The body of the request is not valid JSON.") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -134,8 +133,6 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
         app_kwargs={"middleware": [walls], "docs_url": None, "redoc_url": None, "openapi_url": None},
         prevent_thread_lock=True,
     )
-    # The page is up; what the first run needs is loaded while the person reads it.
-    threading.Thread(target=lambda: deps.client, name="preload", daemon=True).start()
     return page, public or local
 
 

@@ -173,7 +173,10 @@ document.addEventListener('keydown', onKey);
 document.addEventListener('playground:keep', (event) => { if (!busy) adopt(event.detail, snapshot()); });
 document.addEventListener('playground:pick', (event) => { if (!busy && sent) { adopt(event.detail, sent); run(); } });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
-watch('value', () => show(props.value));
+watch('value', () => {
+  // Gradio writes the initial value once more after mounting: until the first run, a draft wins over an empty text.
+  if (!sent && text && !props.value?.text) publish('input'); else show(props.value);
+});
 // Closing the tab in the middle of the 400 ms above would lose the last words.
 window.addEventListener('pagehide', () => { try { localStorage.setItem(DRAFT, JSON.stringify({...snapshot(), past: past.slice(-5)})); } catch { /* as above */ } });
 show(props.value);

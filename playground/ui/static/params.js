@@ -1,7 +1,8 @@
 // The parameter panel: one compact row a parameter, each of which can be unset. Value: {name: value or null, …}.
 const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
 const root = element.querySelector('.pg-params'), KEPT = 'playground.params.complete';
-let values = {}, rows = new Map();
+let values = {}, rows = new Map(), restored = false;
+const start = JSON.stringify(props.value);
 
 const make = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);
@@ -135,12 +136,17 @@ function show(value) {
 function restore() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT) || 'null');
-    if (kept && typeof kept === 'object') { show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
+    if (kept && typeof kept === 'object') { restored = true; show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
   } catch { /* what can't be read is left */ }
 }
 
 build();
 show(props.value);
-watch('value', () => show(props.value));
+watch('value', () => {
+  // Gradio writes the initial value once more after mounting: what was restored wins.
+  const again = restored && JSON.stringify(props.value) === start && JSON.stringify(values) !== start;
+  restored = false;
+  again ? publish() : show(props.value);
+});
 watch('specs', () => { build(); show(values); });
 restore();

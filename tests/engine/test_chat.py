@@ -1,0 +1,128 @@
+"""/v1/chat/completions: messages, limits, streams, JSON, and what a small model is not asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.engine
+PATH = "/v1/chat/completions"
+
+
+def test_an_answer_has_openais_shape(engine: Any, valid: Any) -> None:
+    answer = engine.chat([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hi."}])
+    valid("CreateChatCompletionResponse", answer)
+    assert answer["choices"][0]["message"]["role"] == "assistant"
+    assert answer["usage"]["completion_tokens"] <= 4
+    assert answer["usage"]["prompt_tokens"] > 10
+
+
+def test_text_parts_and_the_developer_role_are_the_same_conversation(engine: Any) -> None:
+    plain = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 2+2?"}]
+    parts = [
+        {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "2+2?"}]},
+    ]
+    one, other = engine.chat(plain, temperature=0), engine.chat(parts, temperature=0)
+    assert one["choices"] == other["choices"]
+    assert one["usage"] == other["usage"]
+
+
+def test_max_completion_tokens_goes_before_max_tokens(engine: Any) -> None:
+    answer = engine.chat("Tell me a story.", max_completion_tokens=3, max_tokens=9)
+    assert answer["usage"]["completion_tokens"] == 3
+    assert answer["choices"][0]["finish_reason"] == "length"
+
+
+def test_n_choices_are_streamed_each_with_its_role_and_end(engine: Any, valid: Any) -> None:
+    events = engine.stream(
+        PATH,
+        messages=[{"role": "user", "content": "Hi"}],
+        n=2,
+        seed=4,
+        max_tokens=6,
+        stream_options={"include_usage": True},
+    )
+    *chunks, last = events
+    for chunk in chunks:
+        valid("CreateChatCompletionStreamResponse", {k: v for k, v in chunk.items() if k != "usage"})
+    valid("CreateChatCompletionStreamResponse", last)
+    for index in (0, 1):
+        mine = [chunk["choices"][0] for chunk in chunks if chunk["choices"][0]["index"] == index]
+        assert mine[0]["delta"] == {"role": "assistant", "content": ""}
+        assert [choice["finish_reason"] for choice in mine][:-1] == [None] * (len(mine) - 1)
+        assert mine[-1]["finish_reason"] in ("stop", "length")
+    assert last["choices"] == []
+    assert 2 <= last["usage"]["completion_tokens"] <= 12
+
+
+def test_stop_ends_a_chat(engine: Any) -> None:
+    said = engine.chat("Count: 1, 2, 3", temperature=0, max_tokens=12)["choices"][0]["message"]["content"]
+    middle = said[len(said) // 2 : len(said) // 2 + 3]
+    choice = engine.chat("Count: 1, 2, 3", temperature=0, max_tokens=12, stop=middle)["choices"][0]
+    assert choice["message"]["content"] == said[: said.index(middle)]
+    assert choice["finish_reason"] == "stop"
+
+
+def test_response_format_holds_the_answer_to_json(engine: Any) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    choice = engine.chat("Is the sky blue?", max_tokens=30, temperature=0, response_format=wanted)["choices"][0]
+    assert set(json.loads(choice["message"]["content"])) == {"ok"}
+    started = engine.chat("Write JSON.", max_tokens=3, response_format={"type": "json_object"})["choices"][0]
+    assert started["message"]["content"].lstrip().startswith("{")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "frob"},
+        {"$ref": "http://127.0.0.1:1/x"},
+        {"$ref": "#/nowhere"},
+        {"type": "string", "pattern": "^(a+)+$(((("},
+        {"type": "integer", "minimum": -(10**30), "maximum": 10**30, "multipleOf": 1e-300},
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_that_cannot_be_held_is_refused(engine: Any, schema: dict[str, Any], stream: bool) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "x"}], "max_tokens": 2}
+    error = engine.refused(PATH, {**body, "stream": stream, "response_format": wanted})
+    assert error["param"] == "response_format"
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages"),
+        ({"messages": "hi"}, "messages"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"modalities": ["audio"]}, "modalities"),
+        ({"response_format": {"type": "yaml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"top_logprobs": 21, "logprobs": True}, "top_logprobs"),
+        ({"logprobs": 3}, "logprobs"),
+        ({"max_completion_tokens": -1}, "max_completion_tokens"),
+    ],
+)
+def test_a_bad_chat_request_is_refused_by_its_parameter(engine: Any, change: dict[str, Any], param: str) -> None:
+    body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "x"}], "max_tokens": 2}
+    assert engine.refused(PATH, {**body, **change})["param"] == param
+
+
+def test_a_conversation_beyond_the_context_is_refused(engine: Any) -> None:
+    for text in ("word " * 9000, "x" * 3_000_000):
+        body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": text}]}
+        assert engine.refused(PATH, body)["code"] == "context_length_exceeded"
