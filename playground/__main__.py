@@ -1,4 +1,4 @@
-"""`python -m playground`: see `cli.py`."""
+"""`python -m playground`: the command line."""
 
 from __future__ import annotations
 

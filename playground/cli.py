@@ -1,387 +1,367 @@
-"""`python -m playground …`: everything that makes sense without a browser.
+"""The command line: `python -m playground complete|tokens|cost|models`.
 
-What a command needs is imported inside it, so that counting a few words does not pay for an SDK and a database. Text
-goes to stdout, everything said about it to stderr. Exit codes: 0, 1 for a failure, 2 for a value that cannot be used,
-130 for Ctrl+C.
+Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
+What is heavy is imported inside the commands: counting tokens must not pay for a database and an SDK.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
-import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from playground import __version__
-from playground.errors import ConfigurationError, InvalidRequest, PlaygroundError
+from playground.errors import EngineError, InvalidRequest, PlaygroundError, StoreError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from playground.deps import Deps
     from playground.runner import Progress
+    from playground.settings import Settings
     from playground.tokens import TokenCount
-    from playground.types import CompletionRequest, ModelInfo, Run, TokenLogprob
+    from playground.types import CompletionRequest, ModelInfo
 
-INTERRUPTED = 130
-"""The exit code of a program that Ctrl+C has ended (128 + SIGINT)."""
-
-#: More than the longest prompt there is, so that a pipe without an end is refused and not read for ever.
-MAX_INPUT = 20_000_000
-
-#: What would move a terminal's cursor or change its title when a model or a server writes it.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+T = TypeVar("T")
 
 app = typer.Typer(
-    help="A playground for language models, on the command line.",
-    add_completion=False,
+    help="A playground for language models.",
     no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show local variables, and with them keys
     rich_markup_mode=None,
-    # A traceback may hold a key or a prompt.
-    pretty_exceptions_enable=False,
 )
 
-Model = Annotated[str | None, typer.Option(help="server/model or a model's name; without it, the first that fits.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Text = Annotated[str | None, typer.Argument(show_default=False, help="The text; - or nothing reads standard input.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="The model, as gpt-4o or endpoint/model.")]
+Chosen = Annotated[str | None, typer.Option("--model", "-m", help="model or endpoint/model; else the first listed.")]
+Stop = Annotated[list[str] | None, typer.Option(help=r"Stop at this text; up to 4 times. \n is a line break.")]
+Bias = Annotated[str | None, typer.Option(help='JSON of token ids and numbers from -100 to 100: {"50256": -100}.')]
+Logprobs = Annotated[int | None, typer.Option(help="Ask for this many alternatives a token; shown with --json.")]
+Tokens = Annotated[int, typer.Option(min=0)]
 
 
-def main() -> None:
-    """Run the command line. What the console cannot show is replaced, so that no answer is lost to an encoding."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    app(prog_name="python -m playground")
-
-
-@app.callback()
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    if version:
-        _out(__version__ + "\n")
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"playground {__version__}")
         raise typer.Exit
 
 
-# `invoke_without_command` would turn off the message for a missing command; so the version is read before it is missed.
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A playground for language models."""
+
+
 @app.command()
 def complete(
-    prompt: Annotated[str, typer.Argument(help="The text to continue; - reads it from stdin.")],
-    model: Model = None,
-    temperature: Annotated[float | None, typer.Option(help="0 to 2: how much chance decides.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="0 to 1: the likeliest tokens that share this much.")] = None,
-    n: Annotated[int | None, typer.Option("--n", help="How many completions.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="The most tokens a completion may have.")] = None,
-    stop: Annotated[list[str] | None, typer.Option(help=r"Where to stop, up to 4 times; \n is a line break.")] = None,
-    frequency_penalty: Annotated[float | None, typer.Option(help="-2 to 2: against repeating often.")] = None,
-    presence_penalty: Annotated[float | None, typer.Option(help="-2 to 2: against repeating at all.")] = None,
-    best_of: Annotated[int | None, typer.Option(help="Generate so many, return the best n; not streamed.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer where it can.")] = None,
-    logit_bias: Annotated[str | None, typer.Option(help='JSON: token ids to -100…100, {"50256": -100}.')] = None,
-    logprobs: Annotated[
-        int | None, typer.Option(help="0 to 5: the likeliest tokens at each place; with --json.")
-    ] = None,
-    echo: Annotated[bool, typer.Option("--echo", help="Give the prompt back before the completion.")] = False,
-    suffix: Annotated[str | None, typer.Option(help="What comes after the completion, where the model can.")] = None,
-    user: Annotated[str | None, typer.Option(help="A name for the end user, passed on to the server.")] = None,
-    as_json: AsJson = False,
+    prompt: Text = None,
+    model: Chosen = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    n: int | None = None,
+    max_tokens: int | None = None,
+    stop: Stop = None,
+    frequency_penalty: float | None = None,
+    presence_penalty: float | None = None,
+    best_of: int | None = None,
+    seed: int | None = None,
+    logit_bias: Bias = None,
+    logprobs: Logprobs = None,
+    echo: Annotated[bool, typer.Option("--echo", help="Let the server repeat the prompt.")] = False,
+    suffix: str | None = None,
+    user: str | None = None,
+    as_json: Json = False,
 ) -> None:
-    """Continue a prompt: text as it comes, or --json at the end. Ctrl+C stops and keeps what has come."""
-    values = {k: v for k, v in locals().items() if k not in ("model", "as_json")}
-    _run(_complete(values, model, as_json=as_json))
+    """Continue a prompt. What is not given is not sent, so that the server's own defaults hold."""
+    given = locals()
+    values = {name: given[name] for name in given if name not in ("model", "as_json")}
+    with _told():
+        from playground.parameters import unescape, validate_completion
+
+        values.update(prompt=_read(prompt), stop=[unescape(text) for text in stop or ()], echo=echo or None)
+        # A value that is wrong for every model is refused before anything is started; the context is not known yet.
+        validate_completion({**values, "max_tokens": None}, endpoint="", model="")
+        ended = _run(_complete(values, model, as_json=as_json))
+        if ended.state.error is not None:
+            raise ended.state.error
+        if ended.run.status == "stopped":
+            raise typer.Exit(130)
 
 
 @app.command()
-def tokens(
-    text: Annotated[str | None, typer.Argument(help="The text; - or nothing reads stdin.")] = None,
-    model: Model = None,
-    as_json: AsJson = False,
-) -> None:
-    """Count a text's tokens by the model's own tokenizer."""
-    _run(_tokens(text, model, as_json=as_json))
+def tokens(model: Model, text: Text = None, as_json: Json = False) -> None:
+    """Count the tokens of a text by the model's own tokenizer."""
+    with _told():
+        from playground.tokens import Counter, encoding_for
+
+        said, name = _read(text), model.removeprefix("openai/")
+        known = encoding_for(name) is not None
+        counted = Counter().count(said, name) if known else _run(_count(said, model))
+        if as_json:
+            _print_json({"tokens": counted.tokens, "encoding": counted.encoding, "exact": counted.exact})
+            return
+        typer.echo(counted.tokens)
+        if not counted.exact:
+            _note(f"An estimate by {counted.encoding}.")
 
 
 @app.command()
 def cost(
-    model: Annotated[str, typer.Option(help="An OpenAI model or fine-tune.")],
-    input_tokens: Annotated[int, typer.Option(min=0, max=10**12, help="Tokens of the prompt.")],
-    output_tokens: Annotated[int, typer.Option(min=0, max=10**12, help="Tokens of all completions.")],
-    as_json: AsJson = False,
+    model: Model, input_tokens: Tokens, output_tokens: Tokens, cached_tokens: Tokens = 0, as_json: Json = False
 ) -> None:
-    """What so many tokens cost, in dollars."""
-    _run(_cost(model, input_tokens, output_tokens, as_json=as_json))
+    """What so many tokens cost at OpenAI's published prices. Cached tokens are part of the input."""
+    with _told():
+        from playground import pricing
+        from playground.types import Usage
+
+        if cached_tokens > input_tokens:
+            raise InvalidRequest("There are more cached tokens than input tokens.", hint="They are part of the input.")
+        usage = Usage(prompt_tokens=input_tokens, completion_tokens=output_tokens, cached_tokens=cached_tokens)
+        dollars = pricing.price(model.removeprefix("openai/"), "openai", usage)
+        if not as_json:
+            typer.echo(pricing.format_money(dollars))
+            return
+        _print_json(
+            {
+                "model": model,
+                "input_tokens": input_tokens,
+                "output_tokens": output_tokens,
+                "cost": None if dollars is None else format(dollars, "f"),
+                "currency": "USD",
+                "prices_as_of": pricing.prices_as_of(),
+            }
+        )
 
 
 @app.command()
-def models(as_json: AsJson = False) -> None:
+def models(as_json: Json = False) -> None:
     """List the models of every server."""
-    _run(_models(as_json=as_json))
+    with _told():
+        from playground import catalog
+
+        found, failures = _run(_list())
+        for name, error in failures.items():
+            _note(f"{name}: {error}")
+        sizes = [catalog.context_length(info) for info in found]
+        if as_json:
+            pairs = zip(found, sizes, strict=True)
+            _print_json([{"id": m.ref, "endpoint": m.endpoint, "context_length": size} for m, size in pairs])
+            return
+        for info, size in zip(found, sizes, strict=True):
+            typer.echo(_harmless(info.ref) + (f"  ({size:,} tokens)" if size else ""))
 
 
-def _run(command: Coroutine[Any, Any, int]) -> None:
-    """Run a command to its exit code. An error of ours is one line on stderr."""
-    try:
-        code = asyncio.run(command)
-    except PlaygroundError as error:
-        _say(error)
-        code = 2 if isinstance(error, InvalidRequest) else 1
-    raise typer.Exit(code)
-
-
-async def _complete(values: dict[str, Any], name: str | None, *, as_json: bool) -> int:
+async def _complete(values: dict[str, Any], model: str | None, *, as_json: bool) -> Progress:
     from playground import catalog
-    from playground.parameters import unescape, validate_completion
+    from playground.parameters import validate_completion
 
-    values["prompt"] = _text(values["prompt"])
-    values["stop"] = [unescape(text) for text in values["stop"] or ()]
-    values["echo"] = values["echo"] or None
-    # Checked before anything is started, and again when the model's context is known.
-    validate_completion(values, endpoint="", model="")
-    async with _deps(name) as deps:
-        info = await _chosen(deps, name)
+    async with _opened(model) as deps:
+        info = await _choose(deps, model)
         context = catalog.context_length(info)
         request = validate_completion(values, endpoint=info.endpoint, model=info.id, context_length=context)
-        progress = await _stream(deps, request, quiet=as_json)
-    error = progress.state.error
-    if as_json and (progress.run.choices or error is None):
-        _out(_json(_answer(progress.run)))
-    for problem in filter(None, (error, progress.store_error)):
-        _say(problem)
-    return 1 if error else INTERRUPTED if progress.run.status == "stopped" else 0
+        return await _stream(deps, request, as_json=as_json)
 
 
-async def _stream(deps: Deps, request: CompletionRequest, *, quiet: bool) -> Progress:
-    """Run `request` to its end or to Ctrl+C, printing as it comes unless `quiet`."""
-    from playground.runner import run
+async def _stream(deps: Deps, request: CompletionRequest, *, as_json: bool) -> Progress:
+    """Run `request` and print it. One choice is printed as it comes, several when all are there."""
+    from playground.runner import answer, run
 
-    stop = asyncio.Event()
-    printed, retry = "", None
-    progress: Progress | None = None
-    several = (request.n or 1) > 1
-    runs = run(request, client=deps.client, store=deps.store, counter=deps.counter, stop=stop)
-    with _ctrl_c(stop):
+    several, shown, last, retry = (request.n or 1) > 1, 0, None, None
+    with _ctrl_c() as stop:
+        runs = run(request, client=deps.client, store=deps.store, counter=deps.counter, stop=stop)
         async with aclosing(runs):
-            async for progress in runs:
-                if (again := progress.state.retrying) is not None and again is not retry:
-                    retry = again
-                    _say(f"{again.error.message} Attempt {again.attempt} of {again.attempts} in {again.delay:.0f} s.")
-                choices = progress.state.choices()
-                if choices and not quiet and not several:
-                    _out(_shown(choices[0].text[len(printed) :]))
-                    printed = choices[0].text
-    assert progress is not None  # noqa: S101 - a run always ends with one
-    if not quiet:
-        _out(_several(progress.run) if several else "\n" if printed and not printed.endswith("\n") else "")
-    return progress
+            async for last in runs:
+                again = last.state.retrying
+                if again is not None and again is not retry:
+                    _note(f"{again.error} Attempt {again.attempt} of {again.attempts} in {again.delay:.0f} s.")
+                retry = again
+                choices = last.state.choices()
+                if not as_json and not several and choices:
+                    typer.echo(_harmless(choices[0].text[shown:]), nl=False, color=True)
+                    shown = len(choices[0].text)
+    if last is None:
+        raise PlaygroundError("There was no answer.")
+    if last.store_error is not None:
+        _warn(last.store_error)
+    if as_json and last.run.choices:
+        _print_json(answer(last))
+    elif several and not as_json:
+        for choice in last.run.choices:
+            typer.echo(f"--- {choice.index + 1} of {request.n} ({choice.finish_reason or last.run.status}) ---")
+            typer.echo(_harmless(choice.text), color=True)
+    elif shown and not last.run.choices[0].text.endswith("\n"):
+        typer.echo()
+    return last
 
 
-async def _tokens(text: str | None, name: str | None, *, as_json: bool) -> int:
-    from playground.tokens import Counter, encoding_for
-
-    if text is None and sys.stdin.isatty():
-        raise InvalidRequest("There is no text to count.", param="text", hint="Give it as an argument or on stdin.")
-    text = _text("-" if text is None else text)
-    at_openai = _openai_name(name) if name else None
-    if at_openai and encoding_for(at_openai):
-        _count_out(Counter().count(text, at_openai), as_json=as_json)
-        return 0
-    async with _deps(name) as deps:
-        info = await _chosen(deps, name)
-
-        async def tokenize(part: str) -> list[int] | None:
-            return await deps.client.tokenize(info.endpoint, part)
-
-        if deps.client.endpoints[info.endpoint].kind == "openai":
-            counted = deps.counter.count(text, info.id)
-        else:
-            counted = await deps.counter.count_with(tokenize, text, key=info.ref, splittable=False)
-    _count_out(counted, as_json=as_json)
-    return 0
-
-
-async def _cost(name: str, input_tokens: int, output_tokens: int, *, as_json: bool) -> int:
-    from playground import pricing
-    from playground.types import Usage
-
-    usage = Usage(prompt_tokens=input_tokens, completion_tokens=output_tokens)
-    at_openai = _openai_name(name)
-    amount = pricing.price(at_openai, "openai", usage) if at_openai else None
-    if not as_json:
-        source = f" ({pricing.prices_as_of()})" if amount is not None else ""
-        _out(f"{pricing.format_money(amount)}{source}\n")
-        return 0
-    about = {"model": name, "input_tokens": input_tokens, "output_tokens": output_tokens}
-    price = {"cost": None if amount is None else format(amount, "f"), "currency": "USD"}
-    _out(_json({**about, **price, "prices_as_of": pricing.prices_as_of()}))
-    return 0
-
-
-async def _models(*, as_json: bool) -> int:
+async def _choose(deps: Deps, model: str | None) -> ModelInfo:
+    """The model that `model` means, or the default. Raises PlaygroundError."""
     from playground import catalog
 
-    async with _deps(None) as deps:
-        await _engine_ready(deps)
-        found = await deps.list_models()
-        failures = dict(deps.failures)
-    rows = []
-    for info in found:
-        known = catalog.describe(info.id)
-        end = info.shutdown_date or (known.shutdown_date if known else None)
-        context = catalog.context_length(info)
-        rows.append({"id": info.ref, "endpoint": info.endpoint, "context_length": context, "shutdown_date": end})
-    if as_json:
-        _out(_json(rows))
+    available = await deps.list_models(_note)
+    if model is not None:
+        info: ModelInfo | None = catalog.resolve(model, available, deps.client.endpoints)
     else:
-        _out("".join(_shown(_row(row)) + "\n" for row in rows))
-    for endpoint, error in failures.items():
-        _say(f"{endpoint}: {error}")
-    if not found and not failures:
-        _say("There is no server.")
-    return 0 if found else 1
+        info = catalog.default_model(available)
+    # The engine's own words when it did not start; another server may complete without listing its models.
+    failure = next((e for name, e in deps.failures.items() if info is None or name == info.endpoint), None)
+    if failure is not None and (info is None or isinstance(failure, EngineError)):
+        raise failure
+    if info is None:
+        raise PlaygroundError("No server lists a model.", hint="Name one with --model endpoint/model.")
+    return info
 
 
-def _row(row: Mapping[str, Any]) -> str:
-    context = f"  {row['context_length']:,} tokens" if row["context_length"] else ""
-    return f"{row['id']}{context}" + (f"  shuts down {row['shutdown_date']}" if row["shutdown_date"] else "")
+async def _count(text: str, model: str) -> TokenCount:
+    """Tokens by a server's own tokenizer, where one is meant; else an estimate."""
+    from playground.settings import load
+    from playground.tokens import Counter
+
+    settings = load()
+    if not settings.engine and model.partition("/")[0] not in {e.name for e in settings.endpoints}:
+        return Counter().count(text, model)
+    async with _opened(model, keep=False) as deps:
+        available = await deps.list_models(_note)
+        prefix = model.partition("/")[0]
+        # A server has one tokenizer as a rule: `local/anything` means the engine's.
+        named = prefix if "/" in model and prefix in deps.client.endpoints else None
+        name = next((m.endpoint for m in available if model in (m.ref, m.id)), named)
+        if name is None or name in deps.failures:
+            for failed, error in deps.failures.items():
+                _note(f"{failed}: {error}")
+            return deps.counter.count(text, "")
+        splittable = deps.client.endpoints[name].kind == "engine"
+        tokenizer = partial(deps.client.tokenize, name)
+        return await deps.counter.count_with(tokenizer, text, key=model, splittable=splittable)
+
+
+async def _list() -> tuple[list[ModelInfo], dict[str, PlaygroundError]]:
+    """Every server's models and why those that failed did. Raises the failure when none answered."""
+    async with _opened(None, keep=False) as deps:
+        found = await deps.list_models(_note)
+        if deps.failures and len(deps.failures) == len(deps.client.endpoints):
+            *others, (name, last) = deps.failures.items()
+            for other, error in others:
+                _note(f"{other}: {error}")
+            raise PlaygroundError(f"{name}: {last.message}", hint=last.hint)
+        return found, dict(deps.failures)
 
 
 @asynccontextmanager
-async def _deps(name: str | None) -> AsyncGenerator[Deps]:
-    """The parts, closed at the end. The engine is not started for a model that is said to be on another server."""
-    from playground import settings
+async def _opened(model: str | None, *, keep: bool = True) -> AsyncIterator[Deps]:
+    """The shared parts by the settings, closed at the end. `keep`: whether a run is to be stored."""
+    from tempfile import TemporaryDirectory
+
+    from playground.settings import load
+
+    settings = load()
+    if (model or "").partition("/")[0] in {e.name for e in settings.endpoints}:
+        settings = replace(settings, engine=False)  # nobody waits for an engine that is not asked
+    if not settings.engine and not settings.endpoints:
+        raise PlaygroundError("No server is set up.", hint="Set OPENAI_API_KEY, or unset PLAYGROUND_ENGINE=off.")
+    with TemporaryDirectory(prefix="playground-", ignore_cleanup_errors=True) as spare:
+        deps = _open(settings, spare, keep=keep)
+        try:
+            yield deps
+        finally:
+            await deps.aclose()
+
+
+def _open(settings: Settings, spare: str, *, keep: bool) -> Deps:
+    """The parts; a database that cannot be opened costs the record of the run, not the run."""
+    from pathlib import Path
+
     from playground.deps import open_deps
 
-    chosen = settings.load()
-    endpoint = (name or "").partition("/")[0]
-    if endpoint in {server.name for server in chosen.endpoints}:
-        chosen = replace(chosen, engine=False)
-    deps = open_deps(chosen)
     try:
-        yield deps
-    finally:
-        await deps.aclose()
+        return open_deps(settings)
+    except StoreError as error:
+        if keep:
+            _warn(error)
+        return open_deps(replace(settings, data_dir=Path(spare), database_url=None))
 
 
-async def _chosen(deps: Deps, name: str | None) -> ModelInfo:
-    """The model that `name` means, its server ready; without a name, the default."""
-    from playground import catalog
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio
 
-    endpoint = (name or "").partition("/")[0]
-    if deps.engine is None or endpoint in ("", deps.engine.endpoint.name) or endpoint not in deps.client.endpoints:
-        await _engine_ready(deps)
-    available = await deps.list_models()
-    if name:
-        return catalog.resolve(name, available, deps.client.endpoints)
-    first = catalog.default_model(available)
-    if first is not None:
-        return first
-    for failure in deps.failures.values():
-        raise failure
-    raise ConfigurationError("There is no server to ask.", hint="Set OPENAI_BASE_URL, or PLAYGROUND_ENGINE=auto.")
-
-
-async def _engine_ready(deps: Deps) -> None:
-    """Wait for the engine, where there is one; one that fails shows among `deps.failures`."""
-    if deps.engine is not None:
-        try:
-            await deps.engine_ready(_say)
-        except PlaygroundError as error:
-            deps.failures[deps.engine.endpoint.name] = error
-
-
-def _openai_name(name: str) -> str | None:
-    """The model's name at OpenAI: what follows `openai/`, or a name without a server; None for another server's."""
-    endpoint, slash, model = name.partition("/")
-    return name if not slash else model if endpoint == "openai" else None
+    return asyncio.run(work)
 
 
 @contextmanager
-def _ctrl_c(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl+C sets `stop`, so that the run ends in order and is kept; a second one ends the program at once."""
-    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+def _ctrl_c() -> Iterator[asyncio.Event]:
+    """The first Ctrl-C asks the run to stop, so that it is kept and shown as it is; a second breaks it off."""
+    import asyncio
+    import signal
 
-    def first() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        stop.set()
+    stop, loop, before = asyncio.Event(), asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
 
+    def ask(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        loop.call_soon_threadsafe(stop.set)
+
+    signal.signal(signal.SIGINT, ask)
     try:
-        loop.add_signal_handler(signal.SIGINT, first)
-    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread: asyncio's own way, which cancels
-        yield
-        return
-    try:
-        yield
+        yield stop
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
 
 
-def _answer(run: Run) -> dict[str, Any]:
-    """A finished run as plain JSON: cost in dollars as text, times in seconds."""
-    usage = run.usage
-    return {
-        "model": f"{run.endpoint}/{run.model}",
-        "choices": [
-            {"index": c.index, "text": c.text, "finish_reason": c.finish_reason}
-            | ({"logprobs": [_logprob(said) for said in c.logprobs]} if c.logprobs else {})
-            for c in run.choices
-        ],
-        "usage": usage
-        and {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.total_tokens,
-            "estimated": usage.estimated,
-        },
-        "cost": None if run.cost is None else format(run.cost, "f"),
-        "latency": run.latency,
-        "time_to_first_token": run.time_to_first_token,
-    }
+@contextmanager
+def _told() -> Iterator[None]:
+    """Our errors on stderr, as exit codes."""
+    try:
+        yield
+    except PlaygroundError as error:
+        _note(f"Error: {error.message}", error.hint)
+        raise typer.Exit(2 if isinstance(error, InvalidRequest) else 1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
-def _logprob(said: TokenLogprob) -> dict[str, Any]:
-    return {"token": said.token, "logprob": said.logprob, "top_logprobs": dict(said.top)}
+def _read(text: str | None) -> str:
+    """The text of the command line, or standard input's for `-` and for none. Raises InvalidRequest."""
+    if text is not None and text != "-":
+        return text
+    if text is None and sys.stdin.isatty():
+        raise InvalidRequest("There is no text.", hint="Give it as an argument, or pipe it in.")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest("Standard input is not UTF-8 text.", hint="Convert it first, with iconv.") from None
 
 
-def _several(run: Run) -> str:
-    return "".join(f"--- {choice.index + 1} ---\n{_shown(choice.text)}\n" for choice in run.choices)
+def _harmless(text: str) -> str:
+    """On a terminal without the control characters that a model could play tricks with; elsewhere as it is."""
+    if not sys.stdout.isatty():
+        return text
+    return "".join(c if c in "\n\t" or c.isprintable() or ord(c) > 0x9F else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _count_out(counted: TokenCount, *, as_json: bool) -> None:
-    if as_json:
-        _out(_json({"tokens": counted.tokens, "encoding": counted.encoding, "exact": counted.exact}))
-    else:
-        about, how = ("", "") if counted.exact else ("≈ ", "estimated by ")
-        _out(f"{about}{counted.tokens} tokens ({how}{counted.encoding})\n")
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False), color=True)
 
 
-def _text(given: str) -> str:
-    """The text itself, or stdin's for `-`: as it is, with its last line break."""
-    if given != "-":
-        return given
-    raw = sys.stdin.buffer.read(MAX_INPUT + 1)
-    if len(raw) > MAX_INPUT:
-        raise InvalidRequest(f"There are more than {MAX_INPUT:,} bytes on stdin.", hint="Shorten the text.")
-    return raw.decode("utf-8", "replace")
+def _note(message: str, hint: str = "") -> None:
+    typer.echo(f"{message}\n{hint}".strip(), err=True)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+def _warn(error: StoreError) -> None:
+    _note(f"Warning: the run is not kept. {error.message}", error.hint)
 
 
-def _shown(text: str) -> str:
-    """`text` as it is for a file or a pipe; for a terminal, without what would steer it."""
-    return _CONTROL.sub("�", text) if sys.stdout.isatty() else text
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _say(what: object) -> None:
-    """One line on stderr."""
-    sys.stderr.write(_CONTROL.sub("�", " ".join(str(what).split())) + "\n")
-    sys.stderr.flush()
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding lacks, or half of an emoji, is shown as ? instead of breaking the run off.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app(prog_name="python -m playground")

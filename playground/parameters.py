@@ -7,7 +7,6 @@ them: `ranges_for` says how. Every parameter can be unset (None); what is unset 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -21,6 +20,7 @@ MAX_STOP = 4
 MAX_PROMPT_CHARS = 4_000_000
 """More text than any model reads; beyond it even counting the tokens is work for nothing."""
 MAX_SEED = 2**63 - 1
+_HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,8 @@ def _number(spec: Parameter, value: Any) -> float | int:
             value = float(value) if spec.kind == "float" or not value.lstrip("+-").isdigit() else int(value)
         except ValueError:
             value = None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # Compared before it is looked at any closer: an int of 400 digits is neither a float nor printable by `:g`.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_HUGE < value < _HUGE:
         raise InvalidRequest(f"{what}.", param=spec.name)
     if spec.kind == "int" and value != int(value):
         raise InvalidRequest(f"{what}; {value:g} is not whole.", param=spec.name)

@@ -8,6 +8,7 @@ meet over HTTP, as with any other server. From the outside in:
     schemas      what a request may hold
     completions  /v1/completions: choices, echo, best_of, the legacy shape
     chat         /v1/chat/completions: the same generation behind the model's chat template
+    scoring      how likely a prompt's own tokens were
     generation   one choice as it is generated; several side by side
     room         who may generate now, and who waits
     llama        llama.cpp's own server, on a loopback port that only we know the key of

@@ -67,7 +67,7 @@ async def _serve(listener: socket.socket, weights: Weights) -> None:
     engine = Engine(model_id=weights.model_id, key=key, created=int(weights.path.stat().st_mtime))
     # On the way out, a stream gets a second to end before it is cut.
     config = uvicorn.Config(
-        build_app(engine), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        build_app(engine), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     loading = asyncio.create_task(_load(engine, weights))
@@ -84,6 +84,9 @@ async def _load(engine: Engine, weights: Weights) -> None:
         await llama.describe()
     except WeightsError as error:
         _give_up(str(error), error.exit_code)
+    except Exception as error:
+        # Nobody awaits this task: unsaid, its end would be a health that says "loading" for ever.
+        _give_up(f"The engine could not start: {error!r}", 1)
     engine.generator = Generator(llama)
 
 

@@ -8,18 +8,17 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from math import isnan, nan
+from math import isnan
 from typing import Any
 
 from playground.engine.errors import bad
 from playground.engine.generation import Generator, Piece, Sampling, Token
 from playground.engine.schemas import CompletionBody
+from playground.engine.scoring import score
 
 MAX_TOKENS = 16
 """What is written at most when `max_tokens` is unset (OpenAI's reference)."""
 MOST = 256
-FORCED = 1_000.0
-"""A bias that makes one token certain: how a prompt's own tokens are scored."""
 
 
 @dataclass(slots=True)
@@ -31,6 +30,7 @@ class Job:
     texts: list[str]
     sampling: Sampling
     each: int
+    scores: dict[int, list[Token]] = field(default_factory=dict)
     id: str = field(default_factory=lambda: "cmpl-" + secrets.token_hex(14))
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -146,26 +146,11 @@ def legacy(raw: bytes) -> str:
         return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw)
 
 
-async def score(generator: Generator, prompt: list[int], alternatives: int) -> list[Token]:
-    """The prompt's own tokens with their probabilities, for `echo` with `logprobs`.
-
-    llama.cpp gives none: each token is made certain in turn and generated after those before it, whose keys and values
-    stay cached; the logprob reported is the one before the bias. The first token has none (nan), nor has one that ends
-    within a character, which llama.cpp leaves out.
-    """
-    vocabulary = generator.llama.header.vocabulary
-    scored = [Token(vocabulary[prompt[0]], nan, ())]
-    for at in range(1, len(prompt)):
-        sampling = Sampling(max_tokens=1, temperature=1.0, logprobs=alternatives, logit_bias={str(prompt[at]): FORCED})
-        async with aclosing(generator.choice(0, prompt[:at], sampling, stream=False)) as pieces:
-            found = [token async for piece in pieces for token in piece.tokens]
-        scored += found[:1] or [Token(vocabulary[prompt[at]], nan, ())]
-    return scored
-
-
 async def _scored(generator: Generator, job: Job, number: int, alternatives: int) -> list[Token]:
     """The prompt's tokens that are in its text: not the one that the tokenizer puts before every document."""
-    tokens = await score(generator, job.prompts[number], alternatives)
+    if number not in job.scores:
+        job.scores[number] = await score(generator, job.prompts[number], alternatives)
+    tokens = job.scores[number]
     bos = generator.llama.header.bos_token_id
     unseen = job.prompts[number][0] == bos and not job.texts[number].startswith(legacy(tokens[0].raw))
     return tokens[1:] if unseen else tokens
@@ -195,7 +180,7 @@ def _best(candidates: list[list[Piece]], n: int) -> list[list[Piece]]:
         return candidates
 
     def mean(parts: list[Piece]) -> float:
-        logprobs = [token.logprob for piece in parts for token in piece.tokens]
+        logprobs = [token.logprob for piece in parts for token in piece.tokens if not isnan(token.logprob)]
         return sum(logprobs) / len(logprobs) if logprobs else float("-inf")
 
     return sorted(candidates, key=mean, reverse=True)[:n]

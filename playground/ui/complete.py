@@ -100,7 +100,8 @@ def read_request(deps: Deps, page: present.Page, model: Any, values: Any) -> tup
     info = catalog.resolve(model if isinstance(model, str) else "", deps.models, deps.client.endpoints)
     given = dict(values) if isinstance(values, Mapping) else {}
     # In the panel a line break is typed as \n; the API's endpoint takes it as it is.
-    given["stop"] = [unescape(text) for text in given.get("stop") or () if isinstance(text, str)]
+    if isinstance(given.get("stop"), list):
+        given["stop"] = [unescape(text) if isinstance(text, str) else text for text in given["stop"]]
     given["prompt"] = page.text
     context = catalog.context_length(info)
     return validate_completion(given, endpoint=info.endpoint, model=info.id, context_length=context), info

@@ -15,6 +15,10 @@ from playground.tokens import TokenCount
 from playground.types import Choice, CompletionRequest, EndpointKind, TokenLogprob, Usage
 
 Value = dict[str, Any]
+HALF = "bytes:"
+
+MOST = 10**12
+"""More tokens or dollars than any session has: what a browser sends back above it is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Page:
         if not isinstance(text, str):
             raise InvalidRequest("The editor's text did not arrive.", param="prompt", hint="Reload the page.")
         length, at, marks = utf16(text), 0, []
-        for mark in value.get("marks") or ():
+        given = value.get("marks")
+        for mark in given if isinstance(given, Sequence) else ():
             if isinstance(mark, Sequence) and len(mark) == 2 and all(type(edge) is int for edge in mark):
                 start, end = mark
                 if at <= start < end <= length:
@@ -74,13 +79,43 @@ def cards(request: CompletionRequest, state: RunState, *, busy: bool) -> Value:
 
 
 def _card(choice: Choice) -> Value:
-    tokens = [_token(logprob) for logprob in choice.logprobs]
+    tokens = [_token(logprob) for logprob in whole_characters(choice.logprobs)]
     return {"index": choice.index, "text": choice.text, "finish": choice.finish_reason, "tokens": tokens}
 
 
 def _token(said: TokenLogprob) -> list[Any]:
     chance = None if said.logprob is None else round(said.logprob, 4)
-    return [said.token, chance, [[text, round(logprob, 4)] for text, logprob in said.top]]
+    # Half a character cannot be picked: what follows it would have to be picked with it.
+    top = [[text, round(logprob, 4)] for text, logprob in said.top if not text.startswith(HALF)]
+    return [said.token, chance, top]
+
+
+def whole_characters(tokens: Sequence[TokenLogprob]) -> list[TokenLogprob]:
+    """Tokens that are parts of one character (OpenAI writes them `bytes:\\xe2\\x80`) as one, with their joint
+    probability and no alternatives; while the last character is still half there, without its parts."""
+    whole: list[TokenLogprob] = []
+    raw, logprob = b"", 0.0
+    for said in tokens:
+        if not said.token.startswith(HALF) and not raw:
+            whole.append(said)
+            continue
+        raw += _raw(said.token)
+        logprob += said.logprob or 0.0
+        try:
+            whole.append(TokenLogprob(raw.decode("utf-8"), logprob))
+        except UnicodeDecodeError:
+            continue
+        raw, logprob = b"", 0.0
+    return whole
+
+
+def _raw(token: str) -> bytes:
+    if not token.startswith(HALF):
+        return token.encode("utf-8", "surrogatepass")
+    try:
+        return bytes.fromhex(token.removeprefix(HALF).replace("\\x", ""))
+    except ValueError:
+        return token.encode("utf-8", "surrogatepass")
 
 
 def _new_part(request: CompletionRequest, text: str) -> str:
@@ -144,9 +179,11 @@ def session_after(session: Any, progress: Progress) -> Value:
     """The session's tokens and dollars with this run. What the browser sent back is display only, and checked."""
     tokens, cost = 0, Decimal(0)
     if isinstance(session, Mapping):
-        tokens = session["tokens"] if type(session.get("tokens")) is int and session["tokens"] >= 0 else 0
+        said = session.get("tokens")
+        tokens = said if type(said) is int and 0 <= said < MOST else 0
         try:
-            cost = max(Decimal(0), Decimal(str(session.get("cost", "0"))[:30]))
+            said = Decimal(str(session.get("cost", "0"))[:30])
+            cost = said if 0 <= said < MOST else Decimal(0)
         except InvalidOperation:
             cost = Decimal(0)
     usage = progress.run.usage

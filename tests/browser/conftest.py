@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            # Gradio's own statistics, in a thread: pandas 3 has deprecated the option that Gradio sets.
+            item.add_marker(pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
@@ -90,7 +93,10 @@ def _running(settings: Settings) -> Iterator[App]:
 
 def _settings(tmp_path_factory: pytest.TempPathFactory, **changes: Any) -> Settings:
     data = tmp_path_factory.mktemp("app") / "data"
-    return Settings(**{"data_dir": data, "engine": False, "port": 0, "timeout": 8.0, **changes})
+    with socket.socket() as probe:  # Gradio's own search for a port leaves a socket open at each that is taken
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return Settings(**{"data_dir": data, "engine": False, "port": port, "timeout": 8.0, **changes})
 
 
 @pytest.fixture(scope="session")

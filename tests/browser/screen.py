@@ -63,7 +63,9 @@ class Screen:
         return str(await self.page.input_value(FRONT))
 
     async def marks(self) -> list[str]:
-        return list(await self.page.eval_on_selector_all("#pg-editor .pg-back mark", "ms => ms.map(m => m.textContent)"))
+        return list(
+            await self.page.eval_on_selector_all("#pg-editor .pg-back mark", "ms => ms.map(m => m.textContent)")
+        )
 
     async def layer(self) -> str:
         """The layer under the text, which must hold the same text, or the marks stand in the wrong place."""

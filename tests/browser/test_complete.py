@@ -25,7 +25,9 @@ async def test_the_counter_converges_on_the_last_keystroke(screen: Any) -> None:
     assert re.fullmatch(r"18 of [\d,]+", await screen.next("context"))
     dear = await screen.next("worst")
     await screen.set("max_tokens", "4000")
-    await screen.until(f"document.querySelector(\"#pg-next [data-key='worst']\") && !document.querySelector(\"#pg-next [data-key='worst']\").innerText.includes('{dear}')")
+    await screen.until(
+        f"document.querySelector(\"#pg-next [data-key='worst']\") && !document.querySelector(\"#pg-next [data-key='worst']\").innerText.includes('{dear}')"
+    )
     assert "$" in await screen.next("expected")
 
 
@@ -122,7 +124,9 @@ async def test_a_token_shows_its_alternatives_and_one_picked_continues_from_ther
     other = popover.locator(".pg-alt:not(.pg-chosen)").first
     picked = (await other.locator("code").inner_text()).replace("␣", " ").replace("↵", "\n")
     await other.click()
-    await until(lambda: engine_app.last_run().effective_request["prompt"] == f"The sky is{first.logprobs[0].token}{picked}")
+    await until(
+        lambda: engine_app.last_run().effective_request["prompt"] == f"The sky is{first.logprobs[0].token}{picked}"
+    )
     await screen.ended()
     assert (await screen.text()).startswith(f"The sky is{first.logprobs[0].token}{picked}")
     assert "".join(await screen.marks()) == (await screen.text()).removeprefix("The sky is")

@@ -35,7 +35,7 @@ FOCUS = """() => {
   const border = node.matches('.pg-front') && getComputedStyle(node.closest('.pg-editor')).borderColor;
   const plain = getComputedStyle(document.querySelector('.pg-param input[type=number]')).borderColor;
   let wrap = node, ok = false;
-  for (let up = 0; up < 3 && wrap; up++, wrap = wrap.parentElement) ok = ok || shown(wrap);
+  for (let up = 0; up < 4 && wrap; up++, wrap = wrap.parentElement) ok = ok || shown(wrap);
   return {name: node.outerHTML.slice(0, 160), body: node === document.body, ok: ok || Boolean(border && border !== plain)};
 }"""
 

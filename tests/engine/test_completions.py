@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -83,19 +84,24 @@ def test_a_stop_text_ends_the_choice_and_is_not_part_of_it(engine: Any) -> None:
 
 
 def test_best_of_gives_the_likeliest_and_its_usage_counts_all(engine: Any) -> None:
-    wide = engine.complete("I like", best_of=4, n=4, seed=5, temperature=0.9, logprobs=0)
     best = engine.complete("I like", best_of=4, n=2, seed=5, temperature=0.9, logprobs=0)
-
-    def mean(choice: dict[str, Any]) -> float:
-        logprobs = choice["logprobs"]["token_logprobs"]
-        return sum(logprobs) / len(logprobs)
-
-    means = [mean(choice) for choice in best["choices"]]
+    means = [fmean(choice["logprobs"]["token_logprobs"]) for choice in best["choices"]]
+    assert [choice["index"] for choice in best["choices"]] == [0, 1]
     assert means == sorted(means, reverse=True)
-    # Which choices share a batch moves a logprob a little.
-    assert means[0] == pytest.approx(max(map(mean, wide["choices"])), abs=0.2)
-    assert best["usage"] == wide["usage"]
+    assert 4 < best["usage"]["completion_tokens"] <= 16
     assert engine.complete("I like", best_of=2)["choices"][0]["logprobs"] is None
+
+
+def test_the_best_have_the_highest_mean_logprob() -> None:
+    from playground.engine.completions import _best
+    from playground.engine.generation import Piece, Token
+
+    def choice(index: int, *logprobs: float) -> list[Piece]:
+        return [Piece(index, "x", tuple(Token(b"x", logprob, ()) for logprob in logprobs), "stop", len(logprobs))]
+
+    candidates = [choice(0, -1, -3), choice(1, -1), choice(2, -0.5, -0.7, -0.9), choice(3)]
+    assert [parts[0].index for parts in _best(candidates, 2)] == [2, 1]
+    assert _best(candidates, 4) == candidates
 
 
 def test_echo_gives_the_prompt_before_its_continuation(engine: Any) -> None:
@@ -111,12 +117,17 @@ def test_logit_bias_forbids_and_forces_tokens(engine: Any) -> None:
     assert forced == " Paris" * 4
 
 
-def test_a_frequency_penalty_ends_repetition(engine: Any) -> None:
-    prompt = "no no no no no no no no"
-    assert engine.complete(prompt, temperature=0)["choices"][0]["text"] == " no" * 4
-    for penalty in ("frequency_penalty", "presence_penalty"):
-        answer = engine.complete(prompt, temperature=0, max_tokens=8, **{penalty: 2})
-        assert answer["choices"][0]["text"] != " no" * 8
+def test_a_penalty_keeps_a_token_from_coming_again(engine: Any) -> None:
+    london, paris = (engine.good("/tokenize", {"content": word})["tokens"][0] for word in (" London", " Paris"))
+
+    def kinds(lead: int, **penalty: float) -> int:
+        bias = {str(london): 30, str(paris): 30 + lead}
+        answer = engine.complete("Go to", temperature=0, max_tokens=8, logit_bias=bias, **penalty)
+        return len(set(answer["choices"][0]["text"].split()))
+
+    assert kinds(0) == 1
+    assert kinds(0, frequency_penalty=2) == 2
+    assert any(kinds(lead) < kinds(lead, presence_penalty=2) for lead in range(7))
 
 
 def test_a_stream_has_the_text_of_the_whole_answer(engine: Any, valid: Any) -> None:

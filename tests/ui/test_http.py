@@ -1,0 +1,159 @@
+"""The app over HTTP, as `gradio_client` and as somebody with curl call it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client as Caller
+from gradio_client.exceptions import AppError
+
+from playground.deps import Deps, open_deps
+from playground.errors import ConfigurationError
+from playground.types import Endpoint
+from tests.fakes.helpers import CANARY
+from tests.fakes.server import FakeServer
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    url: str
+    deps: Deps
+    config: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    import socket
+    import sys
+
+    from playground.settings import Settings
+    from playground.ui import launch_app
+
+    stderr = sys.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Endpoint(name="server", kind="compatible", base_url=fake.url, api_key=CANARY)
+    data = tmp_path_factory.mktemp("http") / "data"
+
+    async def start() -> tuple[Any, str, Deps]:
+        deps = open_deps(Settings(data_dir=data, engine=False, port=port, endpoints=(server,)))
+        return *launch_app(deps), deps
+
+    page, url, deps = asyncio.run(start())
+    yield App(url.rstrip("/"), deps, page.config)
+    for loop in {loop for loop, _ in deps.client._sdks.values()}:
+        asyncio.run_coroutine_threadsafe(deps.client.aclose(), loop).result(10)
+    page.close(verbose=False)
+    asyncio.run(deps.aclose())
+    sys.stderr = stderr
+
+
+@pytest.fixture(scope="module")
+def caller(app: App) -> Caller:
+    return Caller(app.url, verbose=False)
+
+
+def test_complete_answers_with_text_usage_cost_and_times(caller: Caller, app: App) -> None:
+    answer = caller.predict("Say ", "server/fake", 0.5, n=2, stop=["\n"], api_name="/complete")
+    assert [choice["text"] for choice in answer["choices"]] == ["Hello, world!"] * 2
+    assert answer["model"] == "server/fake"
+    assert answer["usage"]["prompt_tokens"] == 7
+    assert answer["cost"] is None
+    assert answer["latency"] > 0
+    assert app.deps.store.runs(limit=1)[0].effective_request["stop"] == ["\n"]
+
+
+def test_count_tokens_and_models_answer(caller: Caller) -> None:
+    assert caller.predict("one two three", api_name="/count_tokens")["tokens"] == 3
+    models = caller.predict(api_name="/models")
+    assert [model["id"] for model in models] == ["server/fake", "server/fake-gguf", "server/fake-vllm"]
+    assert models[2]["context_length"] == 4096
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompt": ""}, "The prompt is empty."),
+        ({"prompt": "a", "temperature": 9}, "temperature is a number from 0 to 2, not 9."),
+        ({"prompt": "a", "n": 10**6}, "n is a whole number from 1 to 128"),
+        ({"prompt": "a", "model": "server/fault-401"}, "does not accept the key"),
+        ({"prompt": "a", "model": "x" * 300}, "not the name of a model"),
+    ],
+)
+def test_an_error_comes_back_as_a_sentence_without_a_key(caller: Caller, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(AppError) as caught:
+        caller.predict(**given, api_name="/complete")
+    assert said in str(caught.value)
+    assert CANARY not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_the_named_endpoints_are_typed_documented_and_the_only_ones(app: App) -> None:
+    info = httpx.get(f"{app.url}/gradio_api/info").json()
+    assert set(info["named_endpoints"]) == {"/complete", "/count_tokens", "/models"}
+    complete = info["named_endpoints"]["/complete"]
+    assert "Complete a prompt" in complete["description"]
+    assert {p["parameter_name"] for p in complete["parameters"]} >= {
+        "prompt",
+        "model",
+        "temperature",
+        "n",
+        "stop",
+        "seed",
+    }
+    assert all(p["parameter_has_default"] for p in complete["parameters"] if p["parameter_name"] != "prompt")
+
+
+def _event(app: App, api_name: str) -> int:
+    return next(fn["id"] for fn in app.config["dependencies"] if fn["api_name"] == api_name)
+
+
+@pytest.mark.parametrize("values", [{"n": 10**6}, {"max_tokens": 10**9}, {"temperature": "hot"}, {"evil": 1}, [1], "x"])
+def test_a_raw_post_with_values_out_of_range_sends_nothing_upstream(app: App, fake: FakeServer, values: Any) -> None:
+    before = len(fake.requests)
+    page = {"text": "Say ", "marks": [], "busy": False}
+    submit = _event(app, "on_submit")
+    body = {"data": [page, "server/fake", values, {}], "fn_index": submit, "session_hash": "raw"}
+    joined = httpx.post(f"{app.url}/gradio_api/queue/join", json=body)
+    assert joined.status_code == 200
+    lines = []
+    with httpx.stream("GET", f"{app.url}/gradio_api/queue/data", params={"session_hash": "raw"}, timeout=15) as events:
+        for line in events.iter_lines():
+            lines.append(line)
+            if "process_completed" in line:
+                break
+    sent = [request.body for request in fake.requests[before:] if request.path == "/v1/completions"]
+    if isinstance(values, dict):
+        assert sent == []
+        assert "InvalidRequest" in "".join(lines)
+    else:  # no parameters at all: everything is unset
+        assert set(sent[0]) == {"model", "prompt", "stream", "stream_options"}
+
+
+def test_the_config_holds_no_key_no_folder_and_no_history(app: App) -> None:
+    config = httpx.get(f"{app.url}/config")
+    assert config.status_code == 200
+    said = json.dumps(config.json()) + httpx.get(app.url).text
+    assert CANARY not in said
+    assert str(app.deps.settings.data_dir) not in said
+    assert config.json().get("run_history") in (False, None)
+
+
+def test_a_share_without_a_password_is_refused(app: App) -> None:
+    from playground.ui import launch_app
+
+    with pytest.raises(ConfigurationError, match="password"):
+        launch_app(app.deps, share=True)
