@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playground.runner import Progress
     from playground.settings import Settings
     from playground.tokens import TokenCount
-    from playground.types import CompletionRequest, ModelInfo
+    from playground.types import CompletionRequest, ModelInfo, Retrying
 
 T = TypeVar("T")
 
@@ -177,7 +177,9 @@ async def _stream(deps: Deps, request: CompletionRequest, *, as_json: bool) -> P
     """Run `request` and print it. One choice is printed as it comes, several when all are there."""
     from playground.runner import answer, run
 
-    several, shown, last, retry = (request.n or 1) > 1, 0, None, None
+    several, shown = (request.n or 1) > 1, 0
+    last: Progress | None = None
+    retry: Retrying | None = None
     with _ctrl_c() as stop:
         runs = run(request, client=deps.client, store=deps.store, counter=deps.counter, stop=stop)
         async with aclosing(runs):
@@ -229,7 +231,7 @@ async def _count(text: str, model: str) -> TokenCount:
     from playground.tokens import Counter
 
     settings = load()
-    if not settings.engine and model.partition("/")[0] not in {e.name for e in settings.endpoints}:
+    if not settings.engine and not settings.endpoints:
         return Counter().count(text, model)
     async with _opened(model, keep=False) as deps:
         available = await deps.list_models(_note)

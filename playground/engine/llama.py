@@ -84,21 +84,24 @@ class Llama:
 
     async def generate(self, path: str, body: dict[str, Any], *, stream: bool) -> AsyncGenerator[dict[str, Any]]:
         """llama.cpp's own chunks of `/completion` or `/infill`, or one whole. Closing this ends the generation."""
-        async with self._http.stream("POST", path, json={**body, "stream": stream}) as response:
-            if response.status_code != 200 or not stream:
-                content = await response.aread()
-                if response.status_code != 200:
-                    raise _refused(response.status_code, content)
-                yield json.loads(content)
-                return
-            async for line in response.aiter_lines():
-                if line.startswith("data: "):
-                    chunk = json.loads(line[6:])
-                    if "error" in chunk:
-                        raise _refused(500, line[6:].encode())
-                    yield chunk
-                elif line.startswith("error: "):
-                    raise _refused(500, line[7:].encode())
+        try:
+            async with self._http.stream("POST", path, json={**body, "stream": stream}) as response:
+                if response.status_code != 200 or not stream:
+                    content = await response.aread()
+                    if response.status_code != 200:
+                        raise _refused(response.status_code, content)
+                    yield json.loads(content)
+                    return
+                async for line in _lines(response):
+                    if line.startswith(b"data: "):
+                        chunk = json.loads(line[6:])
+                        if "error" in chunk:
+                            raise _refused(500, line[6:])
+                        yield chunk
+                    elif line.startswith(b"error: "):
+                        raise _refused(500, line[7:])
+        except httpx.TransportError as exc:
+            raise ApiError(500, "llama.cpp broke off.", type="server_error") from exc
 
     async def _post(self, path: str, body: dict[str, Any], *, param: str | None = None) -> Any:
         response = await self._http.post(path, json=body)
@@ -109,6 +112,16 @@ class Llama:
     async def aclose(self) -> None:
         await self._http.aclose()
         self._server = None
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """Lines as server-sent events have them. httpx's own would also end one at U+2028, which a model may well write."""
+    rest = b""
+    async for part in response.aiter_bytes():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line
+    yield rest
 
 
 def _refused(status: int, content: bytes, param: str | None = None) -> ApiError:

@@ -1,4 +1,4 @@
-"""The Complete tab over the real model: write, submit, stop, undo, regenerate, choose, look at probabilities, come back."""
+"""The Complete tab over the real model: write, submit, stop, undo, choose, look at probabilities, come back."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ async def test_the_counter_converges_on_the_last_keystroke(screen: Any) -> None:
     assert re.fullmatch(r"18 of [\d,]+", await screen.next("context"))
     dear = await screen.next("worst")
     await screen.set("max_tokens", "4000")
-    await screen.until(
-        f"document.querySelector(\"#pg-next [data-key='worst']\") && !document.querySelector(\"#pg-next [data-key='worst']\").innerText.includes('{dear}')"
-    )
+    worst = "document.querySelector(\"#pg-next [data-key='worst']\")"
+    await screen.until(f"{worst} && !{worst}.innerText.includes('{dear}')")
     assert "$" in await screen.next("expected")
 
 
@@ -57,7 +56,6 @@ async def test_submit_again_continues_undo_takes_it_back_and_regenerate_replaces
     assert await screen.text() == first
     await screen.set("temperature", "2")
     await screen.page.click(".pg-again")
-    await screen.running()
     await screen.ended()
     again = await screen.text()
     assert again.startswith("Once upon a time")

@@ -17,7 +17,7 @@ OVERFLOWING = """() => [...document.querySelectorAll('button, label, summary, h1
   const style = getComputedStyle(node), box = node.getBoundingClientRect();
   return box.width > 1 && box.height > 1 && style.display !== 'inline' && style.visibility !== 'hidden'
     && !node.matches('input, textarea, .pg-front') && node.scrollWidth > node.clientWidth + 1;
-}).map((node) => `${node.tagName}.${node.className}: ${node.textContent.trim().slice(0, 60)} ${node.scrollWidth}>${node.clientWidth}`)"""
+}).map((node) => `${node.tagName}.${node.className} ${node.scrollWidth}>${node.clientWidth}: ${node.textContent}`)"""
 
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
 
@@ -31,12 +31,16 @@ NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, sele
 #: What shows that an element has the focus: an outline, a ring, or the editor's own border.
 FOCUS = """() => {
   const node = document.activeElement;
-  const shown = (it) => { const s = getComputedStyle(it); return (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== 'none'; };
+  const shown = (it) => {
+    const s = getComputedStyle(it);
+    return (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== 'none';
+  };
   const border = node.matches('.pg-front') && getComputedStyle(node.closest('.pg-editor')).borderColor;
   const plain = getComputedStyle(document.querySelector('.pg-param input[type=number]')).borderColor;
   let wrap = node, ok = false;
   for (let up = 0; up < 4 && wrap; up++, wrap = wrap.parentElement) ok = ok || shown(wrap);
-  return {name: node.outerHTML.slice(0, 160), body: node === document.body, ok: ok || Boolean(border && border !== plain)};
+  ok = ok || Boolean(border && border !== plain);
+  return {name: node.outerHTML.slice(0, 160), body: node === document.body, ok};
 }"""
 
 

@@ -89,7 +89,9 @@ class Engine:
         return error
 
     def stream(self, path: str, **body: Any) -> list[dict[str, Any]]:
-        with self.http.stream("POST", path, content=json.dumps({"model": MODEL, "max_tokens": 4, "stream": True, **body})) as answer:
+        with self.http.stream(
+            "POST", path, content=json.dumps({"model": MODEL, "max_tokens": 4, "stream": True, **body})
+        ) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"].startswith("text/event-stream")
             lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]

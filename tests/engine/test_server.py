@@ -153,21 +153,20 @@ def test_a_missing_model_ends_with_3_and_says_what_to_do(tmp_path: Path) -> None
 
 
 def test_a_damaged_model_ends_with_4(tmp_path: Path) -> None:
-    from playground.engine.weights import find
+    from playground.engine import gguf, weights
 
-    good = find(None).path
-    whole = good.read_bytes()
-    for name, content in (
-        ("text", b"not a model"),
-        ("header", whole[:1000]),
-        ("tensors", whole[: len(whole) // 2]),
-        ("empty", b""),
-    ):
-        file = tmp_path / f"{name}.gguf"
+    whole = weights.find(None).path.read_bytes()
+    file = tmp_path / "damaged.gguf"
+    for content in (b"", b"not a model", b"GGUF", b"GGUF\x09" + bytes(99), whole[:1000], b"GGUF" + b"\xff" * 500):
         file.write_bytes(content)
-        code, said = _ends("--model", str(file))
-        assert (name, code) == (name, 4)
-        assert said["error"]
+        with pytest.raises(weights.WeightsError) as refused:
+            gguf.read(file)
+        assert refused.value.exit_code == 4
+    # A whole header before half of the tensors: only llama.cpp sees that.
+    file.write_bytes(whole[: len(whole) // 2])
+    code, said = _ends("--model", str(file))
+    assert code == 4
+    assert "damaged.gguf" in said["error"]
 
 
 def test_a_default_model_of_other_bytes_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,257 @@
+"""What the page shows of what happened: plain values in, plain values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from playground.errors import ConnectionFailed, InvalidRequest, RateLimited, StoreError
+from playground.pricing import estimate
+from playground.runner import Progress
+from playground.streaming import RunState
+from playground.tokens import TokenCount
+from playground.types import Choice, CompletionRequest, Delta, Failed, Finished, Retrying, Run, TokenLogprob, Usage
+from playground.ui import present
+from playground.ui.present import Page
+
+
+def asked(**changes: Any) -> CompletionRequest:
+    return CompletionRequest(**{"endpoint": "server", "model": "m", "prompt": "Say", **changes})
+
+
+def state(*events: Any) -> RunState:
+    made = RunState()
+    for event in events:
+        made.apply(event)
+    return made
+
+
+def progress(status: Any = "done", *, said: RunState | None = None, **changes: Any) -> Progress:
+    store_error = changes.pop("store_error", None)
+    run = Run(
+        id="1",
+        created_at=datetime(2026, 11, 1, tzinfo=UTC),
+        mode="complete",
+        endpoint="server",
+        model="m",
+        status=status,
+        request={},
+        effective_request={},
+        choices=(Choice(index=0, text="hello", finish_reason="stop"),),
+    )
+    return Progress(replace(run, **changes), said or state(), store_error)
+
+
+def cells(value: dict[str, Any]) -> dict[str, str]:
+    return {cell["key"]: cell["text"] for cell in value["cells"]}
+
+
+# --- the editor ---
+
+
+@pytest.mark.parametrize(("text", "length"), [("", 0), ("abc", 3), ("ñ", 1), ("😀", 2), ("👩‍👧", 5), ("\ud83d", 1)])
+def test_length_is_what_the_browser_counts(text: str, length: int) -> None:
+    assert present.utf16(text) == length
+
+
+def test_what_is_generated_is_marked_behind_an_emoji() -> None:
+    page = Page("a😀").with_generated("b😀").with_generated("c")
+    assert page == Page("a😀b😀c", ((3, 6), (6, 7)))
+    assert page.value(busy=True) == {"text": "a😀b😀c", "marks": [[3, 6], [6, 7]], "busy": True}
+
+
+def test_nothing_generated_marks_nothing() -> None:
+    assert Page("a").with_generated("") == Page("a")
+
+
+@pytest.mark.parametrize(
+    ("marks", "kept"),
+    [
+        ([[0, 1], [1, 3]], ((0, 1), (1, 3))),
+        ([[0, 2], [1, 3]], ((0, 2),)),
+        ([[2, 3], [0, 1]], ((2, 3),)),
+        ([[1, 1], [3, 2], [-1, 1], [0, 99]], ()),
+        ([[0, True], ["0", 1], [0.0, 1], [0], [0, 1, 2], None, "ab", {}], ()),
+        (None, ()),
+    ],
+)
+def test_marks_that_make_no_sense_are_dropped(marks: Any, kept: tuple[tuple[int, int], ...]) -> None:
+    assert Page.read({"text": "a😀", "marks": marks}).marks == kept
+
+
+@pytest.mark.parametrize("marks", [5, True, 1.5, "ab", {"a": 1}])
+def test_marks_of_another_kind_are_dropped_too(marks: Any) -> None:
+    assert Page.read({"text": "abc", "marks": marks}).marks == ()
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", [], {}, {"text": None}, {"text": 5}])
+def test_an_editor_without_a_text_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        Page.read(value)
+
+
+@pytest.mark.parametrize(
+    ("echo", "text", "shown"),
+    [
+        (None, " hi", "Say hi"),
+        (True, "Say hi", "Say hi"),
+        (True, "Sa", "Say"),
+        (True, "", "Say"),
+        (None, "Say", "SaySay"),
+    ],
+)
+def test_an_echoed_prompt_is_not_written_twice(echo: bool | None, text: str, shown: str) -> None:
+    assert present.continued(Page("Say"), asked(echo=echo), state(Delta(0, text))).text == shown
+
+
+def test_several_choices_wait_beside_the_page() -> None:
+    page, said = Page("Say"), state(Delta(0, "a"), Delta(1, "b"))
+    assert present.continued(page, asked(n=2), said) is page
+    shown = present.cards(asked(n=3), said, busy=True)
+    assert [card["text"] for card in shown["cards"]] == ["a", "b", ""]
+    assert (shown["keep"], shown["busy"], shown["echo"]) == (True, True, False)
+
+
+def test_one_choice_without_probabilities_has_no_card() -> None:
+    assert present.cards(asked(), state(Delta(0, "a")), busy=False) == {"cards": []}
+
+
+def test_a_card_has_the_probabilities_that_were_asked_for() -> None:
+    said = state(Delta(0, "a", (TokenLogprob("a", -0.123456, (("a", -0.123456), ("b", -2.0))),)), Finished(0, "stop"))
+    (card,) = present.cards(asked(logprobs=2), said, busy=False)["cards"]
+    assert card["tokens"] == [["a", -0.1235, [["a", -0.1235], ["b", -2.0]]]]
+    assert card["finish"] == "stop"
+    first = state(Delta(0, "a", (TokenLogprob("a", None),)))
+    assert present.cards(asked(logprobs=0), first, busy=False)["cards"][0]["tokens"] == [["a", None, []]]
+
+
+# --- the next run ---
+
+
+def next_run(tokens: int = 100, *, exact: bool = True, context: int | None = 200, max_tokens: int = 50) -> Any:
+    said = estimate(model="gpt-4o", kind="openai", prompt_tokens=tokens, max_tokens=max_tokens, context_length=context)
+    return present.next_run(TokenCount(tokens, "o200k_base", exact), said, context=context, priced_as=None)
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "note", "tone"), [(99, "100%", ""), (100, "100%", ""), (101, "{too_long}", "limit")]
+)
+def test_the_context_is_full_only_beyond_its_last_token(max_tokens: int, note: str, tone: str) -> None:
+    cell = next(cell for cell in next_run(max_tokens=max_tokens)["cells"] if cell["key"] == "context")
+    assert (cell["note"], cell["tone"]) == (note, tone)
+
+
+def test_an_estimate_says_so() -> None:
+    assert cells(next_run())["prompt"] == "100 {tokens}"
+    assert cells(next_run(exact=False))["prompt"] == "≈ 100 {tokens}"
+    assert "context" not in cells(next_run(context=None))
+
+
+# --- the last run ---
+
+
+def test_the_last_run_shows_what_it_took() -> None:
+    usage = Usage(prompt_tokens=1_000, completion_tokens=5)
+    done = progress(usage=usage, cost=Decimal("0.00255"), latency=1.5, time_to_first_token=0.25)
+    said = present.last_run(done, session=None, kind="openai", price_as="gpt-4o")
+    shown = cells(said)
+    assert (shown["usage"], shown["cost"]) == ("1,000 {in} · 5 {out}", "$0.00255")
+    assert (shown["latency"], shown["ttft"]) == ("1.50 s", "250 ms")
+    assert said["session"] == {"tokens": 1_005, "cost": "0.00255"}
+
+
+def test_an_unknown_price_is_unknown_and_the_engines_is_anothers() -> None:
+    done = progress(usage=Usage(prompt_tokens=1_000, completion_tokens=0, estimated=True), latency=1.0)
+    other = present.last_run(done, session=None, kind="compatible", price_as="gpt-4o")
+    assert cells(other)["cost"] == "{price_unknown}"
+    assert cells(other)["usage"].startswith("≈ ")
+    assert cells(present.last_run(done, session=None, kind="engine", price_as="gpt-4o"))["cost"] == "≈ $0.0025"
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        None,
+        5,
+        "x",
+        [],
+        {},
+        {"tokens": -1, "cost": "-5"},
+        {"tokens": True, "cost": None},
+        {"tokens": 1.5, "cost": "NaN"},
+        {"tokens": "9", "cost": "sNaN"},
+        {"tokens": None, "cost": "Infinity"},
+        {"cost": "-Infinity"},
+        {"cost": {"a": 1}},
+        {"cost": "1e999999"},
+        {"cost": "9" * 1_000_000},
+        {"tokens": 10**5_000},
+    ],
+    ids=lambda value: repr(type(value)) if not isinstance(value, dict) else ",".join(map(str, value)),
+)
+def test_a_hostile_session_never_breaks_the_line(session: Any) -> None:
+    usage = Usage(prompt_tokens=1, completion_tokens=1)
+    said = present.last_run(progress(usage=usage, cost=Decimal(1)), session=session, kind="openai", price_as="gpt-4o")
+    total = said["session"]
+    assert total["tokens"] >= 2
+    assert Decimal(total["cost"]).is_finite()
+    assert len(cells(said)["session"]) < 200
+
+
+def test_a_session_adds_up() -> None:
+    run = progress(usage=Usage(prompt_tokens=1, completion_tokens=1), cost=Decimal("0.1"))
+    assert present.session_after({"tokens": 8, "cost": "0.2"}, run) == {"tokens": 10, "cost": "0.3"}
+    assert present.session_after({"tokens": 8, "cost": "0.2"}, progress()) == {"tokens": 8, "cost": "0.2"}
+
+
+# --- notices ---
+
+
+def test_a_run_that_says_it_all_needs_no_notice() -> None:
+    assert present.ended(progress()) is None
+
+
+@pytest.mark.parametrize(
+    ("end", "key", "tone"),
+    [
+        (progress("stopped"), "notice_stopped", "info"),
+        (progress(choices=()), "notice_empty", "info"),
+        (progress(choices=(Choice(index=0, text="a", finish_reason="length"),)), "notice_cut", "info"),
+        (progress(store_error=StoreError("full")), "notice_store", "error"),
+        (progress("failed", said=state(Failed(ConnectionFailed("broke")))), "notice_kept", "error"),
+        (progress("failed", choices=(), said=state(Failed(RateLimited("wait")))), "notice_error", "limit"),
+    ],
+)
+def test_every_other_end_is_said(end: Progress, key: str, tone: str) -> None:
+    said = present.ended(end)
+    assert said is not None
+    assert (said["key"], said["tone"]) == (key, tone)
+
+
+def test_waiting_counts_down_and_ends_with_the_first_word() -> None:
+    assert (present.waiting(state()) or {})["key"] == "notice_waiting"
+    again = Retrying(2, 4, 3.0, RateLimited("too many"))
+    said = present.waiting(state(again))
+    assert said is not None
+    assert (said["key"], said["attempt"], said["attempts"], said["seconds"]) == ("notice_retry", 2, 4, "3")
+    assert present.waiting(state(again, Delta(0, "a"))) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0 ms"),
+        (0.25, "250 ms"),
+        (0.9994, "999 ms"),
+        (0.9995, "1.00 s"),
+        (1, "1.00 s"),
+        (9.99, "9.99 s"),
+        (10, "10.0 s"),
+    ],
+)
+def test_times_are_short(value: float, shown: str) -> None:
+    assert present.seconds(value) == shown
