@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -229,6 +228,7 @@ async def _count(text: str, model: str) -> TokenCount:
     """Tokens by a server's own tokenizer, where one is meant; else an estimate."""
     from playground.settings import load
     from playground.tokens import Counter
+    from playground.types import ModelInfo
 
     settings = load()
     if not settings.engine and not settings.endpoints:
@@ -243,9 +243,7 @@ async def _count(text: str, model: str) -> TokenCount:
             for failed, error in deps.failures.items():
                 _note(f"{failed}: {error}")
             return deps.counter.count(text, "")
-        splittable = deps.client.endpoints[name].kind == "engine"
-        tokenizer = partial(deps.client.tokenize, name)
-        return await deps.counter.count_with(tokenizer, text, key=model, splittable=splittable)
+        return await deps.count(text, ModelInfo(endpoint=name, id=model.removeprefix(f"{name}/")))
 
 
 async def _list() -> tuple[list[ModelInfo], dict[str, PlaygroundError]]:

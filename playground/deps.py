@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.settings import Settings
 from playground.store import Store
-from playground.tokens import Counter
+from playground.tokens import Counter, TokenCount
 from playground.types import Endpoint, ModelInfo
 
 if TYPE_CHECKING:
     from playground.client import Client
+
+COUNTED = 1_000_000
+"""Characters that are counted; a longer text fits no model of a quarter million tokens, and is guessed at four each."""
 
 
 @dataclass
@@ -73,6 +76,17 @@ class Deps:
             return []
         self.failures.pop(name, None)
         return found
+
+    async def count(self, text: str, info: ModelInfo) -> TokenCount:
+        """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""
+        kind = self.client.endpoints[info.endpoint].kind
+        if len(text) > COUNTED:
+            return TokenCount(len(text) // 4, None, exact=False)
+        if kind == "openai":
+            return self.counter.count(text, info.id)
+        # Our engine's tokenizer splits at spaces, so only what changed is asked again; of others we do not know it.
+        tokenize = partial(self.client.tokenize, info.endpoint)
+        return await self.counter.count_with(tokenize, text, key=info.ref, splittable=kind == "engine")
 
     async def aclose(self) -> None:
         if "client" in self.__dict__:

@@ -13,7 +13,6 @@ from playground.deps import Deps
 from playground.errors import PlaygroundError
 from playground.parameters import validate_completion
 from playground.runner import Progress, answer, run
-from playground.ui.complete import count_prompt
 from playground.ui.events import shown
 
 
@@ -87,7 +86,7 @@ async def complete_once(deps: Deps, model: str | None, values: dict[str, Any]) -
 
 
 async def count_once(deps: Deps, model: str | None, text: str) -> dict[str, Any]:
-    counted = await count_prompt(deps, text, await _chosen(deps, model))
+    counted = await deps.count(text, await _chosen(deps, model))
     return {"tokens": counted.tokens, "encoding": counted.encoding, "exact": counted.exact}
 
 

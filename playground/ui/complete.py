@@ -19,8 +19,6 @@ from playground.ui import components, present
 from playground.ui.events import LIVE, SILENT, STREAM, ActiveRuns, shown
 
 TAB = "complete"
-COUNTED = 1_000_000
-"""Characters that are counted as one types; a longer text fits no model of a quarter million tokens, and is guessed."""
 Outputs = tuple[Any, Any, Any]
 
 
@@ -123,25 +121,10 @@ async def count(deps: Deps, page_value: Any, model: Any, values: Any) -> Any:
     try:
         page = present.Page.read(page_value)
         info = catalog.resolve(model if isinstance(model, str) else "", deps.models, deps.client.endpoints)
-        counted = await count_prompt(deps, page.text, info)
+        counted = await deps.count(page.text, info)
         return next_line(deps, counted, info, values if isinstance(values, Mapping) else {})
     except Exception as error:
         return {"cells": [], "notice": None if not model else present.failure(shown(error))}
-
-
-async def count_prompt(deps: Deps, text: str, info: ModelInfo) -> TokenCount:
-    """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""
-    if len(text) > COUNTED:
-        return TokenCount(len(text) // 4, None, exact=False)
-    kind = deps.client.endpoints[info.endpoint].kind
-    if kind == "openai":
-        return deps.counter.count(text, info.id)
-
-    async def tokenize(part: str) -> list[int] | None:
-        return await deps.client.tokenize(info.endpoint, part)
-
-    # Our engine's tokenizer splits at spaces, so that only what changed is asked again; of others we do not know it.
-    return await deps.counter.count_with(tokenize, text, key=info.ref, splittable=kind == "engine")
 
 
 def next_line(deps: Deps, counted: TokenCount, info: ModelInfo, values: Mapping[str, Any]) -> Any:
