@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from playground import pricing
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter, TokenCount
-from playground.types import Endpoint, ModelInfo
+from playground.types import Endpoint, ModelInfo, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
@@ -60,11 +61,16 @@ class Deps:
 
         `say` hears of the engine's start.
         """
-        client = await asyncio.to_thread(lambda: self.client)  # importing the SDK would hold the page's loop up
-        names = list(client.endpoints)
+        await asyncio.to_thread(self._import)
+        names = list(self.client.endpoints)
         answers = await asyncio.gather(*(self._models(name, say) for name in names))
         self.models = [model for found in answers for model in found]
         return self.models
+
+    def _import(self) -> None:
+        """The SDK and the prices: a second of imports that would hold the page's loop up at its first visitor."""
+        _ = self.client
+        pricing.price_as(self.settings.price_as, Usage(prompt_tokens=0, completion_tokens=0))
 
     async def _models(self, name: str, say: Callable[[str], None] | None) -> list[ModelInfo]:
         try:
@@ -83,10 +89,11 @@ class Deps:
         if len(text) > COUNTED:
             return TokenCount(len(text) // 4, None, exact=False)
         if kind == "openai":
-            return self.counter.count(text, info.id)
-        # Our engine's tokenizer splits at spaces, so only what changed is asked again; of others we do not know it.
+            return await asyncio.to_thread(self.counter.count, text, info.id)
+        # GPT-2's way of splitting never crosses a space: only what changed is asked again. Of others we do not know it.
+        splittable = info.meta.get("tokenizer_model") == "gpt2"
         tokenize = partial(self.client.tokenize, info.endpoint)
-        return await self.counter.count_with(tokenize, text, key=info.ref, splittable=kind == "engine")
+        return await self.counter.count_with(tokenize, text, key=info.ref, splittable=splittable)
 
     async def aclose(self) -> None:
         if "client" in self.__dict__:

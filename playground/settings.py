@@ -67,6 +67,9 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
     """Read `env` (the process's own by default) over `.env`. Raises ConfigurationError naming the variable."""
     values = {k: v for k, v in (dotenv_values(dotenv) if dotenv else {}).items() if v is not None}
     values.update(os.environ if env is None else env)
+    if env is None and values.get("TIKTOKEN_CACHE_DIR"):
+        # tiktoken itself reads only the environment: what .env says must be there.
+        os.environ["TIKTOKEN_CACHE_DIR"] = values["TIKTOKEN_CACHE_DIR"]
 
     def get(name: str) -> str | None:
         return values.get(name, "").strip() or None

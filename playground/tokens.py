@@ -14,7 +14,6 @@ import threading
 from binascii import a2b_base64
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -135,18 +134,6 @@ def load(name: str) -> tiktoken.Encoding:
         if name not in _loaded:
             _loaded[name] = _load(name)
         return _loaded[name]
-
-
-def preload(model: str) -> threading.Thread:
-    """Load what counting for `model` needs in the background. A failure is left for the count to say."""
-
-    def work() -> None:
-        with suppress(ConfigurationError):
-            load(encoding_for(model) or FALLBACK)
-
-    thread = threading.Thread(target=work, name="load encoding", daemon=True)
-    thread.start()
-    return thread
 
 
 def _load(name: str) -> tiktoken.Encoding:

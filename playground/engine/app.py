@@ -48,6 +48,7 @@ class Engine:
             "context_length": llama.context,
             "n_params": llama.n_params,
             "size_bytes": llama.size_bytes,
+            "tokenizer_model": llama.header.tokenizer_model,
             "tokenizer_pre": llama.header.tokenizer_pre,
             "has_fill_in_middle": llama.header.has_fill_in_middle,
             "has_chat_template": llama.header.has_chat_template,

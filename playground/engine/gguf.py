@@ -24,6 +24,7 @@ class Header:
 
     architecture: str
     context_length: int
+    tokenizer_model: str
     tokenizer_pre: str
     has_fill_in_middle: bool
     has_chat_template: bool
@@ -84,6 +85,7 @@ def _header(meta: dict[str, Any]) -> Header:
     return Header(
         architecture=architecture,
         context_length=meta[f"{architecture}.context_length"],
+        tokenizer_model=meta.get("tokenizer.ggml.model", ""),
         tokenizer_pre=meta.get("tokenizer.ggml.pre", meta.get("tokenizer.ggml.model", "")),
         has_fill_in_middle=any(all(f"{part}_token_id" in named for part in names) for names in _FILL_IN),
         has_chat_template="tokenizer.chat_template" in meta,

@@ -21,6 +21,7 @@ from playground.ui.theme import theme
 from playground.ui.walls import Walls, hosts_for
 
 T = gr.I18n(**TABLES)
+PORTS = range(7860, 7960)
 
 _LOGO = (
     '<h1><svg width="22" height="22" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
@@ -115,7 +116,7 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
     walls = Middleware(Walls, allowed_hosts=hosts_for(settings.host, settings.allowed_hosts, share=share))
     _, local, public = page.launch(
         server_name=settings.host,
-        server_port=settings.port or None,
+        server_port=settings.port or _free_port(settings.host),
         share=share,
         inbrowser=open_browser,
         auth=("playground", settings.password) if settings.password else None,
@@ -134,6 +135,13 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
         prevent_thread_lock=True,
     )
     return page, public or local
+
+
+def _free_port(host: str) -> int:
+    for port in PORTS:
+        if not _is_taken(host, port):
+            return port
+    raise ConfigurationError("Every port from 7860 to 7959 is in use.", hint="Choose another with --port.")
 
 
 def _is_taken(host: str, port: int) -> bool:

@@ -48,6 +48,7 @@ def test_models_are_listed_with_what_a_playground_wants_to_know(engine: Any, val
         "context_length": 8192,
         "n_params": 134515008,
         "size_bytes": 98362432,
+        "tokenizer_model": "gpt2",
         "tokenizer_pre": "smollm",
         "has_fill_in_middle": False,
         "has_chat_template": True,
