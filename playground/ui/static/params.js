@@ -1,7 +1,7 @@
 // The parameter panel: one compact row a parameter, each of which can be unset. Value: {name: value or null, …}.
 const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
 const root = element.querySelector('.pg-params'), KEPT = 'playground.params.complete';
-let values = {}, rows = new Map(), restored = false;
+let values = {}, rows = new Map(), touched = false;
 const start = JSON.stringify(props.value);
 
 const make = (tag, attributes = {}, ...children) => {
@@ -136,17 +136,19 @@ function show(value) {
 function restore() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT) || 'null');
-    if (kept && typeof kept === 'object') { restored = true; show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
+    if (kept && typeof kept === 'object') { show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
   } catch { /* what can't be read is left */ }
 }
 
 build();
 show(props.value);
 watch('value', () => {
-  // Gradio writes the initial value once more after mounting: what was restored wins.
-  const again = restored && JSON.stringify(props.value) === start && JSON.stringify(values) !== start;
-  restored = false;
-  again ? publish() : show(props.value);
+  const now = JSON.stringify(props.value);
+  if (now === JSON.stringify(values)) return;
+  // Gradio writes the initial value once more, some time after mounting: until a person has touched it, what was restored wins.
+  !touched && now === start ? publish() : show(props.value);
 });
+root.addEventListener('input', () => { touched = true; }, true);
+root.addEventListener('click', () => { touched = true; }, true);
 watch('specs', () => { build(); show(values); });
 restore();
