@@ -27,6 +27,8 @@ def main() -> None:
     # llama.cpp's threads wait for one another many times a token. Spinning, as OpenMP does unless told otherwise, they
     # fall from 50 to 3 tokens a second when anything else runs (measured); sleeping costs nothing. Read when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # If llama.cpp gives up, it is to end at once, and not to call a debugger first and write pages of addresses.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     if args.parent_pid:
         threading.Thread(target=_follow, args=(args.parent_pid,), daemon=True).start()
     try:

@@ -112,7 +112,7 @@ async def whole(generator: Generator, chat: Chat) -> dict[str, Any]:
     """The answer in one piece."""
     each = chat.body.n or 1
     pieces: list[list[Piece]] = [[] for _ in range(each)]
-    async with aclosing(generator.choices([chat.prompt], each, chat.sampling, stream=False)) as coming:
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
         async for piece in coming:
             pieces[piece.index].append(piece)
     choices = [
@@ -138,7 +138,7 @@ async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, A
         return {**chat.answer("chat.completion.chunk", [choice]), **tail}
 
     begun: set[int] = set()
-    async with aclosing(generator.choices([chat.prompt], each, chat.sampling, stream=True)) as coming:
+    async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens
             if piece.index not in begun:

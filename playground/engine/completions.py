@@ -161,7 +161,7 @@ async def whole(generator: Generator, job: Job) -> dict[str, Any]:
     count = len(job.prompts) * job.each
     pieces: list[list[Piece]] = [[] for _ in range(count)]
     async with aclosing(
-        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix or None, stream=False)
+        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix or None)
     ) as coming:
         async for piece in coming:
             pieces[piece.index].append(piece)
@@ -208,7 +208,7 @@ async def chunks(generator: Generator, job: Job) -> AsyncGenerator[dict[str, Any
             yield {**job.answer([await _echoed(generator, job, choice)], None), **tail}
     completion_tokens = 0
     async with aclosing(
-        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix or None, stream=True)
+        generator.choices(job.prompts, job.each, job.sampling, suffix=job.body.suffix or None)
     ) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens

@@ -100,6 +100,9 @@ class Generator:
     def __init__(self, llama: Llama) -> None:
         self.llama = llama
         self.room = Room(slots=SLOTS, tokens=llama.context)
+        # A slot keeps what it read for the last request, and lets go of it only when it starts the next one. Two that
+        # start at once find the context full of one another's past, and llama.cpp then gives up all that is running.
+        self.starting = asyncio.Lock()
         self._longest = max(map(len, llama.header.vocabulary))
 
     def check_length(self, text: str, param: str) -> None:
@@ -128,7 +131,7 @@ class Generator:
         with: only a schema that works keeps it away."""
         forced = {str(self.llama.header.vocabulary.index(b"x")): 1_000.0}
         sampling = Sampling(max_tokens=1, temperature=0.0, json_schema=schema, logit_bias=forced)
-        async with aclosing(self.choice(0, [self.llama.header.bos_token_id or 0], sampling, stream=False)) as pieces:
+        async with aclosing(self.choice(0, [self.llama.header.bos_token_id or 0], sampling)) as pieces:
             if any([piece.text == "x" async for piece in pieces]):
                 raise bad("The JSON schema is not one that llama.cpp can hold the answer to.", "response_format")
 
@@ -139,15 +142,14 @@ class Generator:
         sampling: Sampling,
         *,
         suffix: str | None = None,
-        stream: bool,
     ) -> AsyncGenerator[Piece]:
-        """`each` choices a prompt, as their pieces come (one piece each unless `stream`). Closing it ends all."""
+        """`each` choices a prompt, as their pieces come. Closing this ends all of them."""
         queue: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
 
         async def one(index: int) -> None:
             try:
                 prompt = prompts[index // each]
-                async with aclosing(self.choice(index, prompt, sampling, suffix=suffix, stream=stream)) as pieces:
+                async with aclosing(self.choice(index, prompt, sampling, suffix=suffix)) as pieces:
                     async for piece in pieces:
                         queue.put_nowait(piece)
                 queue.put_nowait(None)
@@ -171,10 +173,10 @@ class Generator:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def choice(
-        self, index: int, prompt: Sequence[int], sampling: Sampling, *, suffix: str | None = None, stream: bool
+        self, index: int, prompt: Sequence[int], sampling: Sampling, *, suffix: str | None = None
     ) -> AsyncGenerator[Piece]:
-        """One choice. Whole, it has every token's probability; streamed, llama.cpp leaves out those of the first bytes
-        of a character that several tokens make up: they are nan."""
+        """One choice. llama.cpp leaves out the probabilities of the first bytes of a character that several tokens make
+        up: they are nan."""
         if sampling.max_tokens == 0:
             yield Piece(index, "", finish_reason="length")
             return
@@ -185,9 +187,13 @@ class Generator:
         else:
             path, body["input_suffix"] = "/infill", suffix
             body["input_prefix"] = await self.llama.detokenize(list(prompt))
-        answer = self.llama.generate(path, body, stream=stream)
+        # Streamed even when it is wanted whole: the first chunk says that it has started.
+        answer = self.llama.generate(path, body, stream=True)
         async with self.room.place(len(prompt) + sampling.max_tokens), aclosing(answer) as chunks:
             held = Aligner(self.llama.header.vocabulary, sampling.logprobs)
+            async with self.starting:
+                first = await anext(chunks)
+            yield held.piece(index, first)
             async for chunk in chunks:
                 yield held.piece(index, chunk)
 

@@ -15,6 +15,7 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _STRING, _ARRAY = 8, 9
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _DAMAGE = (struct.error, ValueError, LookupError, TypeError, AttributeError, MemoryError, RuntimeError, ArithmeticError)
+_MOST_BLOCKS = 2_000
 _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
 
 
@@ -82,6 +83,11 @@ def _header(meta: dict[str, Any]) -> Header:
     kinds = meta.get("tokenizer.ggml.token_type") or ()
     tokens = meta["tokenizer.ggml.tokens"]
     byte_level = meta.get("tokenizer.ggml.model") == "gpt2"
+    # llama.cpp refuses most numbers that cannot be, but these end the process or come to light with a request.
+    if not 0 < meta[f"{architecture}.block_count"] <= _MOST_BLOCKS or not tokens:
+        raise ValueError("no such model")
+    if not 0 <= (meta.get("tokenizer.ggml.bos_token_id") or 0) < len(tokens):
+        raise ValueError("no such token")
     return Header(
         architecture=architecture,
         context_length=meta[f"{architecture}.context_length"],

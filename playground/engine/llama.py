@@ -61,7 +61,11 @@ class Llama:
         try:
             return xllamacpp.Server(params)
         except Exception as exc:
-            raise WeightsError(f"llama.cpp cannot load the model file {path.name}: {exc}", exit_code=4) from exc
+            raise WeightsError(
+                f"llama.cpp cannot load the model file {path}: it is damaged, cut short, too large for the memory, or "
+                f"newer than this llama.cpp. Download it again, or set PLAYGROUND_MODEL_PATH to another. ({exc})",
+                exit_code=4,
+            ) from exc
 
     async def describe(self) -> None:
         """Ask llama.cpp for what the header does not say."""

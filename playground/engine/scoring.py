@@ -12,7 +12,6 @@ from math import nan
 from typing import Any
 
 from playground.engine.generation import NEUTRAL, Generator, Token
-from playground.engine.llama import Llama
 
 FORCED = 1_000.0
 """A bias that makes one token certain."""
@@ -28,35 +27,37 @@ async def score(generator: Generator, prompt: Sequence[int], alternatives: int) 
     scored, looks = [Token(vocabulary[prompt[0]], nan, ())], 0
     async with generator.room.place(len(prompt)):
         for at in range(1, len(prompt)):
-            token = await _forced(generator.llama, prompt[:at], prompt[at], alternatives)
+            token = await _forced(generator, prompt[:at], prompt[at], alternatives)
             if token is None and looks < LOOKS:
                 looks += 1
-                token = await _look(generator.llama, prompt[:at], prompt[at], alternatives)
+                token = await _look(generator, prompt[:at], prompt[at], alternatives)
             scored.append(token or Token(vocabulary[prompt[at]], nan, ()))
     return scored
 
 
-async def _forced(llama: Llama, before: Sequence[int], token: int, alternatives: int) -> Token | None:
+async def _forced(generator: Generator, before: Sequence[int], token: int, alternatives: int) -> Token | None:
     """`token` as it is generated; None for one that ends within a character or ends the generation, which llama.cpp
     leaves out of its probabilities."""
-    for said in await _next(llama, before, token, max(1, alternatives)):
-        return _token(llama, said, said["top_logprobs"][:alternatives])
+    vocabulary = generator.llama.header.vocabulary
+    for said in await _next(generator, before, token, max(1, alternatives)):
+        return _token(vocabulary, said, said["top_logprobs"][:alternatives])
     return None
 
 
-async def _look(llama: Llama, before: Sequence[int], token: int, alternatives: int) -> Token | None:
+async def _look(generator: Generator, before: Sequence[int], token: int, alternatives: int) -> Token | None:
     """`token` as it stands in the list of all that could have come."""
+    vocabulary = generator.llama.header.vocabulary
     # Any token that is a whole character: what is generated here does not matter, the list beside it does.
-    whole = llama.header.vocabulary.index(b"x")
+    whole = vocabulary.index(b"x")
     for width in WIDTHS:
-        for said in await _next(llama, before, whole, min(width, len(llama.header.vocabulary))):
+        for said in await _next(generator, before, whole, min(width, len(vocabulary))):
             for one in said["top_logprobs"]:
                 if one["id"] == token:
-                    return _token(llama, one, said["top_logprobs"][:alternatives])
+                    return _token(vocabulary, one, said["top_logprobs"][:alternatives])
     return None
 
 
-async def _next(llama: Llama, before: Sequence[int], token: int, width: int) -> list[dict[str, Any]]:
+async def _next(generator: Generator, before: Sequence[int], token: int, width: int) -> list[dict[str, Any]]:
     """llama.cpp's own probabilities of the next token, which is made to be `token`, and of the `width` likeliest."""
     body = {
         **NEUTRAL,
@@ -67,11 +68,11 @@ async def _next(llama: Llama, before: Sequence[int], token: int, width: int) -> 
         "n_probs": width,
         "logit_bias": [[token, FORCED]],
     }
-    async with aclosing(llama.generate("/completion", body, stream=False)) as answers:
+    answer = generator.llama.generate("/completion", body, stream=False)
+    async with generator.starting, aclosing(answer) as answers:
         said: list[dict[str, Any]] = (await anext(answers)).get("completion_probabilities") or []
         return said
 
 
-def _token(llama: Llama, said: dict[str, Any], top: Sequence[dict[str, Any]]) -> Token:
-    vocabulary = llama.header.vocabulary
+def _token(vocabulary: Sequence[bytes], said: dict[str, Any], top: Sequence[dict[str, Any]]) -> Token:
     return Token(vocabulary[said["id"]], said["logprob"], tuple((vocabulary[one["id"]], one["logprob"]) for one in top))

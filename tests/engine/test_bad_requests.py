@@ -134,7 +134,7 @@ def test_odd_values_are_answered(engine: Any, valid: Any, change: dict[str, Any]
 
 
 def _known(answer: dict[str, Any]) -> dict[str, Any]:
-    """The published schema has no null for the probability of a prompt's first token, which OpenAI sends all the same."""
+    """The published schema has no null for the probability of a prompt's first token; OpenAI sends it all the same."""
     for choice in answer["choices"]:
         choice["logprobs"] = None
     return answer
