@@ -13,14 +13,13 @@ import re
 import threading
 from binascii import a2b_base64
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from playground.errors import ConfigurationError
-from playground.types import Message
 
 if TYPE_CHECKING:
     import tiktoken
@@ -186,18 +185,6 @@ class Counter:
         said = self._sum(name, text, (*head, *counted, *tail))
         return said if known else replace(said, exact=False)
 
-    def count_chat(self, messages: Sequence[Message], model: str) -> TokenCount:
-        """The tokens of a conversation as a chat model is sent it: an estimate, since the exact format is not public.
-
-        Rules and constants: openai-cookbook, How_to_count_tokens_with_tiktoken. Images and tool calls are not counted.
-        """
-        each, named = (4, -1) if base_model(model) == "gpt-3.5-turbo-0301" else (3, 1)
-        tokens = 3  # the reply is primed with <|start|>assistant<|message|>
-        for message in messages:
-            tokens += each + (0 if message.name is None else named)
-            tokens += sum(self.count(text, model).tokens for text in _texts(message))
-        return TokenCount(tokens, encoding_for(model) or FALLBACK, exact=False)
-
     async def count_with(
         self, tokenize: Callable[[str], Awaitable[list[int] | None]], text: str, *, key: str, splittable: bool
     ) -> TokenCount:
@@ -291,11 +278,3 @@ def _is_cut(text: str, at: int, cut: re.Pattern[str] | None) -> bool:
 
 def _length(chunks: tuple[Chunk, ...]) -> int:
     return sum(len(chunk.text) for chunk in chunks)
-
-
-def _texts(message: Message) -> Iterator[str]:
-    """Every text in a message: its role, its name, and its content or the text parts of it."""
-    yield message.role
-    yield from filter(None, (message.name, message.content if isinstance(message.content, str) else None))
-    if isinstance(message.content, tuple):
-        yield from (part["text"] for part in message.content if isinstance(part.get("text"), str))

@@ -4,6 +4,7 @@
 meet over HTTP, as with any other server. From the outside in:
 
     __main__     the process: arguments, the port, the parent that it must not outlive
+    gone         a client that goes away stops what it asked for
     app          routes, the key, errors in OpenAI's shape
     schemas      what a request may hold
     completions  /v1/completions: choices, echo, best_of, the legacy shape
