@@ -82,7 +82,7 @@ def _sampling(body: CompletionBody, generator: Generator) -> Sampling:
 
 def biases(given: dict[str, float] | None, vocabulary: int) -> dict[str, float]:
     for token in given or ():
-        if not token.isdecimal() or len(token) > 9 or int(token) >= vocabulary:
+        if not (token.isascii() and token.isdecimal()) or len(token) > 9 or int(token) >= vocabulary:
             raise bad(f"logit_bias names {token[:20]!r}, which is not a token id of this model.", "logit_bias")
     return given or {}
 

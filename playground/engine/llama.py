@@ -18,6 +18,10 @@ from playground.engine.gguf import Header, read
 CONTEXT = 8_192
 """Tokens of context at most: about 190 MB of keys and values for the default model, shared by all slots."""
 SLOTS = 4
+BATCH = 512
+"""Tokens of a prompt that are read at once. Between two batches the others write on, and who went away is noticed."""
+_MESSAGE = 300
+"""Characters of a message of llama.cpp's that are repeated."""
 
 
 class Llama:
@@ -48,6 +52,7 @@ class Llama:
         params.n_ctx = self.context
         params.n_parallel = SLOTS
         params.kv_unified = True
+        params.n_batch = BATCH
         params.hostnames = ["127.0.0.1"]
         params.port = _free_port()
         params.api_keys = [self._key]
@@ -137,6 +142,8 @@ def _refused(status: int, content: bytes, param: str | None = None) -> ApiError:
         kind = error.get("type") if isinstance(error, dict) else None
     except (ValueError, KeyError):
         message, kind = "llama.cpp refused the request.", None
+    # Some of its messages repeat the whole request.
+    message = message if len(message) <= _MESSAGE else message[:_MESSAGE] + "…"
     if kind == "exceed_context_size_error":
         return bad(message, "messages" if param == "messages" else "prompt", "context_length_exceeded")
     if status in (400, 501) or param is not None:

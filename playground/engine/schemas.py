@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -104,9 +105,10 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse(kind: type[Model], content: bytes) -> Model:
     """A request's body as `kind`. Raises a 400 that names the first parameter that is wrong."""
     try:
-        data = json.loads(content, parse_constant=_no_constant)
-        # Once more through a string, so that a lone surrogate is mended wherever it stands.
-        data = json.loads(speakable(json.dumps(data, ensure_ascii=False))) if b"\\u" in content else data
+        # A lone surrogate is mended wherever it stands: as bytes at once, as an escape once it has been read.
+        text = speakable(content.decode(json.detect_encoding(content), "surrogatepass"))
+        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        data = json.loads(speakable(json.dumps(data, ensure_ascii=False))) if "\\u" in text else data
     except (ValueError, RecursionError):
         raise bad("The body of the request is not valid JSON.") from None
     if not isinstance(data, dict):
@@ -123,6 +125,13 @@ def _named(exc: ValidationError) -> ApiError:
     if first["type"] == "missing":
         return bad(f"You must provide a {param} parameter.", param)
     return bad(f"Invalid value for {param!r}: {first['msg']}.", param)
+
+
+def _finite(number: str) -> float:
+    """JSON may write 1e999, but what reads it as infinity cannot send it on."""
+    if isinf(value := float(number)):
+        raise ValueError(f"{number[:20]} is too large")
+    return value
 
 
 def _no_constant(name: str) -> Literal[0]:

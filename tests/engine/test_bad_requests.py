@@ -41,6 +41,7 @@ BODY = {"model": "smollm2-135m-instruct", "prompt": "x", "max_tokens": 1}
         ({"logit_bias": {"-1": 1}}, "logit_bias"),
         ({"logit_bias": {"999999": 1}}, "logit_bias"),
         ({"logit_bias": {"\ud800": 1}}, "logit_bias"),
+        ({"logit_bias": {"٣": 1}}, "logit_bias"),
         ({"logit_bias": [1]}, "logit_bias"),
         ({"prompt": []}, "prompt"),
         ({"prompt": [[]]}, "prompt"),
@@ -140,9 +141,30 @@ def _known(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def test_a_lone_surrogate_in_a_schema_does_no_harm(engine: Any) -> None:
-    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": "\ud800"}}}
+def _held_to(const: Any) -> str:
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": const}}}
     body = {"model": BODY["model"], "messages": [{"role": "user", "content": "x"}], "response_format": schema}
-    raw = json.dumps({**body, "max_tokens": 9})
-    answer = engine.http.post("/v1/chat/completions", content=raw, headers={"Content-Type": "application/json"})
+    return json.dumps({**body, "max_tokens": 9}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("half", ["\ud800", "\\ud800"], ids=["itself", "escaped"])
+def test_a_lone_surrogate_becomes_a_replacement_character(engine: Any, encoding: str, half: str) -> None:
+    raw = _held_to("MARK").replace("MARK", half).encode(encoding, "surrogatepass")
+    answer = engine.http.post("/v1/chat/completions", content=raw)
+    assert answer.status_code == 200, answer.text
+    assert json.loads(answer.json()["choices"][0]["message"]["content"]) == "\ufffd"
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400])
+def test_a_number_that_cannot_be_sent_on_is_refused_in_a_few_words(engine: Any, number: str) -> None:
+    error = engine.refused("/v1/chat/completions", _held_to("MARK").replace('"MARK"', number).encode())
+    assert len(error["message"]) < 400
+
+
+@pytest.mark.parametrize("text", [" " * 100_000, "\n" * 100_000, "a" * 100_000, "é" * 50_000, "😀" * 20_000], ids=len)
+def test_a_long_run_of_one_character_does_no_harm(engine: Any, text: str) -> None:
+    answer = engine.http.post(PATH, json={**BODY, "prompt": text})
     assert answer.status_code in (200, 400)
+    assert engine.good("/tokenize", {"content": text})["count"] > 1000
+    assert engine.http.get("/health").json()["status"] == "ok"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 pytestmark = pytest.mark.engine
@@ -80,9 +81,40 @@ def test_response_format_holds_the_answer_to_json(engine: Any) -> None:
     assert started["message"]["content"].lstrip().startswith("{")
 
 
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 8},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 2},
+    },
+    "required": ["name", "age", "tags"],
+    "additionalProperties": False,
+}
+WIDE = {
+    "type": "object",
+    "properties": {f"p{i}": {"type": "null"} for i in range(390)},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("temperature", [0, 1.5])
+@pytest.mark.parametrize("schema", [PERSON, WIDE], ids=["a person", "as wide as any may be"])
+def test_an_answer_is_held_to_its_schema_to_the_end(engine: Any, schema: dict[str, Any], temperature: float) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "data", "schema": schema}}
+    ask = {"max_tokens": 120, "temperature": temperature, "seed": 3, "response_format": wanted}
+    choice = engine.chat("Who?", **ask)["choices"][0]
+    if choice["finish_reason"] == "stop":
+        assert jsonschema_rs.is_valid(schema, json.loads(choice["message"]["content"]))
+    else:
+        assert choice["message"]["content"].startswith('{"p')
+
+
 @pytest.mark.parametrize(
     "schema",
     [
+        {"type": "object", "properties": {f"p{i}": {"type": "integer"} for i in range(520)}},
+        {"anyOf": [{"type": "object", "properties": {f"p{i}": {"type": "integer"}}} for i in range(200)]},
         {"type": "frob"},
         {"$ref": "http://127.0.0.1:1/x"},
         {"$ref": "#/nowhere"},

@@ -20,8 +20,9 @@ params = xllamacpp.CommonParams()
 params.model.path, params.n_ctx, params.hostnames, params.port = sys.argv[1], 2048, ["127.0.0.1"], 0
 params.verbosity = 0
 server = xllamacpp.Server(params)
-body = {"temperature": 0, "max_tokens": 24, "prompt": sys.argv[2]}
-print("\\nANSWER" + json.dumps(server.handle_completions(body)["choices"][0]["text"]), flush=True)
+bodies = ({"temperature": 0, "max_tokens": 24, "prompt": prompt} for prompt in sys.argv[2:])
+texts = [server.handle_completions(body)["choices"][0]["text"] for body in bodies]
+print("\\nANSWER" + json.dumps(texts), flush=True)
 import os; os._exit(0)
 """
 
@@ -44,16 +45,19 @@ def test_max_tokens_is_sixteen_when_unset_and_may_be_zero(engine: Any) -> None:
 def test_greedy_text_is_llama_cpps_own(engine: Any) -> None:
     from playground.engine.weights import find
 
-    prompt = "Once upon a time, a small robot"
+    prompts = ["Once upon a time, a small robot", "def fibonacci(n):", "La capital de España es", "¿Cómo estás? Yo"]
     said = subprocess.run(
-        [sys.executable, "-c", RAW, str(find(None).path), prompt],
+        [sys.executable, "-c", RAW, str(find(None).path), *prompts],
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
     own = json.loads(said.stdout.split("ANSWER")[1].splitlines()[0])
-    assert engine.complete(prompt, temperature=0, max_tokens=24)["choices"][0]["text"] == own
+    ask = {"temperature": 0, "max_tokens": 24}
+    assert [engine.complete(prompt, **ask)["choices"][0]["text"] for prompt in prompts] == own
+    for prompt, text in zip(prompts, own, strict=True):
+        assert "".join(event["choices"][0]["text"] for event in engine.stream(PATH, prompt=prompt, **ask)) == text
 
 
 def test_every_form_of_prompt_gives_the_same_text(engine: Any) -> None:

@@ -53,6 +53,38 @@ def test_echo_scores_the_prompt_as_its_generation_does(engine: Any) -> None:
         assert exp(mine) == pytest.approx(exp(its), abs=0.05)
 
 
+def test_of_a_token_within_which_a_stop_begins_only_what_is_in_the_text_is_given(engine: Any) -> None:
+    ask = {"temperature": 0, "max_tokens": 4, "logprobs": 2}
+    (first, *_) = engine.complete(PROMPT, **ask)["choices"][0]["logprobs"]["token_logprobs"]
+    whole = engine.complete(PROMPT, **ask, stop="ris")["choices"][0]
+    assert (whole["text"], whole["finish_reason"]) == (" Pa", "stop")
+    assert whole["logprobs"]["tokens"] == [" Pa"]
+    assert whole["logprobs"]["token_logprobs"] == [pytest.approx(first, abs=0.01)]
+    assert whole["logprobs"]["top_logprobs"][0][" Pa"] == whole["logprobs"]["token_logprobs"][0]
+    assert len(whole["logprobs"]["top_logprobs"][0]) == 2
+    events = engine.stream("/v1/completions", prompt=PROMPT, **ask, stop="ris")
+    tokens = [token for event in events for token in event["choices"][0]["logprobs"]["tokens"]]
+    assert "".join(tokens) == "".join(event["choices"][0]["text"] for event in events) == " Pa"
+
+
+@pytest.mark.parametrize("stop", [None, [" the", "e", ". ", "\n\n"]])
+def test_the_bytes_of_wild_tokens_join_to_the_text_whole_and_streamed(engine: Any, stop: list[str] | None) -> None:
+    for seed, prompt in enumerate(("¡Hola", "日本", "😀 😁", "fn main", "La mañana", "👩‍👩‍👧")):
+        ask = {"temperature": 2, "seed": seed, "max_tokens": 16, "logprobs": 1, "stop": stop}
+        choice = engine.complete(prompt, **ask)["choices"][0]
+        events = [event["choices"][0] for event in engine.stream("/v1/completions", prompt=prompt, **ask)]
+        assert "".join(event["text"] for event in events) == choice["text"]
+        assert not any(text in choice["text"] for text in stop or ())
+        streamed = [token for event in events for token in event["logprobs"]["tokens"]]
+        for tokens in (choice["logprobs"]["tokens"], streamed):
+            assert b"".join(map(_raw, tokens)).decode("utf-8", "replace") == choice["text"]
+
+
+def _raw(token: str) -> bytes:
+    part = token.removeprefix("bytes:")
+    return bytes.fromhex(part.replace("\\x", "")) if part != token else token.encode()
+
+
 def test_an_offset_counts_characters_where_tokens_are_parts_of_them(engine: Any) -> None:
     said = engine.complete("a😀b", max_tokens=0, echo=True, logprobs=1)["choices"][0]["logprobs"]
     assert said["tokens"] == ["a", "bytes:\\xf0\\x9f", "bytes:\\x98", "bytes:\\x80", "b"]

@@ -26,6 +26,18 @@ def test_health_says_loading_and_then_ok_without_a_key(engine: Any) -> None:
     assert httpx.get(engine.url + "/health", trust_env=False).json() == {"status": "ok", "model": MODEL, "active": 0}
 
 
+async def test_while_the_model_loads_every_request_is_told_so() -> None:
+    from playground.engine.app import Engine, build_app
+
+    app: Any = build_app(Engine(model_id=MODEL, key=None, created=0))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
+        asked = [await client.get(path) for path in ("/v1/models", f"/v1/models/{MODEL}")]
+        asked.append(await client.post("/v1/completions", json={"model": MODEL, "prompt": "x"}))
+        asked.append(await client.post("/v1/chat/completions", json={"model": MODEL, "messages": [{}]}))
+        asked.append(await client.post("/tokenize", json={"content": "x"}))
+    assert {(answer.status_code, answer.json()["error"]["code"]) for answer in asked} == {(503, "loading")}
+
+
 def test_every_other_route_needs_the_key_and_never_repeats_one(engine: Any) -> None:
     bare = httpx.Client(base_url=engine.url, trust_env=False)
     with bare:
@@ -73,6 +85,7 @@ def test_tokens_go_there_and_back(engine: Any) -> None:
 def test_unknown_addresses_and_methods_have_openais_error_shape(engine: Any) -> None:
     engine.refused("/nowhere", {}, 404)
     engine.refused("/v1/models", {}, 405)
+    engine.refused("/v1/completions/", {}, 404)
     assert set(engine.http.get("/v1/completions").json()["error"]) == {"message", "type", "param", "code"}
 
 
@@ -103,7 +116,7 @@ def test_a_client_that_goes_away_stops_its_generation_within_a_second(engine: An
     engine.complete("Hi", n=4, max_tokens=1)
 
 
-def _ask_and_leave(engine: Any, body: dict[str, Any], leave: threading.Event) -> None:
+def _ask_and_leave(engine: Any, body: dict[str, Any], leave: threading.Event | None) -> None:
     client = httpx.Client(base_url=engine.url, headers=engine.http.headers, timeout=2, trust_env=False)
     with client:
         if not body["stream"]:
@@ -112,8 +125,28 @@ def _ask_and_leave(engine: Any, body: dict[str, Any], leave: threading.Event) ->
             return
         with client.stream("POST", "/v1/completions", json=body) as answer:
             for _ in answer.iter_raw():
-                if leave.is_set():
+                if leave and leave.is_set():
                     break
+
+
+def test_who_goes_away_while_waiting_for_a_place_takes_none(engine: Any) -> None:
+    body = {"model": MODEL, "prompt": ["Once"] * 12, "max_tokens": 500, "logit_bias": {"0": -100, "2": -100}}
+    clients = [threading.Thread(target=_ask_and_leave, args=(engine, {**body, "stream": False}, None)) for _ in "ab"]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    until = time.monotonic() + 5
+    while engine.active and time.monotonic() < until:
+        time.sleep(0.02)
+    assert engine.active == 0
+    assert len(engine.complete("Hi", n=5, max_tokens=1)["choices"]) == 5
+
+
+def test_a_port_that_is_taken_ends_with_1_and_a_sentence(engine: Any) -> None:
+    code, said = _ends("--port", engine.url.rsplit(":", 1)[1])
+    assert code == 1
+    assert "--port" in said["error"]
 
 
 def test_more_clients_than_slots_are_all_answered_and_tokens_are_counted_meanwhile(engine: Any) -> None:
