@@ -125,6 +125,13 @@ class ChatRequest:
     logit_bias: Mapping[str, float] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
+    response_format: Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | Mapping[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    service_tier: str | None = None
     user: str | None = None
 
     def body(self) -> dict[str, Any]:
@@ -172,6 +179,25 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """More of what choice `index` thinks before it answers (`reasoning_content`): shown apart, never part of the text."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDelta:
+    """More of the call number `position` of choice `index`: the first has `id` and `name`, all add to `arguments`."""
+
+    index: int
+    position: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Choice `index` ended; `reason` is the server's `finish_reason`."""
 
@@ -203,17 +229,31 @@ class Failed:
     error: PlaygroundError
 
 
-StreamEvent = Delta | Finished | UsageReported | Retrying | Failed
+StreamEvent = Delta | Thought | ToolDelta | Finished | UsageReported | Retrying | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function that the model wants called; `arguments` is JSON as the model wrote it, which may be broken."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def body(self) -> dict[str, Any]:
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer of a run. `finish_reason` is None when it was stopped or cut."""
+    """One answer of a run. `finish_reason` is None when it was stopped or cut; `reasoning` came before the text."""
 
     index: int
     text: str
     finish_reason: str | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +261,7 @@ class Run:
     """One request and what came of it, as the store keeps it. Times in seconds, cost in dollars.
 
     `request` is what the person set, `effective_request` the JSON that went out. `cost` None: the price is unknown.
+    `rating` is 1 for a thumb up, -1 for a thumb down.
     """
 
     id: str
@@ -237,3 +278,4 @@ class Run:
     latency: float | None = None
     time_to_first_token: float | None = None
     error: str | None = None
+    rating: int | None = None
