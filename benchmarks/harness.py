@@ -120,7 +120,7 @@ class Viewer:
     async def run(self, model: str, prompt: str = "Once") -> AsyncGenerator[tuple[float, str]]:
         """Submit `prompt`; yields (seconds since the click, the editor's text) at each update."""
         page = {"text": prompt, "marks": [], "busy": False}
-        data = [page, f"server/{model}", {"max_tokens": 4096}, {"cells": []}]
+        data = [page, f"server/{model}", {"max_tokens": 4096}, {}]
         started = time.perf_counter()
         body = {"data": data, "fn_index": self._submit, "session_hash": self._session}
         (await self._http.post("/queue/join", json=body)).raise_for_status()

@@ -10,7 +10,17 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from playground.types import Delta, Finished, ModelInfo, StreamEvent, TokenLogprob, Usage, UsageReported
+from playground.types import (
+    Delta,
+    Finished,
+    ModelInfo,
+    StreamEvent,
+    Thought,
+    TokenLogprob,
+    ToolDelta,
+    Usage,
+    UsageReported,
+)
 
 IMPOSSIBLE = -9999.0
 """OpenAI's logprob for "practically never"; servers that divide by nothing say -Infinity."""
@@ -45,13 +55,16 @@ class Answer:
         events: list[StreamEvent] = []
         for choice in chunk.get("choices") or ():
             index = int(choice.get("index") or 0)
-            text = _text(choice)
+            self._open.add(index)
             said = choice.get("logprobs")
             logprobs = token_logprobs(said) if said else ()
-            self._open.add(index)
+            part = choice.get("delta") or choice.get("message")
+            if part:
+                events += _beside(index, part)
+            text = _text(choice, part)
             if text or logprobs:
-                self.begun = True
                 events.append(Delta(index, text, logprobs))
+            self.begun = self.begun or bool(events)
             reason = choice.get("finish_reason")
             if reason and index not in self._ended:
                 self._ended.add(index)
@@ -65,14 +78,38 @@ class Answer:
         return [] if self._usage is None else [UsageReported(self._usage)]
 
 
-def _text(choice: dict[str, Any]) -> str:
+def _text(choice: dict[str, Any], part: dict[str, Any] | None) -> str:
     text = choice.get("text")
-    if text is None:
-        part = choice.get("delta") or choice.get("message") or {}
-        text = part.get("content") or part.get("refusal") or ""
-    if not isinstance(text, str):
+    if text is None and part:
+        text = part.get("content") or part.get("refusal")
+    return _string(text)
+
+
+def _beside(index: int, part: dict[str, Any]) -> list[StreamEvent]:
+    """What a chat model says beside its text: what it thinks (`reasoning_content` of llama.cpp, vLLM and DeepSeek,
+    `reasoning` of Ollama and OpenRouter), and the functions it wants called."""
+    events: list[StreamEvent] = []
+    if thought := _string(part.get("reasoning_content") or part.get("reasoning")):
+        events.append(Thought(index, thought))
+    for at, call in enumerate(part.get("tool_calls") or ()):
+        function = call.get("function") or call.get("custom") or {}
+        position = call.get("index")
+        events.append(
+            ToolDelta(
+                index,
+                position if type(position) is int and position >= 0 else at,
+                _string(call.get("id")),
+                _string(function.get("name")),
+                _string(function.get("arguments") or function.get("input")),
+            )
+        )
+    return events
+
+
+def _string(said: Any) -> str:
+    if said is not None and not isinstance(said, str):
         raise Unreadable
-    return text
+    return said or ""
 
 
 def token_logprobs(said: dict[str, Any]) -> tuple[TokenLogprob, ...]:

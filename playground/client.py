@@ -22,6 +22,7 @@ from playground import client_errors
 from playground.answers import Answer, model_info
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy, retry_after
+from playground.tokens import added_texts
 from playground.types import (
     CompletionRequest,
     Delta,
@@ -31,10 +32,14 @@ from playground.types import (
     Request,
     Retrying,
     StreamEvent,
+    Thought,
+    ToolDelta,
 )
 
 CONNECT_TIMEOUT = 5.0
 NO_SUCH_ROUTE = (404, 405, 501)
+MOST_PAGES = 20
+"""Pages of 100 fine-tuning jobs that are read at most."""
 
 LIBRARY_ERRORS = (
     openai.OpenAIError,
@@ -60,7 +65,7 @@ class Client:
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._sdks: dict[str, tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = {}
         self._replaced: list[tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = []
-        self._no_tokenizer: set[str] = set()
+        self._no_tokenizer: set[tuple[str, str]] = set()
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -69,7 +74,7 @@ class Client:
     def add(self, endpoint: Endpoint) -> None:
         """Let another server join (the engine, once it has started), or replace one of the same name."""
         self._endpoints[endpoint.name] = endpoint
-        self._no_tokenizer.discard(endpoint.name)
+        self._no_tokenizer = {each for each in self._no_tokenizer if each[0] != endpoint.name}
         self._retire(endpoint.name)
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
@@ -91,7 +96,7 @@ class Client:
             try:
                 async with aclosing(self._once(endpoint, request, with_usage=with_usage)) as events:
                     async for event in events:
-                        begun = begun or isinstance(event, Delta)
+                        begun = begun or isinstance(event, (Delta, Thought, ToolDelta))
                         yield event
                 return
             except EndpointError as error:
@@ -159,30 +164,81 @@ class Client:
                 model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
             ]
 
+    async def fine_tunes(self, endpoint: str) -> list[dict[str, Any]]:
+        """The server's fine-tuning jobs, newest first, as plain JSON; none where it has no such thing.
+
+        Raises a PlaygroundError.
+        """
+        server = self._endpoint(endpoint)
+        jobs: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            after = {"after": str(jobs[-1]["id"])} if jobs else {}
+            try:
+                with self._mapped(server):
+                    options: Any = {"params": {"limit": 100, **after}}
+                    said: Any = await self._sdk(server).get("/fine_tuning/jobs", cast_to=object, options=options)
+            except EndpointError as error:
+                if error.status in (*NO_SUCH_ROUTE, 403):
+                    return jobs
+                raise
+            page = said.get("data") if isinstance(said, dict) else None
+            found = [job for job in page or () if isinstance(job, dict) and job.get("id")]
+            jobs += found
+            if not found or not said.get("has_more"):
+                break
+        return jobs
+
     async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
         """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
 
         One body for both shapes: llama.cpp and our engine read `content`, vLLM reads `prompt`.
         """
+        body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
+        said = await self._tokenized(endpoint, "text", body)
+        tokens = said.get("tokens") if said else None
+        return tokens if isinstance(tokens, list) and all(type(token) is int for token in tokens) else None
+
+    async def tokenize_chat(self, endpoint: str, body: Mapping[str, Any]) -> int | None:
+        """How many tokens a chat's messages make in the server's own template (vLLM's shape, which our engine has too);
+        None where it does not tell. Raises a PlaygroundError."""
+        asked = {"model": body.get("model"), "messages": body["messages"], "add_generation_prompt": True}
+        said = await self._tokenized(endpoint, "chat", asked)
+        count = said.get("count") if said else None
+        return count if type(count) is int and count >= 0 else None
+
+    async def pieces(self, endpoint: str, text: str) -> tuple[list[int], list[str]] | None:
+        """The tokens of `text` by the server's own tokenizer: ids, and what each adds to the text (llama.cpp's
+        `with_pieces`); None where it does not show them. Raises a PlaygroundError."""
+        body = {"content": text, "add_special": False, "with_pieces": True}
+        said = await self._tokenized(endpoint, "pieces", body)
+        tokens = said.get("tokens") if said else None
+        if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
+            return None
+        try:
+            return [int(token["id"]) for token in tokens], added_texts(_raw(token["piece"]) for token in tokens)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    async def _tokenized(self, endpoint: str, what: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the server's /tokenize says; None where there is none, which is remembered: it is asked at every key."""
         server = self._endpoint(endpoint)
-        if server.kind == "openai" or endpoint in self._no_tokenizer:
+        if server.kind == "openai" or (endpoint, what) in self._no_tokenizer:
             return None
         url = server.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
-        body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
         try:
             with self._mapped(server):
                 said: Any = await self._sdk(server).post(url, body=body, cast_to=object)
         except (NotFound, BadRequest, ServerFailed) as error:
             if error.status not in NO_SUCH_ROUTE and not isinstance(error, BadRequest):
                 raise
+            # A request it does not like is this one's fault, unless it is its shape that the server does not know.
             if error.status in NO_SUCH_ROUTE:
-                self._no_tokenizer.add(endpoint)  # asked once, not at every keystroke
+                self._no_tokenizer.add((endpoint, what))
             return None
-        tokens = said.get("tokens") if isinstance(said, dict) else None
-        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
-            self._no_tokenizer.add(endpoint)
+        if not isinstance(said, dict) or not isinstance(said.get("tokens"), list):
+            self._no_tokenizer.add((endpoint, what))
             return None
-        return tokens
+        return said
 
     async def aclose(self) -> None:
         """Close every connection. Streams that still run break off."""
@@ -285,6 +341,11 @@ class Client:
             return client_errors.bad_certificate(endpoint)
         reached = not isinstance(cause, (httpx2.ConnectError, httpx2.ConnectTimeout))
         return client_errors.connection(endpoint, reached=reached, after_text=begun)
+
+
+def _raw(piece: Any) -> bytes:
+    """A token's bytes: llama.cpp writes text, or a list of numbers where the bytes are half a character."""
+    return bytes(piece) if isinstance(piece, list) else str(piece).encode("utf-8", "replace")
 
 
 def _streamable(request: Request) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playground import pricing
+from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
+from playground.picker import from_jobs
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter, TokenCount
@@ -76,12 +78,20 @@ class Deps:
         try:
             if self.engine is not None and name == self.engine.endpoint.name:
                 await self.engine_ready(say)
-            found = await self.client.models(name)
+            found, jobs = await asyncio.gather(self.client.models(name), self._fine_tunes(name))
         except PlaygroundError as error:
             self.failures[name] = error
             return []
         self.failures.pop(name, None)
-        return found
+        # OpenAI lists an organisation's fine-tunes; other servers may know them from their jobs alone.
+        listed = {info.id for info in found}
+        return [*found, *(info for info in from_jobs(name, jobs) if info.id not in listed)]
+
+    async def _fine_tunes(self, name: str) -> list[dict[str, Any]]:
+        try:
+            return await self.client.fine_tunes(name)
+        except PlaygroundError:
+            return []  # what the list of models says of the server is enough
 
     async def count(self, text: str, info: ModelInfo) -> TokenCount:
         """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""
@@ -94,6 +104,26 @@ class Deps:
         splittable = info.meta.get("tokenizer_model") == "gpt2"
         tokenize = partial(self.client.tokenize, info.endpoint)
         return await self.counter.count_with(tokenize, text, key=info.ref, splittable=splittable)
+
+    async def count_chat(self, body: Mapping[str, Any], info: ModelInfo) -> TokenCount:
+        """Tokens that a chat request's messages and tools make: by the server's own template where it tells, else by
+        the cookbook's rules, which are an estimate."""
+        kind = self.client.endpoints[info.endpoint].kind
+        characters = sum(len(str(message.get("content") or "")) for message in body["messages"])
+        if characters > COUNTED:
+            return TokenCount(characters // 4, None, exact=False)
+        if kind != "openai" and not body.get("tools"):
+            tokens = await self.client.tokenize_chat(info.endpoint, {**body, "model": info.id})
+            if tokens is not None:
+                return TokenCount(tokens, info.ref, exact=True)
+        said = await asyncio.to_thread(count_chat, self.counter, body, info.id)
+        return TokenCount(said.tokens, said.encoding, exact=False)
+
+    async def count_request(self, written: Mapping[str, Any], tools: Any, info: ModelInfo) -> TokenCount:
+        """Tokens of what a tab holds: a prompt, or messages with their functions."""
+        if "prompt" in written:
+            return await self.count(written["prompt"], info)
+        return await self.count_chat({**written, **({"tools": tools} if tools else {})}, info)
 
     async def aclose(self) -> None:
         if "client" in self.__dict__:

@@ -1,4 +1,4 @@
-"""The parameters of a completion: what each means, its range, and the one place where values from outside are checked.
+"""The parameters of both endpoints: their ranges, and the one place where values from outside are checked.
 
 Ranges are OpenAI's published ones (the API reference of /v1/completions and /v1/chat/completions). A model may narrow
 them: `ranges_for` says how. Every parameter can be unset (None); what is unset is not sent.
@@ -7,25 +7,29 @@ them: `ranges_for` says how. Every parameter can be unset (None); what is unset 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from playground.errors import InvalidRequest
-from playground.types import CompletionRequest
+from playground.messages import plain_text, read_messages
+from playground.structured import read_format, read_tool_choice, read_tools
+from playground.types import ChatRequest, CompletionRequest
 
-Kind = Literal["float", "int", "bool", "text", "stop", "bias"]
+Kind = Literal["float", "int", "bool", "text", "stop", "bias", "option"]
 
 MAX_STOP = 4
-MAX_PROMPT_CHARS = 4_000_000
-"""More text than any model reads; beyond it even counting the tokens is work for nothing."""
 MAX_SEED = 2**63 - 1
 _HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter. `start`: its value when it is first set; `default`: what servers assume when it is not."""
+    """One parameter. `start`: its value when it is first set; `default`: what servers assume when it is not.
+
+    `options` are the values of a choice that servers are known to take; another word is passed on as it is.
+    """
 
     name: str
     kind: Kind
@@ -34,6 +38,7 @@ class Parameter:
     step: float | None = None
     start: Any = None
     default: Any = None
+    options: tuple[str, ...] = ()
 
 
 COMPLETION: tuple[Parameter, ...] = (
@@ -52,13 +57,30 @@ COMPLETION: tuple[Parameter, ...] = (
     Parameter(name="suffix", kind="text"),
     Parameter(name="user", kind="text"),
 )
+_SHARED = {p.name: p for p in COMPLETION}
+
+CHAT: tuple[Parameter, ...] = (
+    _SHARED["temperature"],
+    replace(_SHARED["max_tokens"], low=1),
+    replace(_SHARED["max_tokens"], name="max_completion_tokens", low=1),
+    *(_SHARED[name] for name in ("stop", "top_p", "frequency_penalty", "presence_penalty", "n")),
+    Parameter(name="logprobs", kind="bool", start=True, default=False),
+    Parameter(name="top_logprobs", kind="int", low=0, high=20, step=1, start=5),
+    _SHARED["seed"],
+    _SHARED["logit_bias"],
+    Parameter(name="reasoning_effort", kind="option", options=("none", "minimal", "low", "medium", "high", "xhigh")),
+    Parameter(name="verbosity", kind="option", options=("low", "medium", "high")),
+    Parameter(name="service_tier", kind="option", options=("auto", "default", "flex", "priority")),
+    Parameter(name="parallel_tool_calls", kind="bool", start=False, default=True),
+    _SHARED["user"],
+)
+"""Those of a chat that are plain values; messages, tools, tool_choice and response_format have readers of their own."""
 
 
-def ranges_for(context_length: int | None) -> tuple[Parameter, ...]:
+def ranges_for(context_length: int | None, parameters: tuple[Parameter, ...] = COMPLETION) -> tuple[Parameter, ...]:
     """The parameters with the ranges of a model whose context is `context_length` tokens (None: unknown)."""
-    return tuple(
-        replace(p, high=context_length) if p.name == "max_tokens" and context_length else p for p in COMPLETION
-    )
+    lengths = ("max_tokens", "max_completion_tokens")
+    return tuple(replace(p, high=context_length) if p.name in lengths and context_length else p for p in parameters)
 
 
 def validate_completion(
@@ -69,10 +91,7 @@ def validate_completion(
     None and empty text are unset. Raises InvalidRequest naming the parameter; an unknown name is refused, too.
     """
     specs = {p.name: p for p in ranges_for(context_length)}
-    unknown = set(values) - set(specs) - {"prompt"}
-    if unknown:
-        name = str(min(unknown, key=str))[:40]
-        raise InvalidRequest(f"There is no parameter {name!r}.", param=name, hint="Known: " + ", ".join(specs) + ".")
+    _refuse_unknown(values, specs, ("prompt",))
     prompt = _text("prompt", values.get("prompt"))
     if not prompt:
         raise InvalidRequest("The prompt is empty.", param="prompt", hint="Type something for the model to continue.")
@@ -86,6 +105,40 @@ def validate_completion(
             hint="best_of completions are generated and the best n returned: raise best_of or lower n.",
         )
     return request
+
+
+def validate_chat(
+    values: Mapping[str, Any], *, endpoint: str, model: str, context_length: int | None = None
+) -> ChatRequest:
+    """The same for a chat; `messages`, `tools`, `tool_choice` and `response_format` in OpenAI's own shapes.
+
+    Raises InvalidRequest naming the parameter.
+    """
+    specs = {p.name: p for p in ranges_for(context_length, CHAT)}
+    _refuse_unknown(values, specs, ("messages", "tools", "tool_choice", "response_format"))
+    messages = read_messages(values.get("messages"))
+    checked = {name: check(spec, values.get(name)) for name, spec in specs.items()}
+    checked["stop"] = checked["stop"] or ()
+    if checked["top_logprobs"] is not None and not checked["logprobs"]:
+        raise InvalidRequest("top_logprobs needs logprobs.", param="top_logprobs", hint="Turn logprobs on, too.")
+    tools = read_tools(values.get("tools"))
+    return ChatRequest(
+        endpoint=endpoint,
+        model=model,
+        messages=messages,
+        tools=tools,
+        tool_choice=read_tool_choice(values.get("tool_choice"), tools),
+        response_format=read_format(values.get("response_format")),
+        **checked,
+    )
+
+
+def _refuse_unknown(values: Mapping[str, Any], specs: Mapping[str, Parameter], others: tuple[str, ...]) -> None:
+    unknown = set(values) - set(specs) - set(others)
+    if unknown:
+        name = str(min(unknown, key=str))[:40]
+        known = ", ".join([*specs, *others[1:]])
+        raise InvalidRequest(f"There is no parameter {name!r}.", param=name, hint=f"Known: {known}.")
 
 
 def check(spec: Parameter, value: Any) -> Any:
@@ -105,6 +158,8 @@ def check(spec: Parameter, value: Any) -> Any:
             return _stop(value)
         case "bias":
             return _bias(value)
+        case "option":
+            return _option(spec, value)
 
 
 def unescape(text: str) -> str:
@@ -119,6 +174,11 @@ def unescape(text: str) -> str:
             out.append(text[at])
             at += 1
     return "".join(out)
+
+
+def escape(text: str) -> str:
+    """The way back: as a person would type it into a one-line field."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
 
 
 def _number(spec: Parameter, value: Any) -> float | int:
@@ -138,19 +198,15 @@ def _number(spec: Parameter, value: Any) -> float | int:
     return int(value) if spec.kind == "int" else float(value)
 
 
+def _option(spec: Parameter, value: Any) -> str:
+    """A word of `options`, or one that is newer than this list."""
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z_-]{1,32}", value):
+        raise InvalidRequest(f"{spec.name} is one of {', '.join(spec.options)}.", param=spec.name)
+    return value
+
+
 def _text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} is text.", param=name)
-    if len(value) > MAX_PROMPT_CHARS:
-        raise InvalidRequest(
-            f"{name} has {len(value):,} characters; at most {MAX_PROMPT_CHARS:,} are read.",
-            param=name,
-            hint="No model's context is this large: shorten the text.",
-        )
-    # A lone surrogate cannot be sent as UTF-8; the replacement character is what every server would make of it.
-    return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    return "" if value is None else plain_text(name, value)
 
 
 def _stop(value: Any) -> tuple[str, ...]:

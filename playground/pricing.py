@@ -61,6 +61,16 @@ def price_as(model: str, usage: Usage) -> Decimal | None:
     return total if total or not usage.total_tokens else None
 
 
+def per_million(model: str, kind: EndpointKind) -> tuple[Decimal, Decimal] | None:
+    """Dollars for a million tokens read, and written; None where the price is not known.
+
+    Taken from a thousand of each: some models cost more beyond a length.
+    """
+    read = price(model, kind, Usage(prompt_tokens=1_000, completion_tokens=0))
+    written = price(model, kind, Usage(prompt_tokens=0, completion_tokens=1_000))
+    return None if read is None or written is None else (read * 1_000, written * 1_000)
+
+
 def estimate(
     *,
     model: str,

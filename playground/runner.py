@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from playground import pricing
+from playground.chat_tokens import count_chat
 from playground.errors import StoreError
 from playground.store import Store
 from playground.streaming import RunState, pump
 from playground.tokens import Counter
-from playground.types import Choice, CompletionRequest, Request, Run, RunStatus, Usage
+from playground.types import Choice, CompletionRequest, Mode, Request, Run, RunStatus, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
@@ -71,14 +72,24 @@ class Record:
 
 
 async def run(
-    request: Request, *, client: Client, store: Store, counter: Counter, stop: asyncio.Event | None = None
+    request: Request,
+    *,
+    client: Client,
+    store: Store,
+    counter: Counter,
+    stop: asyncio.Event | None = None,
+    mode: Mode | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Progress]:
     """Stream `request` and keep it. Yields some 25 times a second while text arrives, and finished at the end.
+
+    `mode` is the tab it came from, by default the endpoint's own. `asked` is what the person set, where that is more
+    than what goes out: variables, and parameters that the model does not take.
 
     A failure of the server is in `progress.state.error`, one of the store in `progress.store_error`: neither raises,
     and neither costs the text. Closing the generator (the tab is gone) stops the request and keeps the run as stopped.
     """
-    record = Record(store, _begun(request))
+    record = Record(store, _begun(request, mode, asked))
     state = RunState()
     ended = False
     try:
@@ -116,22 +127,27 @@ def answer(progress: Progress) -> dict[str, Any]:
 
 
 def _choice(choice: Choice) -> dict[str, Any]:
-    said = {"index": choice.index, "text": choice.text, "finish_reason": choice.finish_reason}
-    if not choice.logprobs:
-        return said
-    tokens = [{"token": t.token, "logprob": t.logprob, "top": [list(pair) for pair in t.top]} for t in choice.logprobs]
-    return {**said, "logprobs": tokens}
+    said: dict[str, Any] = {"index": choice.index, "text": choice.text, "finish_reason": choice.finish_reason}
+    if choice.reasoning:
+        said["reasoning"] = choice.reasoning
+    if choice.tool_calls:
+        said["tool_calls"] = [call.body() for call in choice.tool_calls]
+    if choice.logprobs:
+        tops = [[list(pair) for pair in token.top] for token in choice.logprobs]
+        pairs = zip(choice.logprobs, tops, strict=True)
+        said["logprobs"] = [{"token": token.token, "logprob": token.logprob, "top": top} for token, top in pairs]
+    return said
 
 
-def _begun(request: Request) -> Run:
+def _begun(request: Request, mode: Mode | None, asked: Mapping[str, Any] | None) -> Run:
     return Run(
         id=uuid.uuid4().hex,
         created_at=datetime.now(UTC),
-        mode="complete" if isinstance(request, CompletionRequest) else "chat",
+        mode=mode or ("complete" if isinstance(request, CompletionRequest) else "chat"),
         endpoint=request.endpoint,
         model=request.model,
         status="running",
-        request=request.body(),
+        request=request.body() if asked is None else asked,
         effective_request=request.body(),
     )
 
@@ -142,7 +158,7 @@ def _finished(request: Request, run: Run, state: RunState, client: Client, count
     whole = bool(choices) and all(c.finish_reason for c in choices)
     status: RunStatus = "failed" if state.error else "stopped" if stopped and not whole else "done"
     if state.usage is None and choices:
-        state.usage = _estimated(request, [c.text for c in choices], counter)
+        state.usage = _estimated(request, choices, counter)
     kind = client.endpoints[request.endpoint].kind
     return replace(
         run,
@@ -156,15 +172,21 @@ def _finished(request: Request, run: Run, state: RunState, client: Client, count
     )
 
 
-def _estimated(request: Request, texts: list[str], counter: Counter) -> Usage:
+def _estimated(request: Request, choices: Sequence[Choice], counter: Counter) -> Usage:
     """Our own count where the server gave none (it was stopped, or never says)."""
-    prompt = request.prompt if isinstance(request, CompletionRequest) else _spoken(request.body())
+
+    def count(text: str) -> int:
+        return counter.count(text, request.model).tokens
+
+    if isinstance(request, CompletionRequest):
+        prompt = count(request.prompt)
+    else:
+        prompt = count_chat(counter, request.body(), request.model).tokens
+    reasoning = sum(count(choice.reasoning) for choice in choices)
+    calls = sum(count(call.name) + count(call.arguments) for choice in choices for call in choice.tool_calls)
     return Usage(
-        prompt_tokens=counter.count(prompt, request.model).tokens,
-        completion_tokens=sum(counter.count(text, request.model).tokens for text in texts),
+        prompt_tokens=prompt,
+        completion_tokens=sum(count(choice.text) for choice in choices) + reasoning + calls,
+        reasoning_tokens=reasoning,
         estimated=True,
     )
-
-
-def _spoken(body: Mapping[str, Any]) -> str:
-    return "\n".join(str(message.get("content") or "") for message in body["messages"])

@@ -17,6 +17,9 @@ from playground.types import Endpoint, EndpointKind
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_PRICE_AS = "gpt-5-mini"
 
+#: What OpenAI, or the server at OPENAI_BASE_URL in its place, is called.
+_FIRST = ("openai", "server")
+
 #: Every variable the project reads; a test holds `.env.example` and the README's table to this.
 VARIABLES = (
     "OPENAI_API_KEY",
@@ -96,6 +99,11 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
     )
 
 
+def key_variable(endpoint: str) -> str:
+    """The variable that holds the key of the server of this name."""
+    return "OPENAI_API_KEY" if endpoint in _FIRST else re.sub(r"\W", "_", endpoint).upper() + "_API_KEY"
+
+
 def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
     """OpenAI or the server at OPENAI_BASE_URL first, then each `name=url` of PLAYGROUND_ENDPOINTS.
 
@@ -116,7 +124,7 @@ def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
                 "PLAYGROUND_ENDPOINTS has a name that cannot be used or is used twice.",
                 hint='Write name=https://host/v1 (letters, digits, - and _; "local" is the embedded engine).',
             )
-        variable = re.sub(r"\W", "_", name).upper() + "_API_KEY"
+        variable = key_variable(name)
         kind: EndpointKind = "openai" if urlsplit(address).hostname == urlsplit(OPENAI_URL).hostname else "compatible"
         found.append(
             Endpoint(

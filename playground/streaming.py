@@ -20,7 +20,10 @@ from playground.types import (
     Retrying,
     RunStatus,
     StreamEvent,
+    Thought,
     TokenLogprob,
+    ToolCall,
+    ToolDelta,
     Usage,
     UsageReported,
 )
@@ -36,13 +39,33 @@ class Growing:
     parts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: str | None = None
+    thoughts: list[str] = field(default_factory=list)
+    calls: dict[int, list[ToolDelta]] = field(default_factory=dict)
 
-    @property
-    def text(self) -> str:
-        # Joined once per look, not once per token: a long answer would otherwise be copied at each of its tokens.
-        if len(self.parts) > 1:
-            self.parts[:] = ["".join(self.parts)]
-        return self.parts[0] if self.parts else ""
+    def choice(self, index: int) -> Choice:
+        return Choice(
+            index=index,
+            text=_joined(self.parts),
+            finish_reason=self.finish_reason,
+            logprobs=tuple(self.logprobs),
+            tool_calls=tuple(_call(deltas) for _, deltas in sorted(self.calls.items())),
+            reasoning=_joined(self.thoughts),
+        )
+
+
+def _joined(parts: list[str]) -> str:
+    # Joined once per look, not once per token: a long answer would otherwise be copied at each of its tokens.
+    if len(parts) > 1:
+        parts[:] = ["".join(parts)]
+    return parts[0] if parts else ""
+
+
+def _call(deltas: list[ToolDelta]) -> ToolCall:
+    return ToolCall(
+        id=next((delta.id for delta in deltas if delta.id), ""),
+        name=next((delta.name for delta in deltas if delta.name), ""),
+        arguments="".join(delta.arguments for delta in deltas),
+    )
 
 
 class RunState:
@@ -64,6 +87,8 @@ class RunState:
         # Deltas first and by class: there are thousands of them and a handful of the others.
         if type(event) is Delta:
             self._delta(event)
+        elif isinstance(event, (Thought, ToolDelta)):
+            self._beside(event)
         elif isinstance(event, Finished):
             self._choice(event.index).finish_reason = event.reason
         elif isinstance(event, UsageReported):
@@ -74,11 +99,22 @@ class RunState:
             self.error = event.error
             self.retrying = self.retry_at = None
 
-    def _delta(self, event: Delta) -> None:
+    def _arrived(self) -> None:
         now = self.last_token_at = self._clock()
         if self.first_token_at is None:
             self.first_token_at = now
             self.retrying = self.retry_at = None
+
+    def _beside(self, event: Thought | ToolDelta) -> None:
+        self._arrived()
+        choice = self._choice(event.index)
+        if isinstance(event, Thought):
+            choice.thoughts.append(event.text)
+        else:
+            choice.calls.setdefault(event.position, []).append(event)
+
+    def _delta(self, event: Delta) -> None:
+        self._arrived()
         choice = self._growing.get(event.index) or self._choice(event.index)
         choice.parts.append(event.text)
         if event.logprobs:
@@ -92,10 +128,7 @@ class RunState:
 
     def choices(self) -> tuple[Choice, ...]:
         """The choices so far, by index."""
-        return tuple(
-            Choice(index=i, text=c.text, finish_reason=c.finish_reason, logprobs=tuple(c.logprobs))
-            for i, c in sorted(self._growing.items())
-        )
+        return tuple(growing.choice(index) for index, growing in sorted(self._growing.items()))
 
     @property
     def status(self) -> RunStatus:

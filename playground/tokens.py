@@ -7,13 +7,14 @@ what lies between is counted again.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
 import threading
 from binascii import a2b_base64
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -65,6 +66,9 @@ _RANKS = {
         "fb374d419588a4632f3f557e76b4b70aebbca790", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
     ),
 }
+ENCODINGS = tuple(reversed(_RANKS))
+"""Their names, the newest first."""
+
 #: How each splits a text before it merges (tiktoken_ext.openai_public; a test holds them to it).
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
 _PATTERNS = {
@@ -163,6 +167,22 @@ def _read(folder: Path, ranks: Ranks) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == ranks.sha256 else None
 
 
+def token_texts(name: str, text: str) -> tuple[list[int], list[str]]:
+    """The ids of the tokens of `text` in the encoding `name`, and what each adds to the text.
+
+    Of a character that several tokens make up, all but the last add nothing.
+    """
+    encoding = load(name)
+    ids = [id_ for part, _ in pieces(text) for id_ in encoding.encode_ordinary(part)]
+    return ids, added_texts(encoding.decode_single_token_bytes(id_) for id_ in ids)
+
+
+def added_texts(tokens: Iterable[bytes]) -> list[str]:
+    """What each token's bytes add to the text that all of them make."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return [decoder.decode(token) for token in tokens]
+
+
 class Counter:
     """Counts texts, and remembers the chunks of the last ones. Safe to share between threads."""
 
@@ -177,13 +197,16 @@ class Counter:
         Raises ConfigurationError where the encoding's file is gone.
         """
         known = encoding_for(model)
-        name = known or FALLBACK
+        said = self.count_as(known or FALLBACK, text)
+        return said if known else replace(said, exact=False)
+
+    def count_as(self, name: str, text: str) -> TokenCount:
+        """The tokens of `text` in the encoding `name`. Raises ConfigurationError where its file is gone."""
         encoding = load(name)
         head, middle, tail = self._changed(name, text, CUT)
         clean = _is_cut(text, len(text) - _length(tail), CUT)
         counted = [_counted(encoding, part, ends) for part, ends in pieces(middle, CUT, clean=clean)]
-        said = self._sum(name, text, (*head, *counted, *tail))
-        return said if known else replace(said, exact=False)
+        return self._sum(name, text, (*head, *counted, *tail))
 
     async def count_with(
         self, tokenize: Callable[[str], Awaitable[list[int] | None]], text: str, *, key: str, splittable: bool

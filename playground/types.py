@@ -180,7 +180,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """More of what choice `index` thinks before it answers (`reasoning_content`): shown apart, never part of the text."""
+    """More of what choice `index` thinks before it answers: shown apart, never part of the text."""
 
     index: int
     text: str

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from playground.engine import chat, completions
-from playground.engine.errors import ApiError
+from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
 from playground.engine.gone import CancelWhenGone, Scope
 from playground.engine.schemas import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody, parse
@@ -100,10 +100,16 @@ def build_app(engine: Engine) -> CancelWhenGone:
     @app.post("/tokenize")
     async def tokenize(request: Request) -> JSONResponse:
         body = parse(TokenizeBody, await request.body())
-        tokens: list[Any] = await engine.ready.llama.tokenize(body.content, add_special=body.add_special)
+        tokens: list[Any]
+        if body.messages is not None:
+            tokens = await chat.rendered(engine.ready, body.messages)
+        elif body.content is not None:
+            tokens = await engine.ready.llama.tokenize(body.content, add_special=body.add_special)
+        else:
+            raise bad("You must provide a content parameter.", "content")
         if body.with_pieces:
             vocabulary = engine.ready.llama.header.vocabulary
-            tokens = [{"id": token, "piece": completions.legacy(vocabulary[token])} for token in tokens]
+            tokens = [{"id": token, "piece": _piece(vocabulary[token])} for token in tokens]
         return JSONResponse({"tokens": tokens, "count": len(tokens)})
 
     @app.post("/detokenize")
@@ -114,6 +120,14 @@ def build_app(engine: Engine) -> CancelWhenGone:
         return JSONResponse({"content": await engine.ready.llama.detokenize(body.tokens)})
 
     return CancelWhenGone(app, max_body=MAX_BODY, refuse=functools.partial(_refusal, engine.key))
+
+
+def _piece(raw: bytes) -> str | list[int]:
+    """A token's text; its bytes, as llama.cpp has it, where they are half a character."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return list(raw)
 
 
 async def _streamed(chunks: AsyncGenerator[dict[str, Any]]) -> StreamingResponse:

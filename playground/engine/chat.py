@@ -44,10 +44,7 @@ async def prepare(generator: Generator, body: ChatBody) -> Chat:
         raise bad("This model writes text only.", "modalities")
     if body.top_logprobs is not None and not body.logprobs:
         raise bad("top_logprobs needs logprobs: true.", "top_logprobs")
-    messages = [_message(message, number) for number, message in enumerate(body.messages)]
-    generator.check_length("".join(message["content"] for message in messages), "messages")
-    rendered = await generator.llama.render(messages)
-    prompt = await generator.llama.tokenize(rendered, add_special=True)
+    prompt = await rendered(generator, body.messages)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
     if limit is None:
         # A conversation without a limit would keep the whole context from all others.
@@ -57,6 +54,14 @@ async def prepare(generator: Generator, body: ChatBody) -> Chat:
     if chat.sampling.json_schema is not None:
         await generator.check_schema(chat.sampling.json_schema)
     return chat
+
+
+async def rendered(generator: Generator, given: list[dict[str, Any]]) -> list[int]:
+    """The tokens of a conversation in the model's template. A last message of the assistant's is left open, so that
+    the model continues it (llama.cpp's /apply-template does that)."""
+    messages = [_message(message, number) for number, message in enumerate(given)]
+    generator.check_length("".join(message["content"] for message in messages), "messages")
+    return await generator.llama.tokenize(await generator.llama.render(messages), add_special=True)
 
 
 def _sampling(generator: Generator, body: ChatBody, limit: int) -> Sampling:

@@ -84,12 +84,13 @@ class ChatBody(Body):
 
 
 class TokenizeBody(BaseModel):
-    """POST /tokenize, as llama.cpp's server has it."""
+    """POST /tokenize, as llama.cpp's server has it; with `messages`, as vLLM has it for chats."""
 
     model_config = ConfigDict(strict=True)
-    content: Text
+    content: Text | None = None
     add_special: bool = False
     with_pieces: bool = False
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
 
 
 class DetokenizeBody(BaseModel):

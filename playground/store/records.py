@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from playground.types import Choice, Run, TokenLogprob, Usage
+from playground.types import Choice, Mode, Run, RunStatus, TokenLogprob, ToolCall, Usage
 
 SEARCHED = 100_000
 """Characters of a prompt and of an answer that search sees. `request` and `choices` hold the whole."""
@@ -32,6 +33,26 @@ class Cursor(NamedTuple):
     @classmethod
     def of(cls, run: Run) -> Cursor:
         return cls(run.created_at, run.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A run as a list shows it: `prompt` and `answer` are only their beginnings."""
+
+    id: str
+    created_at: datetime
+    mode: Mode
+    endpoint: str
+    model: str
+    status: RunStatus
+    usage: Usage | None
+    cost: Decimal | None
+    latency: float | None
+    time_to_first_token: float | None
+    rating: int | None
+    error: str | None
+    prompt: str
+    answer: str
 
 
 def microseconds(moment: datetime) -> int:
@@ -112,7 +133,7 @@ def progress(run: Run) -> Row:
     return {
         "status": run.status,
         "answer": searchable("\n\n".join(choice.text for choice in run.choices)),
-        "choices": [{"index": c.index, "text": c.text, "finish_reason": c.finish_reason} for c in run.choices],
+        "choices": [_kept(choice) for choice in run.choices],
         "prompt_tokens": usage and usage.prompt_tokens,
         "completion_tokens": usage and usage.completion_tokens,
         "cached_tokens": usage and usage.cached_tokens,
@@ -123,6 +144,15 @@ def progress(run: Run) -> Row:
         "time_to_first_token": run.time_to_first_token,
         "error": None if run.error is None else searchable(run.error),
     }
+
+
+def _kept(choice: Choice) -> Row:
+    row: Row = {"index": choice.index, "text": choice.text, "finish_reason": choice.finish_reason}
+    if choice.tool_calls:
+        row["tool_calls"] = [[call.id, call.name, call.arguments] for call in choice.tool_calls]
+    if choice.reasoning:
+        row["reasoning"] = choice.reasoning
+    return row
 
 
 def finished(run: Run) -> Row:
@@ -159,6 +189,19 @@ def run_of(row: Mapping[str, Any]) -> Run:
         latency=row["latency"],
         time_to_first_token=row["time_to_first_token"],
         error=row["error"],
+        rating=row["rating"],
+    )
+
+
+def listed_of(row: Mapping[str, Any]) -> Listed:
+    same = ("id", "mode", "endpoint", "model", "status", "latency", "time_to_first_token", "rating", "error")
+    return Listed(
+        **{name: row[name] for name in same},
+        created_at=moment(row["created_at"]),
+        usage=_usage(row),
+        cost=dollars(row["cost"]),
+        prompt=row["prompt"],
+        answer=row["answer"],
     )
 
 
@@ -167,6 +210,8 @@ def _choice(choice: Mapping[str, Any], tokens: Sequence[Any]) -> Choice:
         index=choice["index"],
         text=choice["text"],
         finish_reason=choice["finish_reason"],
+        tool_calls=tuple(ToolCall(id=i, name=n, arguments=a) for i, n, a in choice.get("tool_calls") or ()),
+        reasoning=choice.get("reasoning") or "",
         logprobs=tuple(TokenLogprob(token, p, tuple((t, q) for t, q in top)) for token, p, top in tokens),
     )
 

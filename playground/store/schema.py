@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -57,6 +58,8 @@ RUNS = Table(
     Column("choices", JSON, nullable=False),
     # Apart from `choices` and last, so that lists never read it: twenty alternatives a token make megabytes.
     Column("logprobs", JSON(none_as_null=True)),
+    # 1: thumb up, -1: thumb down.
+    Column("rating", SmallInteger),
     UniqueConstraint("id", name="uq_runs_id"),
     # History: newest first, by keyset.
     Index("ix_runs_created", "created_at", "id"),
@@ -72,3 +75,18 @@ RUNS = Table(
         postgresql_where=text("status = 'running'"),
     ),
 )
+
+PRESETS = Table(
+    "presets",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    # As `playground.presets.to_json` writes it.
+    Column("content", JSON, nullable=False),
+    UniqueConstraint("name", name="uq_presets_name"),
+)
+
+#: SQLite's full-text index over `runs`, and the tables that it keeps itself: made by a migration, not by METADATA.
+WORDS = "runs_fts"

@@ -1,18 +1,22 @@
-"""The record of runs."""
+"""The record of runs, and the presets beside it."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
 
 from playground.settings import Settings
-from playground.store import records
+from playground.store import history, presets, records
 from playground.store.database import connect, folder_of, mapped, writing
+from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.owner import Owner, alive, sweep
-from playground.store.records import Cursor
+from playground.store.presets import PresetRow
+from playground.store.records import Cursor, Listed
 from playground.store.schema import RUNS
 from playground.types import Run
 
@@ -22,7 +26,7 @@ ABANDONED = 2 * 3600
 Above any wait for a server's next byte (PLAYGROUND_TIMEOUT is at most an hour), since a waiting run writes nothing.
 """
 
-_LISTED = [column for column in RUNS.columns if column.name != "logprobs"]
+_WHOLE = [column for column in RUNS.columns if column.name != "logprobs"]
 
 
 class Store:
@@ -81,14 +85,78 @@ class Store:
             row = connection.execute(sa.select(RUNS).where(RUNS.c.id == id)).one_or_none()
         return None if row is None else records.run_of(row._asdict())
 
-    def runs(self, *, limit: int, before: Cursor | None = None) -> list[Run]:
+    def runs(self, *, limit: int, before: Cursor | None = None, matching: Filter | None = None) -> list[Run]:
         """At most `limit` runs, newest first, older than `before`. Their choices come without logprobs: see `run`."""
-        query = sa.select(*_LISTED).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
-        if before is not None:
-            place = sa.tuple_(sa.literal(records.microseconds(before.created_at)), sa.literal(before.id))
-            query = query.where(sa.tuple_(RUNS.c.created_at, RUNS.c.id) < place)
         with mapped("read"), self._engine.connect() as connection:
+            query = history.newest(_WHOLE, connection.dialect.name, matching, before, limit)
             return [records.run_of(row._asdict()) for row in connection.execute(query)]
+
+    def listed(self, *, limit: int, before: Cursor | None = None, matching: Filter | None = None) -> list[Listed]:
+        """The same for a list: only what it shows is read."""
+        with mapped("read"), self._engine.connect() as connection:
+            query = history.newest(history.SHOWN, connection.dialect.name, matching, before, limit)
+            return [records.listed_of(row._asdict()) for row in connection.execute(query)]
+
+    def each(self, matching: Filter | None = None, *, batch: int = 500) -> Iterator[Run]:
+        """Every run that matches, newest first, read `batch` at a time: nothing is held open in between."""
+        before: Cursor | None = None
+        while page := self.runs(limit=batch, before=before, matching=matching):
+            yield from page
+            before = Cursor.of(page[-1])
+
+    def models(self) -> list[tuple[str, str]]:
+        """Every (endpoint, model) of the history, by name."""
+        query = sa.select(RUNS.c.endpoint, RUNS.c.model).distinct().order_by(RUNS.c.endpoint, RUNS.c.model)
+        with mapped("read"), self._engine.connect() as connection:
+            return [(endpoint, model) for endpoint, model in connection.execute(query)]
+
+    def rate(self, id: str, rating: int | None) -> bool:
+        """A thumb up (1), down (-1) or none; whether there is such a run. ValueError for another number."""
+        if rating not in (1, -1, None):
+            raise ValueError("A rating is 1, -1 or None.")
+        with mapped("write to"), writing(self._engine) as connection:
+            result = connection.execute(sa.update(RUNS).where(RUNS.c.id == id).values(rating=rating))
+        return bool(result.rowcount)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete runs; how many there were. One that still streams stays: it would come back when it is saved."""
+        with mapped("write to"), writing(self._engine) as connection:
+            gone = sa.delete(RUNS).where(RUNS.c.id.in_(ids), RUNS.c.status != "running")
+            return connection.execute(gone).rowcount
+
+    def usage(self, *, since: datetime, until: datetime, utc_offset_minutes: int = 0) -> list[UsageRow]:
+        """Runs, tokens and dollars by local day and model, from `since` until before `until`."""
+        with mapped("read"), self._engine.connect() as connection:
+            return history.usage(connection, since, until, utc_offset_minutes)
+
+    def latencies(self, *, since: datetime, until: datetime) -> list[LatencyRow]:
+        """How long each model's runs took, in seconds."""
+        with mapped("read"), self._engine.connect() as connection:
+            return history.latencies(connection, since, until)
+
+    def presets(self) -> list[PresetRow]:
+        """Every preset, by name."""
+        with mapped("read"), self._engine.connect() as connection:
+            return presets.read(connection)
+
+    def preset(self, id: str) -> PresetRow | None:
+        with mapped("read"), self._engine.connect() as connection:
+            return next(iter(presets.read(connection, id)), None)
+
+    def save_preset(self, id: str, name: str, content: Mapping[str, Any]) -> None:
+        """Keep a preset, or change the one of this id. Raises InvalidRequest for a name that another has."""
+        with mapped("write to"), writing(self._engine) as connection:
+            presets.save(connection, id, name, content, now=_now())
+
+    def save_presets(self, several: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """Keep (id, name, content) of all, or of none."""
+        with mapped("write to"), writing(self._engine) as connection:
+            for id, name, content in several:
+                presets.save(connection, id, name, content, now=_now())
+
+    def delete_preset(self, id: str) -> bool:
+        with mapped("write to"), writing(self._engine) as connection:
+            return presets.delete(connection, id)
 
     def mark_interrupted(self) -> int:
         """Mark the running runs of dead processes as interrupted, their text kept; how many they were.

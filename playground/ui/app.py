@@ -3,99 +3,89 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from playground import catalog
 from playground.deps import Deps
 from playground.errors import ConfigurationError
 from playground.redact import install_log_redaction
-from playground.ui import api, components, present
+from playground.types import Mode
+from playground.ui import api, components
+from playground.ui.chat import build_chat
 from playground.ui.complete import build_complete
-from playground.ui.events import SILENT, STREAM, ActiveRuns, shown
+from playground.ui.edit import build_edit
+from playground.ui.events import Visits
+from playground.ui.header import bind_header, build_header
+from playground.ui.history import build_history
+from playground.ui.layout import RunTab, bind
+from playground.ui.opening import Places
+from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
 from playground.ui.theme import theme
+from playground.ui.tokenizer import build_tokenizer
+from playground.ui.usage import build_usage
 from playground.ui.walls import Walls, hosts_for
 
 T = gr.I18n(**TABLES)
+Built = TypeVar("Built")
 PORTS = range(7860, 7960)
 
-_LOGO = (
-    '<h1><svg width="22" height="22" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
-    'stroke-linecap="round" aria-hidden="true"><path d="M4 7h10M4 12h16M4 17h7"/><path d="M17 15v6M14 18h6"/></svg>'
-    "Playground</h1>"
-)
+_RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
+#: Each lays its tab out and returns how it is wired to the rest of the page.
+_OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
+    "history": build_history,
+    "usage": build_usage,
+    "tokenizer": build_tokenizer,
+}
 
 
 def build_app(deps: Deps) -> gr.Blocks:
     """The whole page over `deps`. Nothing is started here."""
-    active = ActiveRuns()
+    visits = Visits()
     with gr.Blocks(title="Playground", fill_width=True, analytics_enabled=False) as page:
-        with gr.Row(elem_id="pg-header"):
-            gr.HTML(_LOGO, apply_default_css=False, js_on_load=None)
+        toolbar = build_header()
         with gr.Row(elem_id="pg-body"):
             main = gr.Column(elem_id="pg-main")
             with gr.Column(elem_id="pg-side"):
-                model = gr.Dropdown([], label=T("model"), allow_custom_value=True, filterable=True, elem_id="pg-model")
-                params = components.parameter_panel()
-        with main, gr.Tabs(), gr.Tab(T("tab_complete"), id="complete"):
-            tab = build_complete(deps, active, model=model, params=params)
-        _bind_models(deps, page, model, params, tab.last)
+                side = build_side()
+        with main:
+            _tab_bar()
+            tabs = {name: _shown_in(name, build) for name, build in _RUNS.items()}
+            others = [_shown_in(name, partial(build, deps)) for name, build in _OTHERS.items()]
+        opener = components.answer("open")
+        for tab in tabs.values():
+            bind(deps, visits, tab, side)
+        editors = {name: tab.main for name, tab in tabs.items()}
+        places = Places(editors, [side.model, side.params, side.variables], opener)
+        bind_side(deps, page, side, [tab.last for tab in tabs.values()], toolbar, places)
+        bind_header(deps, visits, toolbar, dict(tabs.items()), places)
+        for other in others:
+            other(places)
         api.build_api(deps)
     built: gr.Blocks = page
     return built
 
 
-def _bind_models(deps: Deps, page: gr.Blocks, model: gr.Dropdown, params: gr.HTML, last: gr.HTML) -> None:
-    # The browser remembers which model was chosen: a reload, or a new day, finds it again.
-    kept = gr.BrowserState(None, storage_key="playground.model", secret="not secret")  # noqa: S106
+def _tab_bar() -> None:
+    """Gradio's tabs, without contents: what stands in an unselected one Gradio does not mount, and loses updates of.
 
-    async def on_load(remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
-        async for update in load(deps, remembered):
-            yield update
-
-    def on_model(chosen: Any) -> Any:
-        return panel_for(deps, chosen)
-
-    page.load(on_load, kept, [model, last], **STREAM)
-    model.change(on_model, model, params, **SILENT)
-    model.input(lambda chosen: chosen, model, kept, **SILENT)
+    The contents follow below, all mounted, shown by the page's mode: a run goes on and a draft is there whichever tab
+    is open, and switching costs no round trip.
+    """
+    with gr.Tabs(elem_id="pg-tabs"):
+        for name in (*_RUNS, *_OTHERS):
+            with gr.Tab(T(f"tab_{name}"), id=name, elem_id=f"pg-tab-{name}") as tab:
+                pass
+            tab.select(None, None, None, js=f"() => playground.setMode('{name}')")
 
 
-async def load(deps: Deps, remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
-    """Fill the picker; while the engine still starts, say so. `remembered` is the model chosen in this browser."""
-    if deps.engine is not None and deps.engine.state.phase != "ready":
-        yield gr.skip(), {"cells": [], "notice": {"tone": "info", "key": "notice_starting"}}
-    try:
-        models = await deps.list_models()
-        yield picker(deps, remembered), {"cells": [], "notice": _listing_notice(deps, bool(models))}
-    except Exception as error:
-        yield gr.skip(), {"cells": [], "notice": present.failure(shown(error))}
-
-
-def picker(deps: Deps, remembered: Any) -> gr.Dropdown:
-    """Every model of every server by its `endpoint/model`, the engine's first."""
-    refs = [model.ref for model in deps.models]
-    first = catalog.default_model(deps.models)
-    return gr.Dropdown(choices=refs, value=remembered if remembered in refs else first.ref if first else None)
-
-
-def _listing_notice(deps: Deps, any_model: bool) -> Any:
-    for error in deps.failures.values():
-        return present.failure(error)
-    return None if any_model else {"tone": "info", "key": "no_models"}
-
-
-def panel_for(deps: Deps, chosen: Any) -> Any:
-    """The parameter rows with the chosen model's ranges; the values stay."""
-    try:
-        info = catalog.resolve(chosen if isinstance(chosen, str) else "", deps.models, deps.client.endpoints)
-    except Exception:
-        return gr.skip()
-    return gr.HTML(specs=components.specs(catalog.context_length(info)))
+def _shown_in(name: str, build: Callable[[], Built]) -> Built:
+    with gr.Column(elem_id=f"pg-panel-{name}", elem_classes="pg-panel"):
+        return build()
 
 
 def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -> tuple[gr.Blocks, str]:
@@ -122,7 +112,7 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
         auth=("playground", settings.password) if settings.password else None,
         theme=theme(),
         css=components.static("style.css"),
-        head=components.static("head.html"),
+        head=components.head(),
         i18n=T,
         footer_links=["api"],
         run_history=False,

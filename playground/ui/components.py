@@ -5,38 +5,37 @@ The scripts build DOM nodes and set `textContent`; nothing that a model or a per
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
 import gradio as gr
 
-from playground.parameters import Parameter, ranges_for
+from playground.ui import panel
 from playground.ui.strings import TABLES
 
-#: Parameters that open under "More parameters": needed now and then, not at every run.
-RARE = frozenset({"best_of", "seed", "logit_bias", "echo", "suffix", "user"})
+_SUBMIT = '<button type="button" class="pg-submit"><span class="pg-submit-label"></span><kbd></kbd></button>'
+_UNDO = '<button type="button" class="pg-icon pg-undo"></button>'
 
-START: dict[str, Any] = {"temperature": 1.0, "max_tokens": 256, "top_p": 1.0}
-"""What is set when the page is opened for the first time; everything else is unset."""
-
-_ICON_UNDO = (
-    '<svg width="18" height="18" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
-    'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M9 14 4 9l5-5"/>'
-    '<path d="M4 9h10a6 6 0 0 1 0 12h-3"/></svg>'
-)
-_ICON_AGAIN = (
-    '<svg width="18" height="18" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
-    'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M21 12a9 9 0 1 1-2.6-6.4L21 8"/>'
-    '<path d="M21 3v5h-5"/></svg>'
-)
 _EDITOR = f"""<div class="pg-editor"><div class="pg-paper"><div class="pg-stack">
 <div class="pg-back" aria-hidden="true"></div>
 <textarea class="pg-front" spellcheck="false" autocomplete="off"></textarea></div></div>
-<div class="pg-bar-actions">
-<button type="button" class="pg-submit"><span class="pg-submit-label"></span><kbd></kbd></button>
-<button type="button" class="pg-icon pg-undo">{_ICON_UNDO}</button>
-<button type="button" class="pg-icon pg-again">{_ICON_AGAIN}</button></div></div>"""
+<div class="pg-bar-actions">{_SUBMIT}{_UNDO}<button type="button" class="pg-icon pg-again"></button></div></div>"""
+
+_CONVERSATION = f"""<div class="pg-conversation"><div class="pg-system"><div class="pg-system-label"></div>
+<textarea class="pg-system-text" spellcheck="false" autocomplete="off"></textarea></div>
+<div class="pg-thread"><div class="pg-messages"></div><button type="button" class="pg-add"></button>
+<div class="pg-bar-actions">{_SUBMIT}{_UNDO}<button type="button" class="pg-icon pg-new"></button></div></div></div>"""
+
+_EDIT = f"""<div class="pg-edit"><div class="pg-edit-pair"><div><label for="pg-edit-in"></label>
+<textarea id="pg-edit-in" class="pg-edit-input" spellcheck="false" autocomplete="off"></textarea></div>
+<div><div class="pg-edit-head"><span class="pg-edit-output-label"></span>
+<button type="button" class="pg-keep pg-edit-plain"></button>
+<button type="button" class="pg-keep pg-edit-use"></button></div>
+<div class="pg-edit-output" tabindex="0" role="region"></div></div></div>
+<label for="pg-edit-how"></label>
+<textarea id="pg-edit-how" class="pg-edit-instruction" rows="3" spellcheck="false" autocomplete="off"></textarea>
+<div class="pg-bar-actions">{_SUBMIT}{_UNDO}</div></div>"""
+
 _METER = (
     '<div class="pg-meter"><div class="pg-notice" aria-live="polite" hidden></div><div class="pg-cells"></div></div>'
 )
@@ -44,12 +43,24 @@ _CHOICES = """<div class="pg-choices" hidden><div class="pg-cards"></div><div cl
 <span data-say="unlikely"></span><i data-shade="4"></i><i data-shade="3"></i><i data-shade="2"></i>
 <i data-shade="1"></i><i data-shade="0"></i><span data-say="likely"></span></div></div>"""
 
+_PICKER = """<div class="pg-picker"><label for="pg-picker-input"></label><div class="pg-picker-box">
+<input id="pg-picker-input" class="pg-picker-input" type="text" role="combobox" aria-expanded="false"
+ aria-controls="pg-picker-list" aria-autocomplete="list" autocomplete="off" spellcheck="false"></div>
+<div id="pg-picker-list" class="pg-picker-list" role="listbox" hidden></div>
+<div class="pg-picker-about" aria-live="polite"></div></div>"""
+
 
 def static(name: str) -> str:
     return files("playground.ui").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:
+def head() -> str:
+    """What the page's head holds: the scripts that the components share."""
+    return static("head.html") + "".join(f"<script>{static(name)}</script>" for name in ("shared.js", "tree.js"))
+
+
+def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:
+    """One of ours: `static/<script>` over `markup`, with both languages' words in `props.strings`."""
     return gr.HTML(
         value,
         html_template=markup,
@@ -62,28 +73,46 @@ def _component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:
 
 def editor() -> gr.HTML:
     """`{text, marks: [[start, end], …], busy}`; positions in UTF-16 units, as the browser counts."""
-    return _component("editor.js", _EDITOR, {"text": "", "marks": [], "busy": False}, elem_id="pg-editor")
+    return component("editor.js", _EDITOR, {"text": "", "marks": [], "busy": False}, elem_id="pg-editor")
+
+
+def conversation() -> gr.HTML:
+    """`{system, messages, run, continues}`: the messages in OpenAI's shape."""
+    return component("conversation.js", _CONVERSATION, {"system": "", "messages": []}, elem_id="pg-conversation")
+
+
+def edit() -> gr.HTML:
+    """`{input, instruction, run}`."""
+    return component("edit.js", _EDIT, {"input": "", "instruction": ""}, elem_id="pg-edit")
+
+
+def answer(event: str) -> gr.HTML:
+    """What a run has said so far, told to the editor beside it as the event `playground:<event>`. Shows nothing."""
+    return component("answer.js", "<span hidden></span>", None, event=event, elem_classes="pg-hidden")
 
 
 def parameter_panel() -> gr.HTML:
-    """`{name: value or None}`. `specs` are the rows, `describe(ranges_for(…))`."""
-    return _component("params.js", '<div class="pg-params"></div>', dict(START), specs=specs(None), elem_id="pg-params")
+    """`{name: value or None}`. `specs` are the rows, `refused` those that the model does not take, and why."""
+    markup = '<div class="pg-params"></div>'
+    return component("params.js", markup, dict(panel.START), specs=panel.specs(None), refused={}, elem_id="pg-params")
 
 
-def choices() -> gr.HTML:
-    """`{cards: [{index, text, finish, tokens}], keep, busy, echo}`."""
-    return _component("choices.js", _CHOICES, {"cards": []}, elem_id="pg-choices")
+def model_picker() -> gr.HTML:
+    """`endpoint/model`. `groups` are the models of all servers."""
+    return component("picker.js", _PICKER, "", groups=[], elem_id="pg-model")
 
 
-def meter(elem_id: str) -> gr.HTML:
+def variables() -> gr.HTML:
+    """`{name: text}`: the values of the open tab's {{names}}."""
+    markup = '<div class="pg-variables" hidden><h2></h2></div>'
+    return component("variables.js", markup, {}, elem_id="pg-variables")
+
+
+def choices(scope: str) -> gr.HTML:
+    """`{cards: [{index, text, finish, tokens, calls}], keep, busy, echo}`; `scope` is the tab whose editor listens."""
+    return component("choices.js", _CHOICES, {"cards": []}, scope=scope, elem_id=f"pg-choices-{scope}")
+
+
+def meter(elem_id: str, scope: str) -> gr.HTML:
     """`{cells: [{key, text, note, tone, title}], notice}`."""
-    return _component("meter.js", _METER, {"cells": []}, elem_id=elem_id)
-
-
-def specs(context_length: int | None) -> list[dict[str, Any]]:
-    """The parameter rows for a model with this context, as the panel's script reads them."""
-    return [_row(p) for p in ranges_for(context_length)]
-
-
-def _row(parameter: Parameter) -> dict[str, Any]:
-    return {**asdict(parameter), "more": parameter.name in RARE}
+    return component("meter.js", _METER, {"cells": []}, scope=scope, elem_id=elem_id)

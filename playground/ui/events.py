@@ -1,14 +1,21 @@
-"""How events are bound, and which runs are under way: what every tab shares."""
+"""How events are bound, and what the page remembers of each visit: what every tab shares."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+import gradio as gr
+
+from playground.accepts import Learned
 from playground.errors import InvalidRequest, PlaygroundError
+from playground.types import Run
 
 log = logging.getLogger("playground")
 
@@ -21,30 +28,55 @@ LIVE: dict[str, Any] = {**SILENT, "trigger_mode": "always_last"}
 #: A run that streams. Runs of different people go side by side; the model server queues, not the page.
 STREAM: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
+REMEMBERED = 1_000
+"""Visits; what is forgotten of an older one is its total and what servers refused in it, both learned anew."""
 
-class ActiveRuns:
-    """The runs under way, by browser session and tab, so that Stop finds its own and a second Submit waits its turn."""
 
-    def __init__(self) -> None:
-        self._stops: dict[tuple[str, str], asyncio.Event] = {}
+@dataclass
+class Visit:
+    """One open page: its runs under way by tab, what it has used, and what servers refused in it."""
+
+    stops: dict[str, asyncio.Event] = field(default_factory=dict)
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    learned: Learned = field(default_factory=Learned)
 
     @contextmanager
-    def begin(self, session: str, tab: str) -> Iterator[asyncio.Event]:
+    def begin(self, tab: str) -> Iterator[asyncio.Event]:
         """The event that Stop sets. Raises InvalidRequest while the tab has a run already."""
-        key = (session, tab)
-        if key in self._stops:
+        if tab in self.stops:
             raise InvalidRequest("The last run has not ended yet.", hint="Stop it first, or wait for its end.")
-        stop = self._stops[key] = asyncio.Event()
+        stop = self.stops[tab] = asyncio.Event()
         try:
             yield stop
         finally:
-            del self._stops[key]
+            del self.stops[tab]
 
-    def stop(self, session: str, tab: str) -> None:
+    def stop(self, tab: str) -> None:
         """Ask the run to end; nothing happens where there is none."""
-        stop = self._stops.get((session, tab))
-        if stop is not None:
-            stop.set()
+        if tab in self.stops:
+            self.stops[tab].set()
+
+    def add(self, run: Run) -> None:
+        self.tokens += run.usage.total_tokens if run.usage else 0
+        self.cost += run.cost or 0
+
+
+class Visits:
+    """The visits by Gradio's session hash. A visit with a run under way is never forgotten."""
+
+    def __init__(self) -> None:
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
+
+    def of(self, who: gr.Request | None) -> Visit:
+        key = (who.session_hash if who else None) or ""
+        visit = self._visits.setdefault(key, Visit())
+        self._visits.move_to_end(key)
+        if len(self._visits) > REMEMBERED:
+            idle = next((k for k, v in self._visits.items() if not v.stops and v is not visit), None)
+            if idle is not None:
+                del self._visits[idle]
+        return visit
 
 
 def shown(error: Exception) -> PlaygroundError:

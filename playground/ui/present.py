@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from playground import pricing
+from playground.accepts import LeftOut
 from playground.errors import InvalidRequest, PlaygroundError
 from playground.runner import Progress
 from playground.streaming import RunState
+from playground.structured import problem_with
 from playground.tokens import TokenCount
-from playground.types import Choice, CompletionRequest, EndpointKind, TokenLogprob, Usage
+from playground.types import Choice, CompletionRequest, EndpointKind, Request, Run, TokenLogprob, Usage
 
 Value = dict[str, Any]
 HALF = "bytes:"
-
-MOST = 10**12
-"""More tokens or dollars than any session has: what a browser sends back above it is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,26 @@ def continued(page: Page, request: CompletionRequest, state: RunState) -> Page:
     return page.with_generated(_new_part(request, choices[0].text)) if choices else page
 
 
-def cards(request: CompletionRequest, state: RunState, *, busy: bool) -> Value:
+def cards(request: Request, state: RunState, *, busy: bool) -> Value:
     """The choices side by side, or the one choice's probabilities; empty when there is neither to show."""
     several = (request.n or 1) > 1
-    if not several and request.logprobs is None:
+    # 0 alternatives on /v1/completions is still a probability a token; on a chat it is a boolean.
+    if not several and (request.logprobs is None or request.logprobs is False):
         return {"cards": []}
     choices = {choice.index: choice for choice in state.choices()}
     shown = [choices.get(i) or Choice(index=i, text="") for i in range(request.n or 1)]
-    return {"cards": [_card(choice) for choice in shown], "keep": several, "busy": busy, "echo": bool(request.echo)}
+    echo = isinstance(request, CompletionRequest) and bool(request.echo)
+    return {"cards": [_card(choice) for choice in shown], "keep": several, "busy": busy, "echo": echo}
 
 
 def _card(choice: Choice) -> Value:
     tokens = [_token(logprob) for logprob in whole_characters(choice.logprobs)]
-    return {"index": choice.index, "text": choice.text, "finish": choice.finish_reason, "tokens": tokens}
+    card = {"index": choice.index, "text": choice.text, "finish": choice.finish_reason, "tokens": tokens}
+    return {**card, "calls": calls(choice)} if choice.tool_calls else card
+
+
+def calls(choice: Choice) -> list[Value]:
+    return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in choice.tool_calls]
 
 
 def _token(said: TokenLogprob) -> list[Any]:
@@ -146,8 +152,8 @@ def next_run(count: TokenCount, estimate: pricing.Estimate, *, context: int | No
     return {"cells": cells}
 
 
-def last_run(progress: Progress, *, session: Value, kind: EndpointKind, price_as: str) -> Value:
-    """What the run took, and the session's total with it."""
+def last_run(progress: Progress, *, session: tuple[int, Decimal], kind: EndpointKind, price_as: str) -> Value:
+    """What the run took, and the session's total (tokens, dollars) with it."""
     run, state = progress.run, progress.state
     cells: list[Value] = []
     if run.usage is not None:
@@ -162,10 +168,9 @@ def last_run(progress: Progress, *, session: Value, kind: EndpointKind, price_as
             cells.append(_cell("ttft", seconds(run.time_to_first_token)))
         if state.tokens_per_second:
             cells.append(_cell("speed", f"{state.tokens_per_second:,.0f} {{tokens}}/s"))
-    total = session_after(session, progress)
-    if total["tokens"]:
-        cells.append(session_cell(total))
-    return {"cells": cells, "session": total, "notice": ended(progress)}
+    if session[0]:
+        cells.append(session_cell(*session))
+    return {"cells": cells, "notice": ended(progress)}
 
 
 def _cost(cost: Decimal | None, usage: Usage, *, kind: EndpointKind, price_as: str) -> Value:
@@ -175,27 +180,15 @@ def _cost(cost: Decimal | None, usage: Usage, *, kind: EndpointKind, price_as: s
     return _cell("cost", _money(would, about=True), note=f"{{as_price}} {price_as}", title="{local_price}")
 
 
-def session_after(session: Any, progress: Progress) -> Value:
-    """The session's tokens and dollars with this run. What the browser sent back is display only, and checked."""
-    tokens, cost = 0, Decimal(0)
-    if isinstance(session, Mapping):
-        said = session.get("tokens")
-        tokens = said if type(said) is int and 0 <= said < MOST else 0
-        try:
-            said = Decimal(str(session.get("cost", "0"))[:30])
-            cost = said if 0 <= said < MOST else Decimal(0)
-        except InvalidOperation:
-            cost = Decimal(0)
-    usage = progress.run.usage
-    tokens += usage.total_tokens if usage else 0
-    cost += progress.run.cost or 0
-    return {"tokens": tokens, "cost": str(cost if cost.is_finite() else 0)}
-
-
-def session_cell(session: Value) -> Value:
-    spent = Decimal(session["cost"])
-    text = f"{session['tokens']:,} {{tokens}}"
+def session_cell(tokens: int, spent: Decimal) -> Value:
+    text = f"{tokens:,} {{tokens}}"
     return _cell("session", text + (f" · {pricing.format_money(spent)}" if spent else ""))
+
+
+def with_left_out(last: Value, left_out: Sequence[LeftOut]) -> Value:
+    """The last run's line with what was not sent, and why."""
+    cells = [_cell("left_out", left.param, note=f"{{left_out_{left.reason}}}", tone="limit") for left in left_out]
+    return {**last, "cells": [*last["cells"], *cells]}
 
 
 def ended(progress: Progress) -> Value | None:
@@ -207,11 +200,28 @@ def ended(progress: Progress) -> Value | None:
         return failure(progress.store_error, key="notice_store")
     if run.status == "stopped":
         return {"tone": "info", "key": "notice_stopped"}
+    misfit = _misfit(run)
+    if misfit is not None:
+        return misfit
+    if any(choice.tool_calls for choice in run.choices):
+        return {"tone": "info", "key": "notice_call"}
     if not any(choice.text for choice in run.choices):
         return {"tone": "info", "key": "notice_empty"}
     if any(choice.finish_reason == "length" for choice in run.choices):
         return {"tone": "info", "key": "notice_cut"}
     return None
+
+
+def _misfit(run: Run) -> Value | None:
+    """Whether the answers are the JSON that was asked for; None where nothing was, or where a function is called."""
+    wanted = run.effective_request.get("response_format")
+    if not wanted or wanted.get("type") == "text":
+        return None
+    for choice in run.choices:
+        problem = None if choice.tool_calls else problem_with(choice.text, wanted)
+        if problem is not None:
+            return {"tone": "error", "key": "notice_misfit", "message": f"{problem[0].upper()}{problem[1:]}."}
+    return {"tone": "info", "key": "notice_fits"}
 
 
 def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error") -> Value:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 FRONT = "#pg-editor .pg-front"
-LINE = "#pg-next .pg-cell[data-key='{}'] .pg-cell-value"
-LAST = "#pg-last .pg-cell[data-key='{}'] .pg-cell-value"
+LINE = "#pg-next-{} .pg-cell[data-key='{}'] .pg-cell-value"
+LAST = "#pg-last-{} .pg-cell[data-key='{}'] .pg-cell-value"
 
 
 class Screen:
-    """One open tab."""
+    """One open browser tab. `scope` is the page's tab that the person is in."""
+
+    scope = "complete"
 
     def __init__(self, page: Any, url: str) -> None:
         self.page = page
@@ -34,7 +36,14 @@ class Screen:
         await box.fill(model)
         await box.press("Enter")
         await self.until(f"document.querySelector('#pg-model input').value === '{model}'")
-        await self.page.locator(FRONT).focus()
+        if self.scope == "complete":
+            await self.page.locator(FRONT).focus()
+
+    async def tab(self, name: str) -> None:
+        """Go to another of the page's tabs."""
+        await self.page.click(f"#pg-tab-{name}-button")
+        await self.until(f"document.body.dataset.mode === '{name}'")
+        self.scope = name
 
     async def write(self, text: str) -> None:
         await self.page.locator(FRONT).fill(text)
@@ -72,19 +81,23 @@ class Screen:
         return str(await self.page.eval_on_selector("#pg-editor .pg-back", "n => n.textContent"))
 
     async def notice(self) -> str:
-        return str(await self.page.inner_text("#pg-last .pg-notice"))
+        return str(await self.page.inner_text(f"#pg-last-{self.scope} .pg-notice"))
 
     async def notice_with(self, text: str, *, seconds: float = 15) -> str:
-        await self.page.locator("#pg-last .pg-notice").get_by_text(text).first.wait_for(timeout=seconds * 1000)
+        await (
+            self.page.locator(f"#pg-last-{self.scope} .pg-notice")
+            .get_by_text(text)
+            .first.wait_for(timeout=seconds * 1000)
+        )
         return await self.notice()
 
     async def next(self, key: str) -> str:
         """A figure of the line that counts the next run."""
-        return str(await self.page.inner_text(LINE.format(key)))
+        return str(await self.page.inner_text(LINE.format(self.scope, key)))
 
     async def last(self, key: str) -> str:
         """A figure of the line of the last run."""
-        return str(await self.page.inner_text(LAST.format(key)))
+        return str(await self.page.inner_text(LAST.format(self.scope, key)))
 
     async def set(self, name: str, value: str) -> None:
         """A parameter's number or text, unfolding what is folded."""

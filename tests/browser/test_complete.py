@@ -21,11 +21,15 @@ async def screen(visits: Any, engine_app: Any) -> Any:
 
 async def test_the_counter_converges_on_the_last_keystroke(screen: Any) -> None:
     await screen.page.locator("#pg-editor .pg-front").press_sequentially("one two three four five six", delay=5)
-    await screen.page.locator("#pg-next .pg-cell[data-key='prompt']").get_by_text("6 tokens", exact=True).wait_for()
+    await (
+        screen.page.locator("#pg-next-complete .pg-cell[data-key='prompt']")
+        .get_by_text("6 tokens", exact=True)
+        .wait_for()
+    )
     assert re.fullmatch(r"18 of [\d,]+", await screen.next("context"))
     dear = await screen.next("worst")
     await screen.set("max_tokens", "4000")
-    worst = "document.querySelector(\"#pg-next [data-key='worst']\")"
+    worst = "document.querySelector(\"#pg-next-complete [data-key='worst']\")"
     await screen.until(f"{worst} && !{worst}.innerText.includes('{dear}')")
     assert "$" in await screen.next("expected")
 

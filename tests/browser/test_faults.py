@@ -84,7 +84,7 @@ async def test_a_rate_limit_counts_down_and_then_answers(faulty: Any) -> None:
     await faulty.notice_with("Attempt 2 of 4 in 1 s.")
     await faulty.ended()
     assert await faulty.text() == "Say: Hello, world!"
-    assert not await faulty.page.is_visible("#pg-last .pg-notice")
+    assert not await faulty.page.is_visible("#pg-last-complete .pg-notice")
 
 
 async def test_stop_ends_a_countdown_at_once(faulty: Any, fake_app: Any) -> None:

@@ -117,7 +117,7 @@ async def test_what_a_model_writes_is_text_and_never_html(
 async def test_an_openai_model_is_counted_and_priced_before_and_after(visits: Any, openai_app: Any) -> None:
     screen = await visits(openai_app, model="openai/gpt-3.5-turbo-instruct")
     await screen.write("Say hello to the world")
-    await screen.page.locator("#pg-next").get_by_text("5 tokens", exact=True).wait_for()
+    await screen.page.locator("#pg-next-complete").get_by_text("5 tokens", exact=True).wait_for()
     assert (await screen.next("expected")).startswith("≈ $0.0")
     await screen.run()
     assert await screen.last("usage") == "7 in · 4 out"

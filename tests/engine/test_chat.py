@@ -158,3 +158,26 @@ def test_a_conversation_beyond_the_context_is_refused(engine: Any) -> None:
     for text in ("word " * 9000, "x" * 3_000_000):
         body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": text}]}
         assert engine.refused(PATH, body)["code"] == "context_length_exceeded"
+
+
+def test_tokenize_counts_a_chat_as_the_chat_itself_does(engine: Any) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "¿Qué tal? 👋🏽"}]
+    counted = engine.good("/tokenize", {"messages": messages, "add_generation_prompt": True})
+    answer = engine.chat(messages, max_tokens=1)
+    assert counted["count"] == len(counted["tokens"]) == answer["usage"]["prompt_tokens"]
+
+
+def test_a_last_message_of_the_assistants_is_continued_not_answered(engine: Any) -> None:
+    question = {"role": "user", "content": "Count from one to five."}
+    begun = {"role": "assistant", "content": "One, two, three,"}
+    pieces = engine.good("/tokenize", {"messages": [question, begun], "with_pieces": True})["tokens"]
+    text = "".join(piece["piece"] for piece in pieces)
+    assert text.endswith("One, two, three,")
+    assert text.count("<|im_start|>assistant") == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"messages": []}, {"messages": [{"role": "wizard"}]}, {"messages": [{"role": "user", "content": 7}]}]
+)
+def test_a_chat_that_cannot_be_tokenized_is_refused(engine: Any, body: dict[str, Any]) -> None:
+    assert engine.refused("/tokenize", body)["param"] in ("messages", "content")

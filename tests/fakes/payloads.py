@@ -108,6 +108,22 @@ def error(
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def tokenized(body: dict[str, Any]) -> dict[str, Any]:
+    """One token a word; of a chat four more a message."""
+    if "messages" not in body:
+        ids = [len(word) for word in body.get("content", body.get("prompt", "")).split()]
+        return {"tokens": ids, "count": len(ids)}
+    count = sum(4 + len(str(message.get("content") or "").split()) for message in body["messages"])
+    return {"tokens": [1] * count, "count": count}
+
+
+def page(jobs: list[dict[str, Any]], query: dict[str, str], size: int = 2) -> dict[str, Any]:
+    """A page of a list, after the id that the query names; two at a time, so that a few jobs are several pages."""
+    ids = [job["id"] for job in jobs]
+    start = ids.index(query["after"]) + 1 if "after" in query else 0
+    return {"object": "list", "data": jobs[start : start + size], "has_more": start + size < len(jobs)}
+
+
 #: Extra fields as OpenAI (shutdown_date), llama.cpp (meta) and vLLM (max_model_len) send them.
 MODELS = {
     "object": "list",

@@ -22,6 +22,7 @@ class Recorded:
     headers: dict[str, str]
     body: Any
     connection: int
+    query: dict[str, str] = field(default_factory=dict)
     arrived_at: float = field(default_factory=time.monotonic)
     finished_at: float | None = None
     closed_by_client_at: float | None = None

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.fakes import payloads
 from tests.fakes.faults import refusal
@@ -32,6 +33,7 @@ class FakeServer:
         self.tokens = tokens
         self.pace = pace
         self.tokenizer = True
+        self.jobs: list[dict[str, Any]] = []
         self.requests: list[Recorded] = []
         self.open_streams = 0
         self._queue: deque[str] = deque()
@@ -123,14 +125,17 @@ class Connection(asyncio.Protocol):
         self._buffer = rest[length:]
         method, path, _ = first.split(" ", 2)
         body = json.loads(rest[:length]) if length else None
-        self._request = Recorded(method, path.partition("?")[0], headers, body, id(self))
+        where, _, query = path.partition("?")
+        self._request = Recorded(method, where, headers, body, id(self), dict(parse_qsl(query)))
         self.server.requests.append(self._request)
         self._task = asyncio.get_running_loop().create_task(self._answer(self._request))
 
     async def _answer(self, request: Recorded) -> None:
         self.server.open_streams += 1
         try:
-            await self._route(request, self.server.fault_for(request.body))
+            # The list of jobs is asked for beside the list of models: it takes nothing from the queue.
+            jobs = request.path == "/v1/fine_tuning/jobs"
+            await self._route(request, self.server.pace if jobs else self.server.fault_for(request.body))
             request.finished_at = time.monotonic()
         finally:
             self.server.open_streams -= 1
@@ -151,8 +156,9 @@ class Connection(asyncio.Protocol):
         elif request.path == "/v1/models":
             self.whole(200, payloads.encode(payloads.MODELS))
         elif request.path == "/tokenize" and self.server.tokenizer:
-            text = request.body.get("content", request.body.get("prompt", ""))
-            self.whole(200, payloads.encode({"tokens": [len(word) for word in text.split()]}))
+            self.whole(200, payloads.encode(payloads.tokenized(request.body)))
+        elif request.path == "/v1/fine_tuning/jobs" and self.server.jobs:
+            self.whole(200, payloads.encode(payloads.page(self.server.jobs, request.query)))
         elif request.path in ("/v1/completions", "/v1/chat/completions"):
             await Reply(self, self.server.tokens, request, fault).send()
         else:

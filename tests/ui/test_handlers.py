@@ -1,4 +1,4 @@
-"""The handlers of the Complete tab, called as plain functions: over HTTP anybody can call them with anything."""
+"""The handlers behind the tabs, called as plain functions: over HTTP anybody can call them with anything."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
-from playground.ui.app import load, panel_for
-from playground.ui.complete import count, submit
-from playground.ui.events import ActiveRuns
+from playground.ui import chat, complete, edit
+from playground.ui.events import Visit
+from playground.ui.running import Inputs, Tab, count, submit
+from playground.ui.sidebar import load, marks_for, panel_for
 from tests.fakes.helpers import until
 from tests.fakes.server import FakeServer
 
 MODEL = "server/fake"
+TABS = {"complete": complete.TAB, "chat": chat.TAB, "edit": edit.TAB}
+
 HOSTILE: tuple[Any, ...] = (
     None,
     True,
@@ -44,9 +47,23 @@ HOSTILE: tuple[Any, ...] = (
     {"session": {"tokens": True, "cost": {}}},
 )
 
+GOOD: dict[str, Any] = {
+    "complete": {"text": "Say ", "marks": [], "busy": False},
+    "chat": {"system": "Be brief.", "messages": [{"role": "user", "content": "Say hello"}], "run": 3},
+    "edit": {"input": "helo", "instruction": "Fix it", "run": 3},
+}
 
-async def run(deps: Deps, page: Any, model: Any = MODEL, values: Any = None, last: Any = None) -> list[Any]:
-    updates = submit(deps, ActiveRuns(), page, model, values, last, session="one")
+
+async def run(
+    deps: Deps,
+    main: Any,
+    model: Any = MODEL,
+    params: Any = None,
+    *,
+    tab: Tab = complete.TAB,
+    visit: Visit | None = None,
+) -> list[Any]:
+    updates = submit(deps, tab, visit or Visit(), Inputs(main, model, params, {}))
     return [update async for update in updates]
 
 
@@ -59,25 +76,49 @@ async def test_submit_continues_the_text_and_marks_it(deps: Deps) -> None:
     editor, choices, last = updates[-1]
     assert editor == {"text": "👋 Hello, world!", "marks": [[3, 16]], "busy": False}
     assert choices == {"cards": []}
-    assert last["session"]["tokens"] == 11
+    assert last["cells"][-1]["text"] == "11 {tokens}"
     assert updates[0][0]["busy"] is True
 
 
+async def test_a_chat_answers_below_and_an_edit_beside(deps: Deps, fake: FakeServer) -> None:
+    answer, _, _ = (await run(deps, GOOD["chat"], tab=chat.TAB))[-1]
+    assert answer == {
+        "run": 3, "busy": False, "text": "Hello, world!", "reasoning": "", "calls": [], "finish": "stop"
+    }  # fmt: skip
+    assert fake.requests[-1].body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Say hello"},
+    ]
+    output, _, _ = (await run(deps, GOOD["edit"], tab=edit.TAB))[-1]
+    assert output == {"run": 3, "busy": False, "text": "Hello, world!"}
+    assert "Fix it" in fake.requests[-1].body["messages"][1]["content"]
+    kept = deps.store.runs(limit=1)[0]
+    assert (kept.mode, kept.request["input"], kept.request["instruction"]) == ("edit", "helo", "Fix it")
+
+
+async def test_the_sessions_total_is_one_for_all_tabs(deps: Deps) -> None:
+    visit = Visit()
+    await run(deps, GOOD["complete"], visit=visit)
+    _, _, last = (await run(deps, GOOD["chat"], tab=chat.TAB, visit=visit))[-1]
+    assert last["cells"][-1]["text"] == "22 {tokens}"
+
+
+@pytest.mark.parametrize("mode", TABS)
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:40])
 async def test_a_hostile_value_in_any_place_is_a_state_and_no_crash(
-    deps: Deps, value: Any, caplog: pytest.LogCaptureFixture
+    deps: Deps, value: Any, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good: dict[str, Any] = {"page": text("Say "), "model": MODEL, "values": {"n": 1}, "last": {}}
+    tab = TABS[mode]
+    good: dict[str, Any] = {"main": GOOD[mode], "model": MODEL, "params": {"n": 1}, "variables": {}}
     for place in good:
-        updates = await run(deps, **{**good, place: value})
-        editor, _, last = updates[-1]
+        inputs = Inputs(**{**good, place: value})
+        updates = [update async for update in submit(deps, tab, Visit(), inputs)]
+        main, _, last = updates[-1]
         assert isinstance(last, dict)
-        assert not isinstance(editor, dict) or "busy" not in editor or editor["busy"] is False
-        if place != "last":
-            assert isinstance(
-                await count(deps, *[{**good, place: value}[k] for k in ("page", "model", "values")]), dict
-            )
-    panel_for(deps, value)
+        assert not isinstance(main, dict) or "busy" not in main or main["busy"] is False
+        assert isinstance(await count(deps, tab, inputs), dict)
+    panel_for(deps, value, value)
+    marks_for(deps, value, value)
     async for _ in load(deps, value):
         pass
     # What a person can cause is never reported as a fault of the app.
@@ -93,27 +134,24 @@ async def test_an_unknown_model_is_named_and_nothing_is_sent(deps: Deps, fake: F
     assert not [request for request in fake.requests if request.path == "/v1/completions"]
 
 
-async def test_a_second_run_in_the_same_session_waits_its_turn(deps: Deps, fake: FakeServer) -> None:
-    active = ActiveRuns()
-    first = submit(deps, active, text("Say "), "server/fault-stall_midstream", {}, None, session="one")
-    task = asyncio.create_task(_all(first))
+async def test_a_second_run_in_the_same_tab_waits_its_turn(deps: Deps, fake: FakeServer) -> None:
+    visit = Visit()
+    first = asyncio.create_task(run(deps, text("Say "), "server/fault-stall_midstream", visit=visit))
     await until(lambda: any(request.path == "/v1/completions" for request in fake.requests))
-    second = await _all(submit(deps, active, text("Say "), MODEL, {}, None, session="one"))
+    second = await run(deps, text("Say "), visit=visit)
     assert second[-1][2]["notice"]["message"] == "The last run has not ended yet."
-    other = await _all(submit(deps, active, text("Say "), MODEL, {}, None, session="two"))
+    beside = await run(deps, GOOD["chat"], tab=chat.TAB, visit=visit)
+    assert beside[-1][0]["text"] == "Hello, world!"
+    other = await run(deps, text("Say "), visit=Visit())
     assert other[-1][0]["text"] == "Say Hello, world!"
-    active.stop("one", "complete")
-    stopped = await task
+    visit.stop("complete")
+    stopped = await first
     assert stopped[-1][0] == {"text": "Say Hello,", "marks": [[4, 10]], "busy": False}
-    assert (await _all(submit(deps, active, text("Say "), MODEL, {}, None, session="one")))[-1][2]["notice"] is None
-
-
-async def _all(updates: Any) -> list[Any]:
-    return [update async for update in updates]
+    assert (await run(deps, text("Say "), visit=visit))[-1][2]["notice"] is None
 
 
 async def test_the_panel_follows_the_models_context(deps: Deps) -> None:
-    update = panel_for(deps, "server/fake-vllm")
+    update = panel_for(deps, "server/fake-vllm", {})
     (length,) = [row for row in update.props["specs"] if row["name"] == "max_tokens"]
     assert length["high"] == 4096
 
@@ -122,9 +160,40 @@ async def test_the_picker_lists_every_model_and_keeps_the_remembered_one(deps: D
     for remembered, chosen in ((None, "server/fake"), ("server/fake-vllm", "server/fake-vllm"), (7, "server/fake")):
         picker, _ = [update async for update in load(deps, remembered)][-1]
         assert picker.value == chosen
-        assert len(picker.choices) == 3
+        assert sum(len(group["items"]) for group in picker.props["groups"]) == 3
 
 
-async def test_the_counter_is_the_servers_own_tokenizer(deps: Deps) -> None:
-    line = await count(deps, text("one two three"), MODEL, {"max_tokens": 10})
-    assert line["cells"][0]["text"] == "3 {tokens}"
+@pytest.mark.parametrize(("mode", "tokens"), [("complete", 1), ("chat", 12), ("edit", 46)])
+async def test_the_counter_is_the_servers_own_tokenizer(deps: Deps, mode: str, tokens: int) -> None:
+    line = await count(deps, TABS[mode], Inputs(GOOD[mode], MODEL, {"max_tokens": 10}, {}))
+    assert line["cells"][0]["text"] == f"{tokens} {{tokens}}"
+
+
+async def test_variables_are_filled_in_what_is_sent_and_stay_in_what_is_kept(deps: Deps, fake: FakeServer) -> None:
+    inputs = Inputs(text("Say {{word}} "), MODEL, {}, {"word": "hello", "other": "x", "load": "1"})
+    editor, _, _ = [update async for update in submit(deps, complete.TAB, Visit(), inputs)][-1]
+    assert fake.requests[-1].body["prompt"] == "Say hello "
+    assert editor["text"] == "Say {{word}} Hello, world!"
+    kept = deps.store.runs(limit=1)[0]
+    assert (kept.request["prompt"], kept.request["variables"]) == ("Say {{word}} ", {"word": "hello"})
+    assert kept.effective_request["prompt"] == "Say hello "
+
+
+async def test_a_variable_without_a_value_is_asked_for_and_nothing_is_sent(deps: Deps, fake: FakeServer) -> None:
+    before = len(fake.requests)
+    _, _, last = (await run(deps, text("Say {{word}} ")))[-1]
+    assert "{{word}}" in last["notice"]["message"]
+    assert len(fake.requests) == before
+
+
+async def test_a_conversation_that_does_not_fit_says_what_to_cut(deps: Deps, fake: FakeServer) -> None:
+    long = {"messages": [{"role": "user", "content": "word " * 5_000}], "system": "", "run": 1}
+    _, _, last = (await run(deps, long, "server/fake-vllm", tab=chat.TAB))[-1]
+    assert last["notice"]["kind"] == "ContextExceeded"
+    assert "Delete the oldest messages" in last["notice"]["hint"]
+    assert not [request for request in fake.requests if request.path == "/v1/chat/completions"]
+
+
+async def test_an_edit_without_an_instruction_is_asked_for(deps: Deps) -> None:
+    _, _, last = (await run(deps, {"input": "a", "instruction": " ", "run": 1}, tab=edit.TAB))[-1]
+    assert last["notice"]["message"] == "There is no instruction."

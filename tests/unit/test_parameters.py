@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from playground.errors import InvalidRequest
-from playground.parameters import COMPLETION, MAX_PROMPT_CHARS, MAX_SEED, Parameter, ranges_for, unescape
+from playground.messages import MAX_TEXT
+from playground.parameters import COMPLETION, MAX_SEED, Parameter, ranges_for, unescape
 from playground.parameters import validate_completion as validate
 from playground.types import CompletionRequest
 
@@ -124,8 +125,8 @@ def test_any_text_is_a_prompt_and_arrives_as_it_is(prompt: str) -> None:
 
 
 def test_a_prompt_longer_than_any_context_is_refused() -> None:
-    assert made(prompt="a" * MAX_PROMPT_CHARS)
-    refused("prompt", prompt="a" * (MAX_PROMPT_CHARS + 1))
+    assert made(prompt="a" * MAX_TEXT)
+    refused("prompt", prompt="a" * (MAX_TEXT + 1))
 
 
 @pytest.mark.parametrize("field", ["prompt", "suffix", "user"])

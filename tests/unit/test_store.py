@@ -28,6 +28,7 @@ from alembic.script import ScriptDirectory
 from playground.errors import StoreError
 from playground.settings import Settings
 from playground.store import Cursor, Store, database, schema
+from playground.store.schema import WORDS
 from playground.store.store import ABANDONED
 from playground.types import Choice, Run, TokenLogprob, Usage
 
@@ -483,7 +484,8 @@ def test_head_is_the_newest_migration_and_there_is_one_line_of_them() -> None:
 
 def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
     with store._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        ours = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or WORDS not in name}
+        context = MigrationContext.configure(connection, opts=ours)
         assert compare_metadata(context, schema.METADATA) == []
 
 

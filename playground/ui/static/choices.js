@@ -1,16 +1,10 @@
 // The answers of a run: n of them side by side, each with its finish reason and a Keep button, and the tokens of an answer
 // coloured by probability, with their alternatives on a click.
 // Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy}.
-const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
+// `scope` is the tab whose editor listens. A card may also carry the functions a model wants called, and a verdict on its JSON.
+const {make} = playground, say = playground.saying(props);
 const grid = element.querySelector('.pg-cards'), legend = element.querySelector('.pg-legend');
 let cards = new Map(), popover = null;
-
-const make = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-};
 
 const percent = (logprob) => {
   const p = 100 * Math.exp(logprob);
@@ -24,9 +18,7 @@ const shade = (logprob) => logprob == null ? 'none' : ['0', '1', '2', '3', '4'][
 const visible = (token) => token.replace(/ /g, '␣').replace(/\n/g, '↵').replace(/\t/g, '⇥') || '∅';
 
 // The editor listens: what is kept or picked goes into the text there, and Undo takes it out again.
-function tell(event, text) {
-  document.dispatchEvent(new CustomEvent('playground:' + event, {detail: {text, whole: Boolean(props.value?.echo)}}));
-}
+const tell = (event, more) => playground.tell(event, {scope: props.scope, whole: Boolean(props.value?.echo), ...more});
 
 function closePopover() { popover?.remove(); popover = null; }
 
@@ -41,7 +33,7 @@ function openPopover(span, card, at) {
     row.addEventListener('click', () => {
       const before = card.tokens.slice(0, at).map(([t]) => t).join('');
       closePopover();
-      tell('pick', before + text);
+      tell('pick', {text: before + text});
     });
     popover.append(row);
   }
@@ -58,7 +50,11 @@ function build(data) {
   const keep = make('button', {type: 'button', class: 'pg-keep', text: say('keep')}), body = make('div', {class: 'pg-card-text', tabindex: '0'});
   const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), body);
   const card = {node, title, finish, keep, body, text: '', tokens: [], index: data.index};
-  keep.addEventListener('click', () => { tell('keep', card.text); show({cards: []}); });
+  keep.addEventListener('click', () => {
+    const all = props.value?.cards || [];
+    tell('keep', {text: card.text, index: data.index, texts: all.map((each) => each.text), calls: all.map((each) => each.calls || [])});
+    show({cards: []});
+  });
   body.addEventListener('click', (event) => { const span = event.target.closest('[data-at]'); if (span) openPopover(span, card, Number(span.dataset.at)); });
   body.addEventListener('keydown', (event) => { const span = event.target.closest('[data-at]'); if (span && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); openPopover(span, card, Number(span.dataset.at)); } });
   grid.append(node);
@@ -72,6 +68,9 @@ function fill(card, data, value) {
   card.keep.hidden = !value.keep; card.keep.disabled = value.busy;
   card.keep.setAttribute('aria-label', `${say('keep')} ${data.index + 1}`);
   data.tokens?.length ? fillTokens(card, data.tokens) : fillText(card, data.text);
+  if (data.verdict) card.finish.textContent += ' · ' + say(data.verdict);
+  const calls = (data.calls || []).map((call) => make('div', {class: 'pg-call'}, make('code', {class: 'pg-call-name', text: call.name + '()'}), make('pre', {text: call.arguments})));
+  if (calls.length) { card.node.querySelectorAll('.pg-call').forEach((node) => node.remove()); card.node.append(...calls); }
   card.text = data.text;
 }
 

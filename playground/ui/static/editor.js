@@ -1,10 +1,11 @@
 // The completion editor: one text in which the generated parts are marked, with its own Submit, Stop, Undo and Regenerate.
 // Value, both ways: {text, marks: [[start, end], …], busy}. A transparent textarea lies over a layer that paints the marks.
 const $ = (selector) => element.querySelector(selector);
-const front = $('.pg-front'), back = $('.pg-back'), submit = $('.pg-submit'), undo = $('.pg-undo'), again = $('.pg-again');
-const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
-const DRAFT = 'playground.draft.complete', KEPT = 30, DOUBLE_CLICK = 500, MIN_HEIGHT = 280, MAX_MARKED = 400000;
-let text = '', marks = [], busy = false, sent = null, submittedAt = 0, past = [], draftTimer = 0, stopTimer = 0;
+const front = $('.pg-front'), back = $('.pg-back'), undo = $('.pg-undo'), again = $('.pg-again');
+const say = playground.saying(props);
+const KEPT = 30, MIN_HEIGHT = 280, MAX_MARKED = 400000;
+let text = '', marks = [], busy = false, sent = null, past = [], draftTimer = 0, loaded = null;
+const bar = playground.runButton({element, say, begin: () => run(), halt: () => trigger('stop'), release: () => { setBusy(false); publish('input'); }});
 
 const snapshot = () => ({text, marks: marks.map((mark) => [...mark])});
 
@@ -63,13 +64,10 @@ function show(value) {
 }
 
 function setBusy(now) {
-  if (!now) clearTimeout(stopTimer);
   busy = now;
+  bar.set(now);
   front.readOnly = now;
   element.querySelector('.pg-editor').classList.toggle('pg-busy', now);
-  submit.classList.toggle('pg-stop', now);
-  submit.querySelector('.pg-submit-label').textContent = say(now ? 'stop' : 'submit');
-  submit.querySelector('kbd').textContent = now ? 'Esc' : (navigator.platform.startsWith('Mac') ? '⌘' : 'Ctrl') + ' ↵';
   undo.disabled = again.disabled = now || !past.length;
 }
 
@@ -95,32 +93,24 @@ function typed() {
   keepDraft();
 }
 
-function publish(event) {
-  props.value = {...snapshot(), busy};
+function publish(event, more = {}) {
+  props.value = {...snapshot(), busy, ...more};
   trigger(event);
+  playground.tell('text', {mode: 'complete', names: playground.variables(text)});
 }
 
-function run() {
+function run(more = {}) {
   if (busy) return;
   remember();
   sent = snapshot();
-  submittedAt = performance.now();
   setBusy(true);
   // As busy: an answer that refuses the run must differ from what was sent, or it would not be seen as a change.
-  publish('submit');
+  publish('submit', more);
 }
 
 function remember() {
   past.push(snapshot());
   if (past.length > KEPT) past.shift();
-}
-
-function stop() {
-  if (!busy || performance.now() - submittedAt < DOUBLE_CLICK) return;
-  trigger('stop');
-  // A server that is gone can't answer: the editor is the person's again after three seconds.
-  clearTimeout(stopTimer);
-  stopTimer = setTimeout(() => { if (busy) { setBusy(false); publish('input'); } }, 3000);
 }
 
 function goBack() {
@@ -141,44 +131,46 @@ function adopt({text: answer, whole}, base) {
   setBusy(false); paint(); publish('input'); keepDraft();
 }
 
+const keepNow = () => playground.keep('draft.complete', {...snapshot(), past: past.slice(-5)});
+
 function keepDraft() {
   clearTimeout(draftTimer);
-  draftTimer = setTimeout(() => {
-    try { localStorage.setItem(DRAFT, JSON.stringify({...snapshot(), past: past.slice(-5)})); } catch { /* storage full or off */ }
-  }, 400);
+  draftTimer = setTimeout(keepNow, 400);
 }
 
 function restore() {
-  try {
-    const draft = JSON.parse(localStorage.getItem(DRAFT) || 'null');
-    if (!draft || typeof draft.text !== 'string' || text) return;
-    past = Array.isArray(draft.past) ? draft.past : [];
-    show({text: draft.text, marks: Array.isArray(draft.marks) ? draft.marks : []});
-    if (text) publish('input');
-  } catch { /* a draft that can't be read is no draft */ }
+  const draft = playground.kept('draft.complete');
+  if (!draft || typeof draft.text !== 'string' || text) return;
+  past = Array.isArray(draft.past) ? draft.past : [];
+  show({text: draft.text, marks: Array.isArray(draft.marks) ? draft.marks : []});
+  if (text) publish('input');
+}
+
+// A preset or a run from the history takes the place of what is here; Undo brings that back.
+function load(value) {
+  remember();
+  sent = null;
+  show({...value, busy: false});
+  publish('input');
 }
 
 front.placeholder = say('prompt_placeholder');
 front.setAttribute('aria-label', say('prompt'));
-for (const [button, key] of [[undo, 'undo'], [again, 'regenerate']]) { button.title = say(key); button.setAttribute('aria-label', say(key)); }
+for (const [button, key, name] of [[undo, 'undo', 'undo'], [again, 'regenerate', 'again']]) { button.title = say(key); button.setAttribute('aria-label', say(key)); button.append(playground.icon(name)); }
 front.addEventListener('input', typed);
-submit.addEventListener('click', () => busy ? stop() : run());
 undo.addEventListener('click', goBack);
 again.addEventListener('click', () => { if (goBack()) run(); });
-const onKey = (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && element.contains(document.activeElement)) { event.preventDefault(); run(); }
-  if (event.key === 'Escape' && busy) { event.preventDefault(); stop(); }
-};
-document.addEventListener('keydown', onKey);
-document.addEventListener('playground:keep', (event) => { if (!busy) adopt(event.detail, snapshot()); });
-document.addEventListener('playground:pick', (event) => { if (!busy && sent) { adopt(event.detail, sent); run(); } });
+playground.hear('keep', (said) => { if (said.scope === 'complete' && !busy) adopt(said, snapshot()); });
+playground.hear('pick', (said) => { if (said.scope === 'complete' && !busy && sent) { adopt(said, sent); run(); } });
+playground.hear('again', (said) => { if (said.scope === 'complete' && goBack()) run({without: said.without}); });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
 watch('value', () => {
+  if (props.value?.load && props.value.load !== loaded) { loaded = props.value.load; return load(props.value); }
   // Gradio writes the initial value once more after mounting: until the first run, a draft wins over an empty text.
   if (!sent && text && !props.value?.text) publish('input'); else show(props.value);
 });
 // Closing the tab in the middle of the 400 ms above would lose the last words.
-window.addEventListener('pagehide', () => { try { localStorage.setItem(DRAFT, JSON.stringify({...snapshot(), past: past.slice(-5)})); } catch { /* as above */ } });
+window.addEventListener('pagehide', keepNow);
 show(props.value);
 restore();
 setBusy(busy);

@@ -1,15 +1,8 @@
 // The lines under the editor: figures as cells, and above them what is going on or went wrong. Numbers come formatted;
 // the words around them are said here, in the reader's language.
 // Value: {cells: [{key, text, note, tone, of, title}], notice: {tone, kind, message, hint, key, seconds}}.
-const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
+const {make} = playground, say = playground.saying(props);
 const cells = element.querySelector('.pg-cells'), notice = element.querySelector('.pg-notice');
-
-const make = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-};
 
 const words = (text) => text.replace(/\{(\w+)\}/g, (_, key) => say(key));
 
@@ -28,12 +21,17 @@ function tell(data) {
   notice.dataset.tone = data.tone;
   notice.setAttribute('role', data.tone === 'error' ? 'alert' : 'status');
   notice.textContent = '';
-  const own = data.kind ? props.strings[lang]['error_' + data.kind] : null;
+  const own = data.kind ? props.strings[playground.language()]['error_' + data.kind] : null;
   const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
   if (lead) notice.append(make('strong', {text: lead}));
-  if (own && lang !== 'en') notice.append(make('strong', {text: own}));
+  if (own && playground.language() !== 'en') notice.append(make('strong', {text: own}));
   if (data.message) notice.append(make('span', {text: data.message}));
   if (data.hint) notice.append(make('span', {class: 'pg-hint', text: data.hint}));
+  if (data.without) {
+    const again = make('button', {type: 'button', class: 'pg-keep pg-without', text: say('send_without').replace('{name}', data.without)});
+    again.addEventListener('click', () => { again.disabled = true; playground.tell('again', {scope: props.scope, without: data.without}); });
+    notice.append(again);
+  }
 }
 
 function show(value) {

@@ -1,20 +1,15 @@
 // The parameter panel: one compact row a parameter, each of which can be unset. Value: {name: value or null, …}.
-const lang = playground.language(), say = (key) => props.strings[lang][key] ?? props.strings.en[key] ?? key;
-const root = element.querySelector('.pg-params'), KEPT = 'playground.params.complete';
+// A row that the open tab does not have is hidden; one that the chosen model refuses is marked, and what it says is not sent.
+const {make} = playground, say = playground.saying(props);
+const root = element.querySelector('.pg-params');
 let values = {}, rows = new Map(), touched = false;
 const start = JSON.stringify(props.value);
-
-const make = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-};
 
 function publish() {
   props.value = {...values};
   trigger('input');
-  try { localStorage.setItem(KEPT, JSON.stringify(values)); } catch { /* storage full or off */ }
+  playground.keep('params', values);
+  mark();
 }
 
 function set(name, value) {
@@ -116,12 +111,56 @@ function probabilities(spec) {
   }};
 }
 
+// A word among those the servers know; nothing chosen is unset.
+function option(spec) {
+  const {id, row, head, clear, mark} = frame(spec), box = make('select', {id, class: 'pg-select', title: say('help_' + spec.name)});
+  box.append(make('option', {value: '', text: say('unset')}), ...spec.options.map((word) => make('option', {value: word, text: word})));
+  row.querySelector('.pg-unset-label').remove();
+  head.append(box, clear);
+  box.addEventListener('change', () => set(spec.name, box.value || null));
+  return {row, show(value) {
+    mark(value == null);
+    if (value != null && ![...box.options].some((each) => each.value === value)) box.append(make('option', {value, text: value}));
+    box.value = value ?? '';
+  }};
+}
+
+// JSON over several lines: a schema, the functions. Broken JSON is said at once, and sent nowhere.
+function json(spec) {
+  const {id, row, head, clear, mark} = frame(spec), box = make('textarea', {id, class: 'pg-json', rows: '5', spellcheck: 'false', placeholder: say('placeholder_' + spec.name), title: say('help_' + spec.name)});
+  const wrong = make('div', {class: 'pg-wrong', role: 'status'}), example = make('button', {type: 'button', class: 'pg-link', text: say('insert_example')});
+  const look = () => {
+    let said = '';
+    if (box.value.trim()) try { JSON.parse(box.value); } catch (error) { said = error.message; }
+    wrong.textContent = said; wrong.hidden = !said; example.hidden = Boolean(box.value.trim());
+    box.classList.toggle('pg-invalid', Boolean(said));
+  };
+  head.append(clear); row.append(box, example, wrong);
+  box.addEventListener('input', () => { values[spec.name] = box.value.trim() ? box.value : null; mark(!box.value.trim()); look(); publish(); });
+  example.addEventListener('click', () => { set(spec.name, spec.example); });
+  return {row, show(value) { mark(value == null); if (document.activeElement !== box) box.value = value ?? ''; look(); }};
+}
+
+// What the open tab has and what the model takes. A schema's row stands under the format that asks for it.
+function mark() {
+  const mode = playground.mode(), refused = props.refused || {};
+  for (const spec of props.specs) {
+    const {row} = rows.get(spec.name), reason = refused[spec.name];
+    row.hidden = !spec.modes.includes(mode) || (spec.name === 'json_schema' && values.response_format !== 'json_schema') || (spec.name === 'tool_choice' && !values.tools);
+    const idle = reason && values[spec.name] != null && !(spec.name === 'temperature' && values[spec.name] === 1);
+    row.classList.toggle('pg-refused', Boolean(reason));
+    let note = row.querySelector('.pg-refused-note');
+    if (!idle) note?.remove();
+    else { note ??= row.appendChild(make('div', {class: 'pg-refused-note'})); note.textContent = say('left_out_' + reason); }
+  }
+}
+
 function build() {
   root.textContent = ''; rows = new Map();
   const more = make('details', {class: 'pg-more'}, make('summary', {text: say('more_parameters')}));
   for (const spec of props.specs) {
     const made = spec.name === 'logprobs' ? probabilities(spec) : spec.kind === 'bool' ? toggle(spec) : spec.kind === 'stop' ? chips(spec) :
-      spec.kind === 'text' || spec.kind === 'bias' ? written(spec) : numeric(spec);
+      spec.kind === 'option' ? option(spec) : spec.kind === 'json' ? json(spec) : spec.kind === 'text' || spec.kind === 'bias' ? written(spec) : numeric(spec);
     rows.set(spec.name, made);
     (spec.more ? more : root).append(made.row);
   }
@@ -131,13 +170,12 @@ function build() {
 function show(value) {
   values = {...(value || {})};
   for (const [name, row] of rows) row.show(values[name] ?? null);
+  mark();
 }
 
 function restore() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEPT) || 'null');
-    if (kept && typeof kept === 'object') { show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
-  } catch { /* what can't be read is left */ }
+  const kept = playground.kept('params');
+  if (kept && typeof kept === 'object') { show({...values, ...Object.fromEntries(Object.entries(kept).filter(([name]) => rows.has(name)))}); publish(); }
 }
 
 build();
@@ -146,9 +184,13 @@ watch('value', () => {
   const now = JSON.stringify(props.value);
   if (now === JSON.stringify(values)) return;
   // Gradio writes the initial value once more, some time after mounting: until a person has touched it, what was restored wins.
-  !touched && now === start ? publish() : show(props.value);
+  if (!touched && now === start) return publish();
+  show(props.value);
+  playground.keep('params', values);
 });
 root.addEventListener('input', () => { touched = true; }, true);
 root.addEventListener('click', () => { touched = true; }, true);
 watch('specs', () => { build(); show(values); });
+watch('refused', mark);
+playground.hear('mode', mark);
 restore();

@@ -1,0 +1,158 @@
+"""Messages from outside: a page, a preset, an API call. Checked here, once, in OpenAI's own shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from playground.errors import InvalidRequest
+from playground.types import Message, Role
+
+MAX_TEXT = 4_000_000
+"""Characters. More than any model reads; beyond it even counting the tokens is work for nothing."""
+MAX_MESSAGES = 2_000
+ROLES: tuple[Role, ...] = get_args(Role)
+
+#: Images travel inside the request: an address would be fetched by the server, from wherever it stands.
+_IMAGE = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
+_DETAILS = ("auto", "low", "high")
+
+
+def plain_text(name: str, value: Any) -> str:
+    """A text that can be sent. Raises InvalidRequest naming the parameter `name`."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} is text.", param=name)
+    if len(value) > MAX_TEXT:
+        raise InvalidRequest(
+            f"{name} has {len(value):,} characters; at most {MAX_TEXT:,} are read.",
+            param=name,
+            hint="No model's context is this large: shorten the text.",
+        )
+    # A lone surrogate cannot be sent as UTF-8; the replacement character is what every server would make of it.
+    return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+
+
+def read_messages(value: Any) -> tuple[Message, ...]:
+    """The conversation that `value`, a list of OpenAI's message objects, stands for.
+
+    Raises InvalidRequest that names the message by its place, the first being 1.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InvalidRequest("messages is a list of messages.", param="messages")
+    if not value:
+        raise InvalidRequest("The conversation is empty.", param="messages", hint="Write a message first.")
+    if len(value) > MAX_MESSAGES:
+        raise InvalidRequest(
+            f"The conversation has {len(value):,} messages; at most {MAX_MESSAGES:,} are sent.", param="messages"
+        )
+    messages = tuple(_message(message, number) for number, message in enumerate(value, 1))
+    _check_calls(messages)
+    return messages
+
+
+def _message(value: Any, number: int) -> Message:
+    about = value if isinstance(value, Mapping) else {}
+    role = about.get("role")
+    if role not in ROLES:
+        raise _wrong(number, f"has the role {str(role)[:20]!r}", f"A role is one of {', '.join(ROLES)}.")
+    unknown = set(about) - {"role", "content", "name", "tool_calls", "tool_call_id"}
+    if unknown:
+        raise _wrong(number, f"has an unknown field {str(min(unknown, key=str))[:40]!r}")
+    calls = _calls(about.get("tool_calls"), number)
+    if calls and role != "assistant":
+        raise _wrong(number, "calls a function", "Only the assistant does.")
+    answered = about.get("tool_call_id")
+    if role == "tool" and not (isinstance(answered, str) and 0 < len(answered) <= 200):
+        raise _wrong(number, "does not say which call it answers", "A tool message has a tool_call_id.")
+    return Message(
+        role=role,
+        content=_content(about.get("content"), number, empty=bool(calls)),
+        name=_name(about.get("name"), number),
+        tool_calls=calls,
+        tool_call_id=answered if role == "tool" else None,
+    )
+
+
+def _content(value: Any, number: int, *, empty: bool) -> str | tuple[Mapping[str, Any], ...] | None:
+    if value is None or value == "":
+        # OpenAI wants null, not "", beside function calls.
+        return None if empty else ""
+    if isinstance(value, str):
+        return plain_text(f"messages[{number - 1}].content", value)
+    if not isinstance(value, Sequence):
+        raise _wrong(number, "has a content that is neither text nor a list of parts")
+    parts = tuple(_part(part, number) for part in value)
+    if not parts:
+        return "" if not empty else None
+    return parts
+
+
+def _part(value: Any, number: int) -> dict[str, Any]:
+    part = value if isinstance(value, Mapping) else {}
+    if part.get("type") == "text":
+        return {"type": "text", "text": plain_text(f"messages[{number - 1}].content", part.get("text"))}
+    image = part.get("image_url")
+    if part.get("type") != "image_url" or not isinstance(image, Mapping):
+        raise _wrong(number, "has a part that is neither text nor an image")
+    url, detail = image.get("url"), image.get("detail") or "auto"
+    if not isinstance(url, str) or not _IMAGE.fullmatch(url):
+        raise _wrong(number, "has an image that cannot be sent", "Attach a PNG, JPEG, WebP or GIF file.")
+    if detail not in _DETAILS:
+        raise _wrong(number, "has an image of an unknown detail", f"detail is one of {', '.join(_DETAILS)}.")
+    return {"type": "image_url", "image_url": {"url": url, "detail": detail}}
+
+
+def _name(value: Any, number: int) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", value):
+        raise _wrong(number, "has a name that cannot be sent", "Use up to 64 letters, digits, _ and -.")
+    return value
+
+
+def _calls(value: Any, number: int) -> tuple[dict[str, Any], ...]:
+    if not value:
+        return ()
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise _wrong(number, "has tool_calls that are not a list")
+    calls = []
+    for given in value:
+        call = given if isinstance(given, Mapping) else {}
+        function = call.get("function")
+        about = function if isinstance(function, Mapping) else {}
+        id_, name, arguments = call.get("id"), about.get("name"), about.get("arguments")
+        if not all(isinstance(said, str) for said in (id_, name, arguments)) or not id_ or not name:
+            raise _wrong(number, "has a function call without id, name or arguments")
+        calls.append(
+            {
+                "id": id_[:200],
+                "type": "function",
+                "function": {"name": name[:64], "arguments": plain_text("messages", arguments)},
+            }
+        )
+    return tuple(calls)
+
+
+def _check_calls(messages: Sequence[Message]) -> None:
+    """Every server refuses a call without its result, and a result without its call: said here, with the place."""
+    open_calls: dict[str, str] = {}
+    for number, message in enumerate(messages, 1):
+        if message.role == "tool":
+            if message.tool_call_id not in open_calls:
+                raise _wrong(number, "answers a function call that is not before it", "Delete it, or restore the call.")
+            del open_calls[str(message.tool_call_id)]
+            continue
+        if open_calls:
+            name = next(iter(open_calls.values()))
+            raise _wrong(number, f"comes before the result of {name}()", "Add the result of the call above it first.")
+        open_calls = {call["id"]: call["function"]["name"] for call in message.tool_calls}
+    if open_calls:
+        name = next(iter(open_calls.values()))
+        raise InvalidRequest(
+            f"The result of {name}() is missing.", param="messages", hint="Type what the function returns, then submit."
+        )
+
+
+def _wrong(number: int, what: str, hint: str = "") -> InvalidRequest:
+    return InvalidRequest(f"Message {number} {what}.", param="messages", hint=hint)

@@ -1,0 +1,232 @@
+"""Questions about many runs: search and filters, and what was used. Builds the SQL; `Store` runs it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from playground.store.records import Cursor, dollars, microseconds, picodollars
+from playground.store.schema import RUNS, WORDS
+
+BEGINNING = 300
+"""Characters of a prompt and of an answer that a list shows."""
+MOST_WORDS = 20
+DAY = 86_400_000_000
+"""Microseconds."""
+
+SHOWN: tuple[Any, ...] = (
+    *(
+        RUNS.c[name]
+        for name in (
+            "id",
+            "created_at",
+            "mode",
+            "endpoint",
+            "model",
+            "status",
+            "prompt_tokens",
+            "completion_tokens",
+            "cached_tokens",
+            "reasoning_tokens",
+            "usage_estimated",
+            "cost",
+            "latency",
+            "time_to_first_token",
+            "rating",
+            "error",
+        )
+    ),
+    sa.func.substr(RUNS.c.prompt, 1, BEGINNING).label("prompt"),
+    sa.func.substr(RUNS.c.answer, 1, BEGINNING).label("answer"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which runs. None and empty text mean all.
+
+    `text` is what a person types: every word must occur, in the prompt or the answer, at least as a word's beginning;
+    case and accents do not matter (on PostgreSQL accents do). Without any letter or digit it matches nothing.
+    `since` is inclusive, `until` is not; costs in dollars, inclusive, and runs of unknown cost then match not.
+    """
+
+    text: str = ""
+    endpoint: str | None = None
+    model: str | None = None
+    mode: str | None = None
+    status: str | None = None
+    rating: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cost_at_least: Decimal | None = None
+    cost_at_most: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """What one model was used on one local day; `cost` in dollars, None where no run had a price."""
+
+    day: date
+    endpoint: str
+    model: str
+    runs: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRow:
+    """Seconds until the end and until the first token: the median, and what 95 of 100 runs stayed within."""
+
+    endpoint: str
+    model: str
+    runs: int
+    latency_p50: float
+    latency_p95: float
+    ttft_p50: float | None
+    ttft_p95: float | None
+
+
+def newest(
+    columns: Sequence[Any], dialect: str, matching: Filter | None, before: Cursor | None, limit: int
+) -> sa.Select[Any]:
+    """At most `limit` rows of `columns`, newest first, older than `before`, that match."""
+    chosen = matching or Filter()
+    query = sa.select(*columns).where(*_conditions(chosen)).limit(limit)
+    if chosen.text.strip() and dialect == "sqlite":
+        return _searched(query, chosen.text, before)
+    if chosen.text.strip():
+        query = query.where(_postgresql(chosen.text))
+    query = query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc())
+    if before is not None:
+        place = sa.tuple_(sa.literal(microseconds(before.created_at)), sa.literal(before.id))
+        query = query.where(sa.tuple_(RUNS.c.created_at, RUNS.c.id) < place)
+    return query
+
+
+def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
+    conditions = [
+        RUNS.c[name] == value
+        for name in ("endpoint", "model", "mode", "status", "rating")
+        if (value := getattr(chosen, name)) is not None
+    ]
+    if chosen.since is not None:
+        conditions.append(RUNS.c.created_at >= microseconds(chosen.since))
+    if chosen.until is not None:
+        conditions.append(RUNS.c.created_at < microseconds(chosen.until))
+    if chosen.cost_at_least is not None:
+        conditions.append(RUNS.c.cost >= picodollars(chosen.cost_at_least))
+    if chosen.cost_at_most is not None:
+        conditions.append(RUNS.c.cost <= picodollars(chosen.cost_at_most))
+    return conditions
+
+
+def words(text: str) -> list[str]:
+    """The words that are searched for: letters and digits, the first MOST_WORDS of them."""
+    return re.findall(r"[^\W_]+", text[:10_000])[:MOST_WORDS]
+
+
+def _searched(query: sa.Select[Any], text: str, before: Cursor | None) -> sa.Select[Any]:
+    """By SQLite's full-text index, which gives rows out by their number, newest first, and stops when there are enough.
+
+    Rows are numbered as their runs begin, which is their order in time.
+    """
+    index = sa.table(WORDS, sa.column("rowid"))
+    number = index.c.rowid
+    phrase = " AND ".join(f'"{word}"*' for word in words(text))
+    if not phrase:
+        return query.where(sa.false())
+    query = query.select_from(index.join(RUNS, RUNS.c.seq == number))
+    query = query.where(sa.text(f"{WORDS} MATCH :phrase").bindparams(phrase=phrase)).order_by(number.desc())
+    if before is not None:
+        # A cursor whose run has been deleted meanwhile still has its time.
+        at = microseconds(before.created_at)
+        last = sa.select(sa.func.min(RUNS.c.seq)).where(RUNS.c.created_at >= at).scalar_subquery()
+        own = sa.select(RUNS.c.seq).where(RUNS.c.id == before.id).scalar_subquery()
+        query = query.where(number < sa.func.coalesce(own, last))
+    return query
+
+
+def _postgresql(text: str) -> sa.ColumnElement[bool]:
+    phrase = " & ".join(f"'{word}':*" for word in words(text))
+    if not phrase:
+        return sa.false()
+    found = sa.func.to_tsvector(sa.literal_column("'simple'"), RUNS.c.prompt + " " + RUNS.c.answer)
+    return found.bool_op("@@")(sa.func.to_tsquery(sa.literal_column("'simple'"), phrase))
+
+
+def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offset_minutes: int) -> list[UsageRow]:
+    """By local day and model; the sums are exact, since costs are whole picodollars."""
+    shifted = RUNS.c.created_at + utc_offset_minutes * 60_000_000
+    day = sa.cast((shifted - shifted % DAY) / DAY, sa.Integer).label("day")
+    query = (
+        sa.select(
+            day,
+            RUNS.c.endpoint,
+            RUNS.c.model,
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(RUNS.c.prompt_tokens), 0),
+            sa.func.coalesce(sa.func.sum(RUNS.c.completion_tokens), 0),
+            sa.func.sum(RUNS.c.cost),
+        )
+        .where(RUNS.c.created_at >= microseconds(since), RUNS.c.created_at < microseconds(until))
+        .group_by(day, RUNS.c.endpoint, RUNS.c.model)
+        .order_by(day, RUNS.c.endpoint, RUNS.c.model)
+    )
+    epoch = date(1970, 1, 1)
+    return [
+        UsageRow(
+            day=epoch + timedelta(days=int(number)),
+            endpoint=endpoint,
+            model=model,
+            runs=count,
+            prompt_tokens=int(read),
+            completion_tokens=int(written),
+            cost=dollars(None if cost is None else int(cost)),
+        )
+        for number, endpoint, model, count, read, written, cost in connection.execute(query)
+    ]
+
+
+def latencies(connection: sa.Connection, since: datetime, until: datetime) -> list[LatencyRow]:
+    query = sa.select(RUNS.c.endpoint, RUNS.c.model, RUNS.c.latency, RUNS.c.time_to_first_token).where(
+        RUNS.c.created_at >= microseconds(since),
+        RUNS.c.created_at < microseconds(until),
+        RUNS.c.latency.is_not(None),
+        RUNS.c.status == "done",
+    )
+    taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+    first: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for endpoint, model, latency, ttft in connection.execute(query):
+        taken[endpoint, model].append(latency)
+        if ttft is not None:
+            first[endpoint, model].append(ttft)
+    return [_latency(key, sorted(taken[key]), sorted(first[key])) for key in sorted(taken)]
+
+
+def _latency(key: tuple[str, str], taken: list[float], first: list[float]) -> LatencyRow:
+    return LatencyRow(
+        endpoint=key[0],
+        model=key[1],
+        runs=len(taken),
+        latency_p50=percentile(taken, 0.5),
+        latency_p95=percentile(taken, 0.95),
+        ttft_p50=percentile(first, 0.5) if first else None,
+        ttft_p95=percentile(first, 0.95) if first else None,
+    )
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """By linear interpolation between the two closest ranks (type 7 of Hyndman and Fan, as NumPy has it)."""
+    place = (len(ordered) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)

@@ -1,0 +1,60 @@
+"""The Edit tab: an instruction and an input make an output, over chat; what changed is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from playground.errors import InvalidRequest
+from playground.runner import Progress
+from playground.ui import components, present
+from playground.ui.layout import RunTab, run_tab
+from playground.ui.running import Prepared, Tab
+
+SYSTEM = (
+    "You edit texts. Apply the instruction to the text and answer with the whole edited text only: "
+    "no introduction, no explanation, no quotation marks around it. Keep what the instruction does not change."
+)
+"""What takes the place of the endpoint that OpenAI closed (/v1/edits): an edit is a chat of two messages."""
+
+
+def read(value: Any) -> dict[str, Any]:
+    about = value if isinstance(value, Mapping) else {}
+    text, instruction = about.get("input"), about.get("instruction")
+    if not isinstance(text, str) or not isinstance(instruction, str):
+        raise InvalidRequest("The text did not arrive.", param="messages", hint="Reload the page.")
+    asked = f"Instruction: {instruction}\n\nText:\n{text}" if text else f"Instruction: {instruction}"
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
+    return {"messages": messages}
+
+
+def check(value: Any) -> None:
+    if not value.get("instruction", "").strip():
+        raise InvalidRequest("There is no instruction.", param="messages", hint="Say what to do with the text.")
+
+
+def kept(value: Any) -> dict[str, Any]:
+    return {"input": value.get("input", ""), "instruction": value.get("instruction", "")}
+
+
+def still(value: Any, busy: bool) -> Any:
+    return {"run": _number(value), "busy": busy, "text": ""}
+
+
+def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
+    choices = progress.state.choices()
+    now = {"run": _number(value), "busy": not progress.finished, "text": choices[0].text if choices else ""}
+    return now, present.cards(prepared.request, progress.state, busy=not progress.finished)
+
+
+def _number(value: Any) -> int:
+    number = value.get("run") if isinstance(value, Mapping) else None
+    return number if type(number) is int else 0
+
+
+TAB = Tab(mode="edit", read=read, still=still, during=during, check=check, kept=kept)
+
+
+def build_edit() -> RunTab:
+    """Lay the tab out; its events are bound by the page."""
+    return run_tab(TAB, main=components.edit(), shows=components.answer("edited"))

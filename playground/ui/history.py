@@ -1,0 +1,240 @@
+"""The History tab: every run, searched, filtered, opened again, compared, rated, deleted, exported."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import anyio.to_thread
+
+from playground import export, pricing
+from playground.deps import Deps
+from playground.errors import InvalidRequest
+from playground.store import Cursor, Filter, Listed
+from playground.types import Run
+from playground.ui import components, present
+from playground.ui.events import SILENT, shown
+from playground.ui.opening import Places, Updates, from_run, nothing
+
+PAGE = 50
+_MARKUP = """<div class="pg-history"><div class="pg-filters"></div><div class="pg-notice" hidden></div>
+<div class="pg-history-bar"></div><div class="pg-rows" role="list"></div>
+<button type="button" class="pg-button pg-rows-more" hidden></button>
+<dialog class="pg-dialog pg-dialog-wide"></dialog></div>"""
+
+
+def build_history(deps: Deps) -> Callable[[Places], None]:
+    """Lay the tab out; returns how it is wired to the rest of the page."""
+    view = components.component("history.js", _MARKUP, {}, elem_id="pg-history")
+
+    def wire(places: Places) -> None:
+        async def on_action(value: Any) -> tuple[Any, ...]:
+            return await act(deps, value)
+
+        async def on_export(value: Any) -> AsyncGenerator[Any]:
+            async for part in exported(deps, value):
+                yield part
+
+        view.input(on_action, view, [view, *places.all], **SILENT)
+        view.submit(on_export, view, view, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+
+    return wire
+
+
+async def act(deps: Deps, value: Any) -> tuple[Any, ...]:
+    """Do what the tab asks; returns its value and the updates of the page. Never raises."""
+    asked = value if isinstance(value, Mapping) else {}
+    echo = {"n": asked.get("n")}
+    try:
+        do = _ACTIONS.get(str(asked.get("action")))
+        if do is None:
+            raise InvalidRequest("There is no such action.")
+        said, updates = await anyio.to_thread.run_sync(do, deps, asked)
+        return ({**echo, **said}, *updates)
+    except Exception as error:
+        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+
+
+Said = tuple[dict[str, Any], Updates]
+
+
+def _list(deps: Deps, asked: Mapping[str, Any]) -> Said:
+    found = deps.store.listed(
+        limit=PAGE + 1, before=_cursor(asked.get("before")), matching=read_filter(asked.get("filter"))
+    )
+    page = found[:PAGE]
+    more = [page[-1].created_at.isoformat(), page[-1].id] if len(found) > PAGE else None
+    said: dict[str, Any] = {"rows": [row(each) for each in page], "more": more, "append": bool(asked.get("before"))}
+    if not asked.get("before"):
+        said["models"] = [f"{endpoint}/{model}" for endpoint, model in deps.store.models()]
+    return said, nothing()
+
+
+def row(listed: Listed) -> dict[str, Any]:
+    """One run as the list shows it."""
+    tokens = None if listed.usage is None else listed.usage.total_tokens
+    return {
+        "id": listed.id,
+        "at": listed.created_at.isoformat(),
+        "mode": listed.mode,
+        "model": f"{listed.endpoint}/{listed.model}",
+        "status": listed.status,
+        "tokens": tokens,
+        "cost": None if listed.cost is None else pricing.format_money(listed.cost),
+        "latency": None if listed.latency is None else present.seconds(listed.latency),
+        "rating": listed.rating,
+        "prompt": listed.prompt,
+        "answer": listed.answer,
+        "error": listed.error,
+    }
+
+
+def _open(deps: Deps, asked: Mapping[str, Any]) -> Said:
+    return {}, from_run(_run(deps, asked.get("id")))
+
+
+def _show(deps: Deps, asked: Mapping[str, Any]) -> Said:
+    ids = asked.get("ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= 2:
+        raise InvalidRequest("Choose one run to look at, or two to compare.")
+    return {"detail": [detail(_run(deps, each)) for each in ids]}, nothing()
+
+
+def detail(run: Run) -> dict[str, Any]:
+    """A whole run for the dialog: what went out, what came, and what it took."""
+    usage = run.usage
+    return {
+        "id": run.id,
+        "at": run.created_at.isoformat(),
+        "mode": run.mode,
+        "model": f"{run.endpoint}/{run.model}",
+        "status": run.status,
+        "rating": run.rating,
+        "request": dict(run.effective_request),
+        "answers": [
+            {"text": choice.text, "finish": choice.finish_reason, "calls": present.calls(choice)}
+            for choice in run.choices
+        ],
+        "error": run.error,
+        "facts": {
+            "in": None if usage is None else usage.prompt_tokens,
+            "out": None if usage is None else usage.completion_tokens,
+            "cost": None if run.cost is None else pricing.format_money(run.cost),
+            "latency": None if run.latency is None else present.seconds(run.latency),
+            "ttft": None if run.time_to_first_token is None else present.seconds(run.time_to_first_token),
+        },
+    }
+
+
+def _rate(deps: Deps, asked: Mapping[str, Any]) -> Said:
+    rating = asked.get("rating")
+    if rating not in (1, -1, None) or isinstance(rating, bool):
+        raise InvalidRequest("A rating is a thumb up, a thumb down, or none.", param="rating")
+    run = _run(deps, asked.get("id"))
+    deps.store.rate(run.id, rating)
+    return {"rated": {"id": run.id, "rating": rating}}, nothing()
+
+
+def _delete(deps: Deps, asked: Mapping[str, Any]) -> Said:
+    ids = asked.get("ids")
+    if not isinstance(ids, list) or not ids or len(ids) > 1_000 or not all(isinstance(each, str) for each in ids):
+        raise InvalidRequest("Choose the runs to delete.")
+    deps.store.delete(ids)
+    return {"deleted": ids}, nothing()
+
+
+_ACTIONS: dict[str, Callable[[Deps, Mapping[str, Any]], Said]] = {
+    "list": _list,
+    "open": _open,
+    "show": _show,
+    "rate": _rate,
+    "delete": _delete,
+}
+
+
+async def exported(deps: Deps, value: Any) -> AsyncGenerator[Any]:
+    """The runs that the filter finds as a file, in parts: {part, n, name, done}. A page of any size stays small."""
+    asked = value if isinstance(value, Mapping) else {}
+    kind = asked.get("format")
+    n = asked.get("n")
+    try:
+        if kind not in ("jsonl", "csv"):
+            raise InvalidRequest("Runs are exported as JSONL or CSV.")
+        parts = export.runs(kind, deps.store.each(read_filter(asked.get("filter"))))
+        number = 0
+        while (part := await anyio.to_thread.run_sync(next, parts, None)) is not None:
+            number += 1
+            yield {"n": n, "part": part, "number": number}
+        yield {"n": n, "done": f"playground-history.{kind}", "number": number}
+    except Exception as error:
+        yield {"n": n, "notice": present.failure(shown(error))}
+
+
+def _run(deps: Deps, id_: Any) -> Run:
+    run = deps.store.run(id_) if isinstance(id_, str) else None
+    if run is None:
+        raise InvalidRequest("This run is no longer here.", hint="Reload the list.")
+    return run
+
+
+def _cursor(value: Any) -> Cursor | None:
+    if value is None:
+        return None
+    try:
+        moment, id_ = value
+        at = datetime.fromisoformat(moment)
+    except (TypeError, ValueError):
+        raise InvalidRequest("The list's place is not known.", hint="Reload the list.") from None
+    if at.tzinfo is None or not isinstance(id_, str):
+        raise InvalidRequest("The list's place is not known.", hint="Reload the list.")
+    return Cursor(at, id_)
+
+
+def read_filter(value: Any) -> Filter:
+    """What the tab's fields say. Raises InvalidRequest naming the field."""
+    given = value if isinstance(value, Mapping) else {}
+    model = given.get("model")
+    endpoint, _, name = model.partition("/") if isinstance(model, str) and model else (None, "", None)
+    offset = given.get("offset")
+    minutes = offset if type(offset) is int and -14 * 60 <= offset <= 14 * 60 else 0
+    since, until = _day(given.get("since"), minutes), _day(given.get("until"), minutes)
+    return Filter(
+        text=_word(given.get("text"), 10_000) or "",
+        endpoint=endpoint,
+        model=name,
+        mode=_word(given.get("mode"), 16),
+        status=_word(given.get("status"), 16),
+        rating=given["rating"] if given.get("rating") in (1, -1) else None,
+        since=since,
+        until=None if until is None else until + timedelta(days=1),
+        cost_at_least=_dollars(given.get("cost")),
+    )
+
+
+def _word(value: Any, longest: int) -> str | None:
+    return value[:longest] if isinstance(value, str) and value else None
+
+
+def _day(value: Any, minutes: int) -> datetime | None:
+    """The start of a local day; `minutes` is how far the browser's clock is ahead of UTC."""
+    if not value:
+        return None
+    try:
+        day = date.fromisoformat(value)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(minutes=minutes)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidRequest("A date is written as 2026-11-23.", param="date") from None
+
+
+def _dollars(value: Any) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    try:
+        dollars = Decimal(str(value)[:30])
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if not dollars.is_finite() or not 0 <= dollars < 10**6:
+        raise InvalidRequest("The cost is a number of dollars, such as 0.01.", param="cost")
+    return dollars

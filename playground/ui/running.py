@@ -1,0 +1,224 @@
+"""How a tab runs what it holds, one mechanism for all: check, wait, stream, end, count; Stop and errors alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from playground import accepts, catalog, pricing
+from playground.accepts import LeftOut
+from playground.deps import Deps
+from playground.errors import ContextExceeded
+from playground.parameters import validate_chat, validate_completion
+from playground.runner import Progress, run
+from playground.types import CompletionRequest, Mode, ModelInfo, Request
+from playground.ui import panel, present
+from playground.ui.events import Visit, shown
+from playground.variables import fill_all, names_in
+
+Outputs = tuple[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run is made of, as the page sent it: nothing of it has been checked."""
+
+    main: Any
+    model: Any
+    params: Any
+    variables: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request that has been checked, and how it came to be. `asked` is what the person set, for the history."""
+
+    mode: Mode
+    request: Request
+    info: ModelInfo
+    left_out: tuple[LeftOut, ...]
+    asked: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """What a tab brings to the mechanism.
+
+    `read` turns its component's value into the part of a request that the parameters do not give (prompt or messages);
+    `still` is its component's value while nothing arrives; `during` and what stands beside it while something does.
+    `check` refuses what cannot be run though it can be counted; `kept` is what the history needs besides the request
+    to show it again. Each but `still` may raise InvalidRequest.
+    """
+
+    mode: Mode
+    read: Callable[[Any], dict[str, Any]]
+    still: Callable[[Any, bool], Any]
+    during: Callable[[Any, Prepared, Progress], tuple[Any, Any]]
+    check: Callable[[Any], None] = lambda value: None
+    kept: Callable[[Any], dict[str, Any]] = lambda value: {}
+
+
+def prepare(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> Prepared:
+    """The request that the page's values make, without what the model does not take. Raises InvalidRequest."""
+    info = chosen(deps, inputs.model)
+    endpoint = deps.client.endpoints[info.endpoint]
+    written = tab.read(inputs.main)
+    tab.check(inputs.main)
+    values = panel.api_values(inputs.params, tab.mode)
+    filled = fill_all(written, _texts(inputs.variables))
+    context = catalog.context_length(info)
+    validate = validate_completion if tab.mode == "complete" else validate_chat
+    request = validate({**values, **filled}, endpoint=info.endpoint, model=info.id, context_length=context)
+    effective, left_out = accepts.effective(request, endpoint.kind, visit.learned)
+    asked = {**request.body(), **written, **tab.kept(inputs.main)}
+    if written != filled:
+        asked["variables"] = {name: _texts(inputs.variables)[name] for name in names_in(written)}
+    return Prepared(mode=tab.mode, request=effective, info=info, left_out=left_out, asked=asked)
+
+
+def chosen(deps: Deps, model: Any) -> ModelInfo:
+    return catalog.resolve(model if isinstance(model, str) else "", deps.models, deps.client.endpoints)
+
+
+def _texts(variables: Any) -> dict[str, str]:
+    given = variables if isinstance(variables, Mapping) else {}
+    return {str(name): text for name, text in given.items() if isinstance(text, str) and name != "load"}
+
+
+async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGenerator[Outputs]:
+    """Run what the page holds; yields the tab's own value, what stands beside it, and the last run's line.
+
+    Never raises for a failure.
+    """
+    try:
+        tab.read(inputs.main)
+    except Exception as error:
+        # Without a value that can be read there is none to give back.
+        yield tab.still(None, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
+        return
+    try:
+        with visit.begin(tab.mode) as stop:
+            _learn(deps, visit, inputs)
+            prepared = prepare(deps, tab, visit, inputs)
+            if _is_starting(deps, prepared.info):
+                yield tab.still(inputs.main, True), {"cards": []}, _note("notice_starting")
+                await deps.engine_ready()
+            yield tab.still(inputs.main, True), {"cards": []}, _note("notice_waiting")
+            await _check_fit(deps, prepared)
+            async with aclosing(_progress(deps, prepared, stop)) as runs:
+                async for progress in runs:
+                    yield _outputs(deps, tab, visit, inputs, prepared, progress)
+    except Exception as error:
+        yield tab.still(inputs.main, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
+
+
+def _progress(deps: Deps, prepared: Prepared, stop: Any) -> AsyncGenerator[Progress]:
+    return run(
+        prepared.request,
+        client=deps.client,
+        store=deps.store,
+        counter=deps.counter,
+        stop=stop,
+        mode=prepared.mode,
+        asked=prepared.asked,
+    )
+
+
+def _is_starting(deps: Deps, info: ModelInfo) -> bool:
+    engine = deps.engine
+    return engine is not None and info.endpoint == engine.endpoint.name and engine.state.phase != "ready"
+
+
+def _learn(deps: Deps, visit: Visit, inputs: Inputs) -> None:
+    """ "Send again without it" names what the server refused: for this visit, the model is not sent it again."""
+    name = inputs.main.get("without") if isinstance(inputs.main, Mapping) else None
+    if isinstance(name, str) and len(name) < 64:
+        visit.learned.learn(chosen(deps, inputs.model).ref, _effort(inputs.params), name)
+
+
+def _effort(params: Any) -> str | None:
+    effort = params.get("reasoning_effort") if isinstance(params, Mapping) else None
+    return effort if isinstance(effort, str) else None
+
+
+async def _check_fit(deps: Deps, prepared: Prepared) -> None:
+    """Say before it is sent that a conversation does not fit, and what to cut. Raises ContextExceeded."""
+    context = catalog.context_length(prepared.info)
+    if context is None or isinstance(prepared.request, CompletionRequest):
+        return
+    counted = await deps.count_chat(prepared.request.body(), prepared.info)
+    if counted.tokens >= (context if counted.exact else context * 1.1):
+        raise too_long(counted.tokens, context)
+
+
+def too_long(tokens: int, context: int) -> ContextExceeded:
+    return ContextExceeded(
+        f"The conversation has {tokens:,} tokens; the model's context is {context:,}.",
+        hint=f"Delete the oldest messages, or shorten them, by at least {tokens - context + 1:,} tokens.",
+    )
+
+
+def _outputs(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs, prepared: Prepared, progress: Progress) -> Outputs:
+    main, beside = tab.during(inputs.main, prepared, progress)
+    if not progress.finished:
+        return main, beside, {"cells": [], "notice": present.waiting(progress.state)}
+    visit.add(progress.run)
+    kind = deps.client.endpoints[prepared.info.endpoint].kind
+    last = present.last_run(progress, session=(visit.tokens, visit.cost), kind=kind, price_as=deps.settings.price_as)
+    error = progress.state.error
+    without = accepts.removable(error, prepared.request) if error is not None else None
+    if without and last["notice"]:
+        last["notice"]["without"] = without
+    return main, beside, present.with_left_out(last, prepared.left_out)
+
+
+def _note(key: str) -> dict[str, Any]:
+    return {"cells": [], "notice": {"tone": "info", "key": key}}
+
+
+async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
+    """The counter's line for what the page holds now. What cannot be counted yet is simply not shown."""
+    try:
+        info = chosen(deps, inputs.model)
+        written = tab.read(inputs.main)
+        # A name without a value counts as it is written: the line must not vanish while a value is typed.
+        values = {**{name: "{{" + name + "}}" for name in names_in(written)}, **_filled(inputs.variables)}
+        counted = await deps.count_request(fill_all(written, values), _tools(inputs.params, tab.mode), info)
+        return _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
+    except Exception as error:
+        return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}
+
+
+def _filled(variables: Any) -> dict[str, str]:
+    return {name: text for name, text in _texts(variables).items() if text}
+
+
+def _tools(params: Any, mode: Mode) -> Any:
+    try:
+        return panel.api_values(params, mode).get("tools")
+    except Exception:
+        return None  # the run itself says what is wrong with them
+
+
+def _next_line(deps: Deps, counted: Any, info: ModelInfo, values: Mapping[str, Any]) -> Any:
+    kind = deps.client.endpoints[info.endpoint].kind
+    context = catalog.context_length(info)
+    reference = deps.settings.price_as if kind == "engine" else None
+    estimate = pricing.estimate(
+        model=info.id,
+        kind=kind,
+        prompt_tokens=counted.tokens,
+        max_tokens=_whole(values.get("max_tokens")),
+        n=_whole(values.get("n")) or 1,
+        best_of=_whole(values.get("best_of")),
+        context_length=context,
+        price_as=reference,
+    )
+    return present.next_run(counted, estimate, context=context, priced_as=reference)
+
+
+def _whole(value: Any) -> int | None:
+    """A slider's number, or None where it is unset or not usable: the run itself says what is wrong with it."""
+    return int(value) if type(value) in (int, float) and 0 <= value <= 10**9 else None

@@ -1,0 +1,129 @@
+// What the page's own components share: the reader's language, DOM building, icons, the mode, and the run button.
+window.playground = (() => {
+  const SVG = 'http://www.w3.org/2000/svg';
+  const language = () => (navigator.language || 'en').toLowerCase().startsWith('es') ? 'es' : 'en';
+
+  const make = (tag, attributes = {}, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) name === 'text' ? node.textContent = value : node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  };
+
+  // One open set (Lucide, ISC licence), 24 units, drawn in the text's colour.
+  const ICONS = {
+    undo: 'M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3',
+    again: 'M21 12a9 9 0 1 1-2.6-6.4L21 8M21 3v5h-5',
+    up: 'M12 19V5M5 12l7-7 7 7',
+    down: 'M12 5v14M19 12l-7 7-7-7',
+    chevron: 'M6 9l6 6 6-6',
+    left: 'M15 18l-6-6 6-6',
+    right: 'M9 18l6-6-6-6',
+    trash: 'M3 6h18M8 6V4h8v2M19 6l-1 14H6L5 6M10 11v5M14 11v5',
+    image: 'M4 4h16v16H4zM9 11a2 2 0 1 0 0-4 2 2 0 0 0 0 4M20 15l-4-4L6 20',
+    plus: 'M12 5v14M5 12h14',
+    copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+    close: 'M18 6 6 18M6 6l12 12',
+    more: 'M5 12h.5M12 12h.5M19 12h.5',
+    thumb_up: 'M7 10v11M7 10l4-8a3 3 0 0 1 3 3v4h5.5a2 2 0 0 1 2 2.3l-1.3 8a2 2 0 0 1-2 1.7H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1z',
+    thumb_down: 'M17 14V3M17 14l-4 8a3 3 0 0 1-3-3v-4H4.500a2 2 0 0 1-2-2.300l1.300-8A2 2 0 0 1 5.800 3H20a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1z',
+    check: 'M20 6 9 17l-5-5',
+  };
+  const icon = (name) => {
+    const svg = document.createElementNS(SVG, 'svg'), path = document.createElementNS(SVG, 'path');
+    for (const [key, value] of Object.entries({width: 18, height: 18, viewBox: '0 0 24 24', fill: 'none', stroke: 'currentColor', 'stroke-width': 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true'})) svg.setAttribute(key, value);
+    path.setAttribute('d', ICONS[name]);
+    svg.append(path);
+    return svg;
+  };
+  // A button that is only an icon: its name is its title and what a screen reader says.
+  const iconButton = (name, label, attributes = {}) => {
+    const {class: more = '', ...rest} = attributes;
+    return make('button', {type: 'button', class: ('pg-icon ' + more).trim(), title: label, 'aria-label': label, ...rest}, icon(name));
+  };
+
+  const saying = (props) => {
+    const table = props.strings[language()];
+    return (key) => table[key] ?? props.strings.en[key] ?? key;
+  };
+
+  const tell = (event, detail) => document.dispatchEvent(new CustomEvent('playground:' + event, {detail}));
+  const hear = (event, fn) => document.addEventListener('playground:' + event, (said) => fn(said.detail));
+
+  // What a browser keeps: storage may be full or off, and what it holds may be anything.
+  const keep = (key, value) => { try { localStorage.setItem('playground.' + key, JSON.stringify(value)); return true; } catch { return false; } };
+  const kept = (key) => { try { return JSON.parse(localStorage.getItem('playground.' + key) || 'null'); } catch { return null; } };
+
+  // Which tab is open, as the sidebar and the header need it.
+  const mode = () => document.body.dataset.mode || 'complete';
+  const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); };
+  const openTab = (name) => { const tab = document.getElementById(`pg-tab-${name}-button`); if (tab?.getAttribute('aria-selected') !== 'true') tab?.click(); };
+  // The contents stand below Gradio's tab bar: said to screen readers. A reload opens the tab that was open.
+  const startTabs = () => {
+    for (const panel of document.querySelectorAll('.pg-panel')) { panel.setAttribute('role', 'tabpanel'); panel.setAttribute('aria-labelledby', panel.id.replace('pg-panel-', 'pg-tab-') + '-button'); }
+    const last = kept('mode');
+    if (typeof last === 'string' && last !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(last);
+  };
+  hear('open', (said) => openTab(said.mode));
+
+  // Submit, which is Stop while a run is under way. `begin` and `halt` are called; `release` when no answer comes to Stop.
+  const DOUBLE_CLICK = 500, NO_ANSWER = 3000;
+  function runButton({element, say, begin, halt, release, label = 'submit'}) {
+    const button = element.querySelector('.pg-submit');
+    let busy = false, begunAt = 0, timer = 0;
+    const stop = () => {
+      if (!busy || performance.now() - begunAt < DOUBLE_CLICK) return;
+      halt();
+      // A server that is gone can't answer: the editor is the person's again after three seconds.
+      clearTimeout(timer);
+      timer = setTimeout(() => { if (busy) release(); }, NO_ANSWER);
+    };
+    const set = (now) => {
+      if (!now) clearTimeout(timer);
+      if (now && !busy) begunAt = performance.now();
+      busy = now;
+      button.classList.toggle('pg-stop', now);
+      button.querySelector('.pg-submit-label').textContent = say(now ? 'stop' : label);
+      button.querySelector('kbd').textContent = now ? 'Esc' : (navigator.platform.startsWith('Mac') ? '⌘' : 'Ctrl') + ' ↵';
+    };
+    button.addEventListener('click', () => busy ? stop() : begin());
+    document.addEventListener('keydown', (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); begin(); }
+      if (event.key === 'Escape' && busy && element.offsetParent) { event.preventDefault(); stop(); }
+    });
+    set(false);
+    return {set, get busy() { return busy; }};
+  }
+
+  // {{names}} in a text, as playground/variables.py finds them.
+  const VARIABLE = /(\\?)\{\{\s*([\p{L}_][\p{L}\p{N}_]{0,63})\s*\}\}/gu;
+  const variables = (text) => text.includes('{{') ? [...text.matchAll(VARIABLE)].filter((found) => !found[1]).map((found) => found[2]) : [];
+
+  // What `now` keeps of `before`, what it dropped and what it added, word by word: [["same" | "out" | "in", text], …].
+  // The longest common subsequence between what both begin and end with; null where that is too long to be shown usefully.
+  const MOST = 9_000_000;
+  function diff(before, now) {
+    const a = before.match(/\s*[\p{L}\p{N}_]+|\s*[^\s\p{L}\p{N}_]|\s+/gu) || [], b = now.match(/\s*[\p{L}\p{N}_]+|\s*[^\s\p{L}\p{N}_]|\s+/gu) || [];
+    let head = 0, tail = 0;
+    while (head < a.length && head < b.length && a[head] === b[head]) head++;
+    while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+    const x = a.slice(head, a.length - tail), y = b.slice(head, b.length - tail), width = y.length + 1;
+    if (x.length * y.length > MOST) return null;
+    const best = new Uint16Array((x.length + 1) * width), parts = [];
+    for (let i = x.length - 1; i >= 0; i--) for (let j = y.length - 1; j >= 0; j--) best[i * width + j] = x[i] === y[j] ? best[(i + 1) * width + j + 1] + 1 : Math.max(best[(i + 1) * width + j], best[i * width + j + 1]);
+    const put = (kind, text) => { if (text) parts.at(-1)?.[0] === kind ? parts.at(-1)[1] += text : parts.push([kind, text]); };
+    put('same', a.slice(0, head).join(''));
+    let i = 0, j = 0;
+    while (i < x.length || j < y.length) {
+      if (i < x.length && j < y.length && x[i] === y[j]) { put('same', x[i++]); j++; }
+      else if (j >= y.length || (i < x.length && best[(i + 1) * width + j] >= best[i * width + j + 1])) put('out', x[i++]);
+      else put('in', y[j++]);
+    }
+    put('same', a.slice(a.length - tail).join(''));
+    return parts;
+  }
+
+  document.documentElement.lang = language();
+  document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
+  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, runButton, variables, diff};
+})();

@@ -1,0 +1,77 @@
+// The Usage tab: bars by day, stacked by model, drawn as SVG; a table of how long each model took.
+// Value to the server: {days, offset, n}; from it: {days, rows, latencies, totals, notice}.
+const {make} = playground, say = playground.saying(props), SVG = 'http://www.w3.org/2000/svg';
+const $ = (selector) => element.querySelector(selector);
+const bar = $('.pg-usage-bar'), charts = $('.pg-charts'), table = $('.pg-usage-table'), totals = $('.pg-usage-totals'), notice = $('.pg-notice');
+const COLOURS = 7, WIDTH = 720, HEIGHT = 200, LEFT = 56, BOTTOM = 24, TOP = 8;
+let n = 0, days = 30;
+
+function ask() {
+  props.value = {days, offset: -new Date().getTimezoneOffset(), n: ++n};
+  trigger('input');
+}
+
+const draw = (tag, attributes, ...children) => {
+  const node = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+};
+
+// A round number of steps up to the largest bar.
+function scale(most) {
+  const power = 10 ** Math.floor(Math.log10(most)), step = [1, 2, 5, 10].map((by) => by * power / 2).find((by) => most / by <= 4) || power;
+  return {step, top: Math.ceil(most / step - 1e-9) * step};
+}
+
+const compact = (value) => new Intl.NumberFormat(playground.language(), {notation: 'compact', maximumFractionDigits: 1}).format(value);
+const money = (value) => value === 0 ? '$0' : value >= 0.01 ? '$' + value.toFixed(2) : '$' + value.toPrecision(2);
+const dayName = (day) => new Date(day + 'T12:00').toLocaleDateString(playground.language(), {day: 'numeric', month: 'short'});
+
+function chart(title, key, value, format, models) {
+  const figure = make('figure', {class: 'pg-chart'}, make('figcaption', {text: say(title)}));
+  const byDay = new Map(value.days.map((day) => [day, []]));
+  for (const row of value.rows) byDay.get(row.day)?.push(row);
+  const most = Math.max(...[...byDay.values()].map((rows) => rows.reduce((sum, row) => sum + row[key], 0)), 0);
+  if (!most) { figure.append(make('p', {class: 'pg-empty', text: say('chart_none')})); return figure; }
+  const {step, top} = scale(most), width = (WIDTH - LEFT) / value.days.length, y = (amount) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - amount / top);
+  const svg = draw('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `${say(title)}: ${format(value.rows.reduce((sum, row) => sum + row[key], 0))}`});
+  for (let at = 0; at <= top + step / 2; at += step) svg.append(draw('line', {x1: LEFT, x2: WIDTH, y1: y(at), y2: y(at), class: 'pg-grid'}), draw('text', {x: LEFT - 8, y: y(at) + 4, 'text-anchor': 'end'}, format(at)));
+  const every = Math.ceil(value.days.length / 8);
+  value.days.forEach((day, at) => {
+    let sum = 0;
+    for (const row of byDay.get(day).sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model))) {
+      const x = LEFT + at * width + width * 0.12, height = y(sum) - y(sum + row[key]);
+      svg.append(draw('rect', {x, y: y(sum + row[key]), width: width * 0.76, height, 'data-colour': models.indexOf(row.model) % COLOURS}, draw('title', {}, `${dayName(day)} · ${row.model} · ${format(row[key])}`)));
+      sum += row[key];
+    }
+    if (at % every === 0) svg.append(draw('text', {x: LEFT + (at + 0.5) * width, y: HEIGHT - 6, 'text-anchor': 'middle'}, dayName(day)));
+  });
+  figure.append(svg);
+  return figure;
+}
+
+function show(value) {
+  if (!value || value.n !== n) return;
+  notice.hidden = !value.notice;
+  if (value.notice) return notice.replaceChildren(...[value.notice.message, value.notice.hint].filter(Boolean).map((text) => make('span', {text})));
+  const weight = new Map();
+  for (const row of value.rows) weight.set(row.model, (weight.get(row.model) || 0) + row.tokens);
+  const models = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a));
+  const cell = (key, text) => make('div', {class: 'pg-cell'}, make('span', {class: 'pg-cell-label', text: say(key)}), make('span', {class: 'pg-cell-value', text}));
+  totals.replaceChildren(cell('usage_runs', value.totals.runs.toLocaleString()), cell('usage_tokens', value.totals.tokens.toLocaleString()), cell('usage_cost', value.totals.cost));
+  if (!value.totals.runs) { charts.replaceChildren(make('p', {class: 'pg-empty', text: say('usage_empty')})); table.textContent = ''; return; }
+  const legend = make('div', {class: 'pg-chart-legend'}, ...models.slice(0, 12).map((name, at) => make('span', {}, make('i', {'data-colour': String(at % COLOURS)}), name)));
+  charts.replaceChildren(chart('usage_cost', 'cost', value, money, models), chart('usage_tokens', 'tokens', value, compact, models), legend);
+  const names = ['model', 'usage_runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'];
+  table.replaceChildren(make('table', {}, make('caption', {text: say('usage_latency')}), make('thead', {}, make('tr', {}, ...names.map((name) => make('th', {scope: 'col', text: say(name)})))),
+    make('tbody', {}, ...value.latencies.map((row) => make('tr', {}, make('th', {scope: 'row', text: row.model}), ...['runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'].map((name) => make('td', {text: name === 'runs' ? row.runs.toLocaleString() : row[name]})))))));
+}
+
+const choose = make('select', {class: 'pg-select', 'aria-label': say('usage_period')}, ...props.days.map((count) => make('option', {value: String(count), text: say('last_days').replace('{count}', count)})));
+choose.value = String(days);
+choose.addEventListener('change', () => { days = Number(choose.value); ask(); });
+bar.append(choose);
+watch('value', () => show(props.value));
+playground.hear('mode', (mode) => { if (mode === 'usage') ask(); });
+if (playground.mode() === 'usage') ask();

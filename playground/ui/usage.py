@@ -1,0 +1,87 @@
+"""The Usage tab: cost and tokens by day and model as charts, and how long models took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import anyio.to_thread
+
+from playground import pricing
+from playground.deps import Deps
+from playground.ui import components, present
+from playground.ui.events import SILENT, shown
+from playground.ui.opening import Places
+
+_PERCENTILES = ("latency_p50", "latency_p95", "ttft_p50", "ttft_p95")
+DAYS = (7, 30, 90, 365)
+_MARKUP = """<div class="pg-usage"><div class="pg-usage-bar"></div><div class="pg-notice" hidden></div>
+<div class="pg-cells pg-usage-totals"></div><div class="pg-charts"></div><div class="pg-usage-table"></div></div>"""
+
+
+def build_usage(deps: Deps) -> Callable[[Places], None]:
+    """Lay the tab out; nothing of it reaches the rest of the page."""
+    view = components.component("usage.js", _MARKUP, {}, days=list(DAYS), elem_id="pg-usage")
+
+    async def on_ask(value: Any) -> Any:
+        return await used(deps, value)
+
+    view.input(on_ask, view, view, **SILENT)
+    return lambda places: None
+
+
+async def used(deps: Deps, value: Any) -> Any:
+    """Cost, tokens and runs by day and model; percentiles by model. `{days, offset, n}` in, never raises."""
+    asked = value if isinstance(value, Mapping) else {}
+    days: int = asked["days"] if asked.get("days") in DAYS else DAYS[1]
+    offset = asked.get("offset")
+    minutes = offset if type(offset) is int and -14 * 60 <= offset <= 14 * 60 else 0
+    try:
+        return {"n": asked.get("n"), **await anyio.to_thread.run_sync(_read, deps, days, minutes)}
+    except Exception as error:
+        return {"n": asked.get("n"), "notice": present.failure(shown(error))}
+
+
+def _read(deps: Deps, days: int, minutes: int) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    local = now + timedelta(minutes=minutes)
+    first = local.date() - timedelta(days=days - 1)
+    since = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(minutes=minutes)
+    rows = deps.store.usage(since=since, until=now + timedelta(minutes=1), utc_offset_minutes=minutes)
+    latencies = deps.store.latencies(since=since, until=now + timedelta(minutes=1))
+    total = sum((row.cost or Decimal(0) for row in rows), Decimal(0))
+    return {
+        "days": [(first + timedelta(days=day)).isoformat() for day in range(days)],
+        "rows": [
+            {
+                "day": row.day.isoformat(),
+                "model": f"{row.endpoint}/{row.model}",
+                "runs": row.runs,
+                "tokens": row.prompt_tokens + row.completion_tokens,
+                "cost": float(row.cost or 0),
+            }
+            for row in rows
+        ],
+        "latencies": [
+            {
+                "model": f"{row.endpoint}/{row.model}",
+                "runs": row.runs,
+                **{
+                    name: _seconds(getattr(row, name))
+                    for name in ("latency_p50", "latency_p95", "ttft_p50", "ttft_p95")
+                },
+            }
+            for row in latencies
+        ],
+        "totals": {
+            "runs": sum(row.runs for row in rows),
+            "tokens": sum(row.prompt_tokens + row.completion_tokens for row in rows),
+            "cost": pricing.format_money(total),
+        },
+    }
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else present.seconds(value)
