@@ -101,7 +101,9 @@ def searchable(text: str) -> str:
 
 
 def prompt_text(request: Mapping[str, Any]) -> str:
-    """What the person wrote: the prompt, or the text of all messages, a blank line between two."""
+    """What the person wrote: the prompt, the instruction and its input, or the text of all messages."""
+    if "instruction" in request:
+        return f"{request['instruction']}\n\n{request.get('input') or ''}".strip()
     if "messages" not in request:
         return str(request.get("prompt") or "")
     return "\n\n".join(filter(None, (_content(message.get("content")) for message in request["messages"])))

@@ -22,6 +22,9 @@ log = logging.getLogger("playground")
 #: An event that answers at once and shows no spinner. Its endpoint can still be called over HTTP: handlers check all.
 SILENT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
+#: An event that asks for something: each is answered, also while the answer to another is under way.
+ASKED: dict[str, Any] = {**SILENT, "trigger_mode": "multiple"}
+
 #: A live counter: `always_last` makes it converge on the last keystroke ("once" loses it).
 LIVE: dict[str, Any] = {**SILENT, "trigger_mode": "always_last"}
 

@@ -16,7 +16,7 @@ from playground.export import Language, code
 from playground.presets import Preset
 from playground.types import CompletionRequest
 from playground.ui import components, present
-from playground.ui.events import SILENT, Visit, Visits, shown
+from playground.ui.events import ASKED, Visit, Visits, shown
 from playground.ui.layout import RunTab
 from playground.ui.opening import Places, Updates, gathered, nothing, opened
 from playground.ui.running import Inputs, prepare
@@ -41,7 +41,7 @@ def bind_header(deps: Deps, visits: Visits, toolbar: gr.HTML, tabs: Mapping[str,
         editors = {"complete": complete, "chat": chat, "edit": edit}
         return act(deps, tabs, visits.of(who), value, editors, model, params, variables)
 
-    toolbar.input(on_action, [toolbar, *places.all[:6]], [toolbar, *places.all], **SILENT)
+    toolbar.input(on_action, [toolbar, *places.all[:6]], [toolbar, *places.all], **ASKED)
 
 
 def act(

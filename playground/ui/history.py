@@ -15,7 +15,7 @@ from playground.errors import InvalidRequest
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
-from playground.ui.events import SILENT, shown
+from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places, Updates, from_run, nothing
 
 PAGE = 50
@@ -37,7 +37,7 @@ def build_history(deps: Deps) -> Callable[[Places], None]:
             async for part in exported(deps, value):
                 yield part
 
-        view.input(on_action, view, [view, *places.all], **SILENT)
+        view.input(on_action, view, [view, *places.all], **ASKED)
         view.submit(on_export, view, view, show_progress="hidden", api_visibility="private", concurrency_limit=4)
 
     return wire

@@ -10,7 +10,7 @@ from playground.errors import InvalidRequest
 from playground.messages import MAX_TEXT
 from playground.tokens import ENCODINGS, encoding_for, token_texts
 from playground.ui import chat, components, present
-from playground.ui.events import LIVE, shown
+from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
 from playground.ui.running import chosen
 
@@ -35,8 +35,8 @@ def build_tokenizer(deps: Deps) -> Callable[[Places], None]:
         async def on_text(value: Any, model: Any, conversation: Any) -> Any:
             return await tokenized(deps, value, model, conversation)
 
-        view.input(on_text, [view, model, conversation], view, **LIVE)
-        model.change(on_text, [view, model, conversation], view, **LIVE)
+        view.input(on_text, [view, model, conversation], view, **ASKED)
+        model.change(on_text, [view, model, conversation], view, **ASKED)
 
     return wire
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 from playground import pricing
 from playground.deps import Deps
 from playground.ui import components, present
-from playground.ui.events import SILENT, shown
+from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
 
 _PERCENTILES = ("latency_p50", "latency_p95", "ttft_p50", "ttft_p95")
@@ -28,7 +28,7 @@ def build_usage(deps: Deps) -> Callable[[Places], None]:
     async def on_ask(value: Any) -> Any:
         return await used(deps, value)
 
-    view.input(on_ask, view, view, **SILENT)
+    view.input(on_ask, view, view, **ASKED)
     return lambda places: None
 
 
