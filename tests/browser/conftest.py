@@ -23,6 +23,7 @@ from playground.settings import Settings
 from playground.types import Endpoint, Run
 from tests.browser.screen import Screen
 from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
+from tests.fakes import payloads
 from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
 
@@ -124,6 +125,20 @@ def fake_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def openai_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app over the fake server in OpenAI's place: tiktoken counts, and published prices."""
     openai = Endpoint(name="openai", kind="openai", base_url=fake.url, api_key=CANARY)
+    yield from _running(_settings(tmp_path_factory, endpoints=(openai,)))
+
+
+@pytest.fixture(scope="session")
+def openai_server() -> Iterator[FakeServer]:
+    """A server that lists models and fine-tuning jobs as OpenAI does, and refuses what OpenAI's models refuse."""
+    with FakeServer() as server:
+        server.models, server.jobs = payloads.OPENAI_MODELS, payloads.JOBS
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openai_like_app(openai_server: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    openai = Endpoint(name="openai", kind="openai", base_url=openai_server.url, api_key=CANARY)
     yield from _running(_settings(tmp_path_factory, endpoints=(openai,)))
 
 

@@ -24,7 +24,7 @@ class Screen:
 
     async def ready(self) -> None:
         """Until the model list has arrived: from then on the page can be worked with."""
-        await self.page.wait_for_selector(FRONT)
+        await self.page.wait_for_selector(FRONT, state="attached")
         await self.page.wait_for_function(
             "() => (document.querySelector('#pg-model input')?.value || '').includes('/')", timeout=60_000
         )
@@ -108,3 +108,41 @@ class Screen:
 
     async def until(self, condition: str, *, seconds: float = 15) -> None:
         await self.page.wait_for_function(f"() => {condition}", timeout=seconds * 1000)
+
+    # --- the Chat tab ---
+
+    async def say(self, text: str) -> None:
+        """Write a message at the end of the conversation and submit it."""
+        box = self.page.locator("#pg-conversation .pg-message-text").last
+        await box.fill(text)
+        await box.press("Control+Enter")
+
+    async def asked(self, text: str) -> None:
+        """The same, until it has been answered."""
+        await self.say(text)
+        await self.answered()
+
+    async def answered(self, *, seconds: float = 60) -> None:
+        await self.until("!document.querySelector('#pg-conversation .pg-stop')", seconds=seconds)
+
+    async def messages(self) -> list[tuple[str, str]]:
+        """Role and text of every row, the empty one at the end left out."""
+        rows = await self.page.eval_on_selector_all(
+            "#pg-conversation .pg-message",
+            "rows => rows.map(row => [row.dataset.role, row.querySelector('.pg-message-text').value])",
+        )
+        return [(role, text) for role, text in rows if text]
+
+    async def act(self, row: int, action: str) -> None:
+        """Press one of the buttons of a message: again, image, up, down, trash."""
+        await self.page.locator("#pg-conversation .pg-message").nth(row).hover()
+        await self.page.locator("#pg-conversation .pg-message").nth(row).locator(f"[data-act='{action}']").click()
+
+    async def branch(self, row: int) -> str:
+        """Which of a message's branches is shown, as `2/3`; empty where there is one only."""
+        return str(await self.page.locator("#pg-conversation .pg-message").nth(row).locator(".pg-branch").inner_text())
+
+    async def toast(self, text: str) -> str:
+        toast = self.page.locator(".pg-toast")
+        await toast.get_by_text(text).first.wait_for()
+        return str(await toast.inner_text())

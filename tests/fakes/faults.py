@@ -14,6 +14,7 @@ Refusals answer with an error; the others are turns of the stream, and live in `
     broken_json            two tokens, then half a chunk     refusal          a chat refusal
     broken_bytes           two tokens, then invalid UTF-8    running_usage    usage in every chunk
     error_midstream:CODE   two tokens, then an error object  error_first:CODE an error object before any text
+    reasoning              thoughts before the answer
 """
 
 from __future__ import annotations

@@ -67,6 +67,9 @@ def _base(chat: bool, *, chunk: bool) -> dict[str, Any]:
     return {"id": "fake-1", "object": kind, "created": 1_700_000_000, "model": "fake"}
 
 
+CHUNK = _base(True, chunk=True)
+
+
 @lru_cache(maxsize=64)
 def chunks(*, chat: bool, tokens: tuple[str, ...], n: int, logprobs: str | None) -> tuple[bytes, ...]:
     """One encoded chunk a token and choice, in turn over the choices; no finish, no usage, no [DONE]."""
@@ -135,3 +138,34 @@ MODELS = {
 }
 
 HTML = b"<!doctype html><html><body><h1>Welcome to nginx</h1></body></html>"
+
+_OPENAI = ("gpt-4o", "gpt-5", "gpt-5.2", "gpt-3.5-turbo-instruct", "text-embedding-3-small", "whisper-1", "picky-top_p")
+_TUNED = "ft:gpt-4o-mini-2024-07-18:acme:tweets:abc123"
+#: A list as OpenAI's: chat and completion models, some that write nothing, fine-tunes of three kinds, closing dates.
+OPENAI_MODELS = {
+    "object": "list",
+    "data": [
+        *({"id": id_, "object": "model", "created": 10 + at, "owned_by": "openai"} for at, id_ in enumerate(_OPENAI)),
+        {
+            "id": "gpt-4o-2024-11-20",
+            "object": "model",
+            "created": 5,
+            "owned_by": "openai",
+            "shutdown_date": "2099-01-14",
+        },
+        {"id": _TUNED, "object": "model", "created": 50, "owned_by": "acme"},
+        {"id": f"{_TUNED}:ckpt-step-20", "object": "model", "created": 51, "owned_by": "acme"},
+        {"id": "ada:ft-acme-2023-02-01-12-00-00", "object": "model", "created": 2, "owned_by": "acme"},
+    ],
+}
+#: Three pages of two: the models of the last page are reached only by paging.
+JOBS = [
+    {
+        "id": f"ftjob-{at}",
+        "object": "fine_tuning.job",
+        "status": "succeeded" if at != 1 else "failed",
+        "fine_tuned_model": f"ft:gpt-4.1-nano-2025-04-14:acme:job{at}:x{at}" if at != 1 else None,
+        "finished_at": 100 - at,
+    }
+    for at in range(5)
+]

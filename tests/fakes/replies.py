@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.fakes import payloads
+from tests.fakes import openai_like, payloads
 
 NEVER = 3600.0
 
@@ -59,6 +59,8 @@ class Reply:
 
     async def send(self) -> None:
         body = self._request.body
+        if self._chat and openai_like.calls(body):
+            return self._call(body)
         if not body.get("stream") or self._fault == "unstreamed":
             answer = payloads.whole(chat=self._chat, tokens=self._tokens, n=self._n, logprobs=self._logprobs)
             self._to.whole(200, payloads.encode(answer))
@@ -72,6 +74,18 @@ class Reply:
             await still
         if not self._to.transport.is_closing():
             self._to.finish_stream()
+
+    def _call(self, body: Any) -> None:
+        if not body.get("stream"):
+            self._to.whole(200, payloads.encode(openai_like.whole_call(body)))
+            return
+        self._to.start_stream()
+        usage = payloads.usage_chunk(chat=True, n=1, tokens=5)
+        self._to.write(openai_like.call_chunks(body) + usage + payloads.DONE)
+        self._to.finish_stream()
+
+    def _reasoning(self, chunks: tuple[bytes, ...]) -> None:
+        self._to.write(openai_like.thinking() + b"".join(chunks) + self._ending())
 
     def _ending(self) -> bytes:
         counted = (self._request.body.get("stream_options") or {}).get("include_usage") and self._fault != "no_usage"

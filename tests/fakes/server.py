@@ -21,7 +21,7 @@ from collections import deque
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.fakes import payloads
+from tests.fakes import openai_like, payloads
 from tests.fakes.faults import refusal
 from tests.fakes.replies import NEVER, Recorded, Reply
 
@@ -34,6 +34,7 @@ class FakeServer:
         self.pace = pace
         self.tokenizer = True
         self.jobs: list[dict[str, Any]] = []
+        self.models: dict[str, Any] = payloads.MODELS
         self.requests: list[Recorded] = []
         self.open_streams = 0
         self._queue: deque[str] = deque()
@@ -144,7 +145,7 @@ class Connection(asyncio.Protocol):
 
     async def _route(self, request: Recorded, fault: str) -> None:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")
-        no = refusal(fault, key=key, body=request.body)
+        no = refusal(fault, key=key, body=request.body) or openai_like.refusal(request.body)
         if no is not None:
             self.whole(no.status, no.body, no.headers, no.content_type)
         elif fault == "drop_headers":
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
         elif fault == "html":
             self.whole(200, payloads.HTML, {}, "text/html; charset=utf-8")
         elif request.path == "/v1/models":
-            self.whole(200, payloads.encode(payloads.MODELS))
+            self.whole(200, payloads.encode(self.server.models))
         elif request.path == "/tokenize" and self.server.tokenizer:
             self.whole(200, payloads.encode(payloads.tokenized(request.body)))
         elif request.path == "/v1/fine_tuning/jobs" and self.server.jobs:

@@ -108,7 +108,7 @@ refresh.addEventListener('click', () => { refresh.classList.add('pg-turning'); t
 box.addEventListener('focus', () => { box.select(); open(); });
 box.addEventListener('click', () => { if (list.hidden) open(); });
 box.addEventListener('input', () => open(box.value.trim()));
-box.addEventListener('blur', () => { close(); const typed = box.value.trim(); if (typed && typed !== chosen) pick(typed); else show(chosen); });
+box.addEventListener('blur', () => { close(); const typed = box.value.trim(); if (typed && typed !== chosen) pick(typed); else box.value = chosen; });
 box.addEventListener('keydown', (event) => {
   if (event.key === 'ArrowDown' || event.key === 'ArrowUp') { event.preventDefault(); move(event.key === 'ArrowDown' ? 1 : -1); }
   if (event.key === 'Enter') { event.preventDefault(); const row = shown[active]; pick(row ? row.dataset.ref : box.value.trim() || chosen); }

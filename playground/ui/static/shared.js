@@ -58,11 +58,13 @@ window.playground = (() => {
   const mode = () => document.body.dataset.mode || 'complete';
   const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); };
   const openTab = (name) => { const tab = document.getElementById(`pg-tab-${name}-button`); if (tab?.getAttribute('aria-selected') !== 'true') tab?.click(); };
+  const lastMode = kept('mode');  // before Gradio selects its first tab, which counts as a choice
   // The contents stand below Gradio's tab bar: said to screen readers. A reload opens the tab that was open.
   const startTabs = () => {
+    // Gradio mounts its tab bar when it likes.
+    if (!document.getElementById('pg-tab-complete-button')) return setTimeout(startTabs, 50);
     for (const panel of document.querySelectorAll('.pg-panel')) { panel.setAttribute('role', 'tabpanel'); panel.setAttribute('aria-labelledby', panel.id.replace('pg-panel-', 'pg-tab-') + '-button'); }
-    const last = kept('mode');
-    if (typeof last === 'string' && last !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(last);
+    if (typeof lastMode === 'string' && lastMode !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(lastMode);
   };
   hear('open', (said) => openTab(said.mode));
 
