@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from inspect import cleandoc
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from playground.settings import OPENAI_URL, key_variable
@@ -20,32 +21,43 @@ Format = Literal["jsonl", "csv"]
 
 PART = 200
 """Runs that an export hands over at a time."""
+WIDTH = 100
+"""Columns of the Python that is shown; a longer text stays one literal."""
 
 #: What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
-#: What the SDK's `create` of each endpoint takes by name; anything else goes through `extra_body`.
+#: What `create` of the SDK takes by name (openai 3.54; a test asks the one installed); the rest is its `extra_body`.
 _SHARED = {
     "model", "temperature", "top_p", "n", "max_tokens", "frequency_penalty", "presence_penalty", "stop", "seed",
-    "logit_bias", "logprobs", "user", "stream",
+    "logit_bias", "logprobs", "user", "stream", "stream_options",
 }  # fmt: skip
-_NAMED = {
+NAMED = {
     "/completions": _SHARED | {"prompt", "best_of", "echo", "suffix"},
     "/chat/completions": _SHARED
     | {
         "messages", "max_completion_tokens", "top_logprobs", "response_format", "tools", "tool_choice",
-        "parallel_tool_calls", "reasoning_effort", "verbosity", "service_tier",
+        "parallel_tool_calls", "functions", "function_call", "reasoning_effort", "verbosity", "service_tier", "audio",
+        "metadata", "modalities", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options",
+        "prompt_cache_retention", "safety_identifier", "store", "web_search_options",
     },
 }  # fmt: skip
-_ENGINE = "Start the embedded engine by itself first: python -m playground.engine --port 8080"
+
+#: The key and the port of the engine that Playground runs are others at each start: code is for one of one's own.
+_ENGINE_URL = "http://127.0.0.1:8080/v1"
+_ENGINE = (
+    "For an engine started by itself in Playground's folder; it asks for no key:",
+    "python -m playground.engine --port 8080   (--model FILE.gguf for a model of your own)",
+)
 
 
 def code(language: Language, *, path: str, body: Mapping[str, Any], endpoint: Endpoint, stream: bool = False) -> str:
     """Code that sends exactly `body` to `path` ("/completions" or "/chat/completions") of `endpoint`, and prints what
     comes back. With `stream` it asks for a stream and prints it as it comes."""
     sent = {**body, **({"stream": True} if stream else {})}
-    write = {"python": _python, "curl": _curl, "javascript": _javascript}[language]
-    return write(path, sent, endpoint) + "\n"
+    mark, write = {"python": ("#", _python), "curl": ("#", _curl), "javascript": ("//", _javascript)}[language]
+    about = [f"{mark} {line}" for line in _ENGINE] if endpoint.kind == "engine" else []
+    return "\n".join([*about, *write(path, sent, endpoint)]) + "\n"
 
 
 def variable(endpoint: Endpoint) -> str | None:
@@ -54,140 +66,125 @@ def variable(endpoint: Endpoint) -> str | None:
 
 
 def _address(endpoint: Endpoint) -> str:
-    # The running engine's port is another at each start: the code is for one that is started alone.
-    return "http://127.0.0.1:8080/v1" if endpoint.kind == "engine" else endpoint.base_url.rstrip("/")
+    return _ENGINE_URL if endpoint.kind == "engine" else endpoint.base_url.rstrip("/")
+
+
+def _method(path: str) -> str:
+    return path.strip("/").replace("/", ".") + ".create"
+
+
+def _visible(text: str, escape: Callable[[str], str]) -> str:
+    """`text` with what cannot be seen, reorders a line or is half a character as `escape` quotes it; letters stay."""
+    return re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else escape(found[0])[1:-1], text)
+
+
+def _json(value: Any) -> str:
+    return _visible(json.dumps(value, indent=2, ensure_ascii=False), json.dumps)
 
 
 # --- Python ---
 
 
-def _python(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> str:
-    key = variable(endpoint)
-    arguments = [f"api_key=os.environ[{key!r}]".replace("'", '"') if key else 'api_key="none"']
-    if _address(endpoint) != OPENAI_URL:
-        arguments.append(f"base_url={_literal(_address(endpoint))}")
-    call = "client.chat.completions.create" if "chat" in path else "client.completions.create"
-    lines = [f"# {_ENGINE}"] if endpoint.kind == "engine" else []
-    lines += ["import os", ""] if key else []
-    lines += ["from openai import OpenAI", "", f"client = OpenAI({', '.join(arguments)})", f"answer = {call}("]
-    named = {name: value for name, value in body.items() if name in _NAMED[path]}
-    extra = {name: value for name, value in body.items() if name not in _NAMED[path]}
-    lines += [f"    {name}={_literal(value, 4)}," for name, value in named.items()]
-    lines += [f"    extra_body={_literal(extra, 4)},"] if extra else []
-    return "\n".join([*lines, ")", *_PRINTS["python", bool(body.get("stream"))]["chat" in path]])
+def _python(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
+    key, address = variable(endpoint), _address(endpoint)
+    options = [f"api_key=os.environ[{_quoted(key)}]" if key else 'api_key="none"']
+    if address != OPENAI_URL:
+        options.append(f"base_url={_quoted(address)}")
+    arguments = {name: value for name, value in body.items() if name in NAMED[path]}
+    if extra := {name: value for name, value in body.items() if name not in NAMED[path]}:
+        arguments["extra_body"] = extra
+    return [
+        *(["import os", ""] if key else []),
+        "from openai import OpenAI",
+        "",
+        f"client = OpenAI({', '.join(options)})",
+        f"answer = client.{_method(path)}(",
+        *(f"    {name}={_literal(value, 4, len(name) + 1)}," for name, value in arguments.items()),
+        ")",
+        *_python_prints(chat="chat" in path, stream=bool(body.get("stream"))),
+    ]
 
 
-def _literal(value: Any, indent: int = 0) -> str:
-    """`value`, any JSON, as a Python literal; long lists and objects one item a line."""
+def _python_prints(*, chat: bool, stream: bool) -> list[str]:
+    if stream:
+        text = "choice.delta.content" if chat else "choice.text"
+        loops = ["for chunk in answer:", "    for choice in chunk.choices:"]
+        return [*loops, f'        print({text} or "", end="", flush=True)', "print()"]
+    text = "choice.message.content or choice.message.tool_calls" if chat else "choice.text"
+    return ["for choice in answer.choices:", f"    print({text})"]
+
+
+def _literal(value: Any, indent: int = 0, before: int = 0) -> str:
+    """`value`, any JSON, as a Python literal after `indent` spaces and `before` more characters of its line.
+
+    Objects and lists that do not fit into the line are written one item a line.
+    """
     if isinstance(value, str):
         return _quoted(value)
     if not isinstance(value, (Mapping, list, tuple)):
         return repr(value)
-    pairs = isinstance(value, Mapping)
-    inner = indent + 4
-    items = (
-        [f"{_quoted(str(key))}: {_literal(each, inner)}" for key, each in value.items()]
-        if isinstance(value, Mapping)
-        else [_literal(each, inner) for each in value]
-    )
-    left, right = "{}" if pairs else "[]"
+    if isinstance(value, Mapping):
+        left, right = "{", "}"
+        names = [f"{_quoted(name)}: " for name in value]
+        items = [n + _literal(each, indent + 4, len(n)) for n, each in zip(names, value.values(), strict=True)]
+    else:
+        left, right = "[", "]"
+        items = [_literal(each, indent + 4) for each in value]
     flat = left + ", ".join(items) + right
-    if len(flat) + indent <= 88 and "\n" not in flat:
+    if "\n" not in flat and indent + before + len(flat) < WIDTH:
         return flat
-    pad = " " * inner
-    return f"{left}\n" + "".join(f"{pad}{item},\n" for item in items) + " " * indent + right
+    return "\n".join([left, *(" " * (indent + 4) + item + "," for item in items), " " * indent + right])
 
 
 def _quoted(text: str) -> str:
-    """A Python string in double quotes, as one literal; what cannot be seen is escaped, letters stay."""
-    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
-
-
-def _escaped(c: str) -> str:
-    return f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+    """One literal in double quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{_visible(escaped, ascii)}"'
 
 
 # --- curl ---
 
 
-def _curl(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> str:
-    text = json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
-    end = "JSON"
-    while end in text.splitlines():
-        end += "_"
+def _curl(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
     key = variable(endpoint)
     buffer = " --no-buffer" if body.get("stream") else ""
-    lines = [f"# {_ENGINE}"] if endpoint.kind == "engine" else []
-    lines.append(f"curl --fail-with-body --silent --show-error{buffer} {_shell(_address(endpoint) + path)} \\")
-    if key:
-        lines.append(f'  --header "Authorization: Bearer ${key}" \\')
-    lines += ["  --header 'Content-Type: application/json' \\", f"  --data-binary @- <<'{end}'", text, end]
-    return "\n".join(lines)
-
-
-def _shell(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
+    return [
+        f"curl --fail-with-body --silent --show-error{buffer} {shlex.quote(_address(endpoint) + path)} \\",
+        *([f'  --header "Authorization: Bearer ${key}" \\'] if key else []),
+        "  --header 'Content-Type: application/json' \\",
+        # Nothing in the body can end it: a line break inside a text is \n, and no other line of JSON reads JSON.
+        "  --data-binary @- <<'JSON'",
+        _json(body),
+        "JSON",
+    ]
 
 
 # --- JavaScript ---
 
 
-def _javascript(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> str:
-    key = variable(endpoint)
+def _javascript(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
+    key, address = variable(endpoint), _address(endpoint)
     options = [f"apiKey: process.env.{key}" if key else 'apiKey: "none"']
-    if _address(endpoint) != OPENAI_URL:
-        options.append(f"baseURL: {json.dumps(_address(endpoint))}")
-    call = "openai.chat.completions.create" if "chat" in path else "openai.completions.create"
-    # JSON is JavaScript; ECMAScript 2019 took in the two separators that once were not.
-    text = json.dumps(body, indent=2, ensure_ascii=False)
-    lines = [f"// {_ENGINE}"] if endpoint.kind == "engine" else []
-    lines += ['import OpenAI from "openai";', "", f"const openai = new OpenAI({{ {', '.join(options)} }});"]
-    lines += [f"const answer = await {call}({text});"]
-    return "\n".join([*lines, *_PRINTS["javascript", bool(body.get("stream"))]["chat" in path]])
+    if address != OPENAI_URL:
+        options.append(f"baseURL: {_json(address)}")
+    # JSON is JavaScript, but for a name that would set the object's prototype.
+    request = re.sub(r'^( +)"__proto__":', r'\1["__proto__"]:', _json(body), flags=re.MULTILINE)
+    return [
+        'import OpenAI from "openai";',
+        "",
+        f"const client = new OpenAI({{ {', '.join(options)} }});",
+        f"const answer = await client.{_method(path)}({request});",
+        *_javascript_prints(chat="chat" in path, stream=bool(body.get("stream"))),
+    ]
 
 
-def _lines(text: str) -> list[str]:
-    return cleandoc(text).splitlines()
-
-
-#: (language, streamed) → what is printed for completions, and for chats.
-_PRINTS: dict[tuple[str, bool], tuple[list[str], list[str]]] = {
-    ("python", False): (
-        _lines("""
-            for choice in answer.choices:
-                print(choice.text)"""),
-        _lines("""
-            for choice in answer.choices:
-                print(choice.message.content or choice.message.tool_calls)"""),
-    ),
-    ("python", True): (
-        _lines("""
-            for chunk in answer:
-                for choice in chunk.choices:
-                    print(choice.text, end="", flush=True)
-            print()"""),
-        _lines("""
-            for chunk in answer:
-                for choice in chunk.choices:
-                    print(choice.delta.content or "", end="", flush=True)
-            print()"""),
-    ),
-    ("javascript", False): (
-        _lines("for (const choice of answer.choices) console.log(choice.text);"),
-        _lines("for (const { message } of answer.choices) console.log(message.content ?? message.tool_calls);"),
-    ),
-    ("javascript", True): (
-        _lines("""
-            for await (const chunk of answer) {
-              for (const choice of chunk.choices) process.stdout.write(choice.text ?? "");
-            }"""),
-        _lines("""
-            for await (const chunk of answer) {
-              for (const choice of chunk.choices) process.stdout.write(choice.delta?.content ?? "");
-            }"""),
-    ),
-}
+def _javascript_prints(*, chat: bool, stream: bool) -> list[str]:
+    if stream:
+        text = "choice.delta.content" if chat else "choice.text"
+        inner = f'  for (const choice of chunk.choices) process.stdout.write({text} ?? "");'
+        return ["for await (const chunk of answer) {", inner, "}", "console.log();"]
+    text = "choice.message.content || choice.message.tool_calls" if chat else "choice.text"
+    return [f"for (const choice of answer.choices) console.log({text});"]
 
 
 # --- runs ---

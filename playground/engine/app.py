@@ -102,7 +102,7 @@ def build_app(engine: Engine) -> CancelWhenGone:
         body = parse(TokenizeBody, await request.body())
         tokens: list[Any]
         if body.messages is not None:
-            tokens = await chat.rendered(engine.ready, body.messages)
+            tokens = await chat.rendered(engine.ready, body.messages, body.tools)
         elif body.content is not None:
             tokens = await engine.ready.llama.tokenize(body.content, add_special=body.add_special)
         else:
@@ -110,7 +110,8 @@ def build_app(engine: Engine) -> CancelWhenGone:
         if body.with_pieces:
             vocabulary = engine.ready.llama.header.vocabulary
             tokens = [{"id": token, "piece": _piece(vocabulary[token])} for token in tokens]
-        return JSONResponse({"tokens": tokens, "count": len(tokens)})
+        limit = {"max_model_len": engine.ready.llama.context} if body.messages is not None else {}
+        return JSONResponse({"tokens": tokens, "count": len(tokens), **limit})
 
     @app.post("/detokenize")
     async def detokenize(request: Request) -> JSONResponse:

@@ -37,14 +37,13 @@ class Chat:
 
 async def prepare(generator: Generator, body: ChatBody) -> Chat:
     """Check what needs the model, and render the conversation."""
-    for name in ("tools", "functions"):
-        if getattr(body, name):
-            raise bad("This model does not call tools.", name)
+    if body.functions:
+        raise bad("This model does not call functions.", "functions")
     if body.modalities not in (None, ["text"]):
         raise bad("This model writes text only.", "modalities")
     if body.top_logprobs is not None and not body.logprobs:
         raise bad("top_logprobs needs logprobs: true.", "top_logprobs")
-    prompt = await rendered(generator, body.messages)
+    prompt = await rendered(generator, body.messages, body.tools)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
     if limit is None:
         # A conversation without a limit would keep the whole context from all others.
@@ -56,10 +55,18 @@ async def prepare(generator: Generator, body: ChatBody) -> Chat:
     return chat
 
 
-async def rendered(generator: Generator, given: list[dict[str, Any]]) -> list[int]:
-    """The tokens of a conversation in the model's template. A last message of the assistant's is left open, so that
-    the model continues it (llama.cpp's /apply-template does that)."""
+async def rendered(generator: Generator, given: list[dict[str, Any]], tools: list[Any] | None) -> list[int]:
+    """The tokens of a conversation in the model's template: what it reads before it answers.
+
+    A last message of the assistant's is left open, so that the model continues it (llama.cpp's /apply-template does
+    that). Raises a 400 for what this model does not read.
+    """
+    if tools:
+        raise bad("This model does not call tools.", "tools")
     messages = [_message(message, number) for number, message in enumerate(given)]
+    if len(messages) > 1 and messages[-1] == {"role": "assistant", "content": ""}:
+        # /apply-template would neither close the turn before nor open this one: the model would write the role itself.
+        messages.pop()
     generator.check_length("".join(message["content"] for message in messages), "messages")
     return await generator.llama.tokenize(await generator.llama.render(messages), add_special=True)
 

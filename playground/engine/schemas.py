@@ -84,13 +84,16 @@ class ChatBody(Body):
 
 
 class TokenizeBody(BaseModel):
-    """POST /tokenize, as llama.cpp's server has it; with `messages`, as vLLM has it for chats."""
+    """POST /tokenize, as llama.cpp's server has it; with `messages`, as vLLM has it for chats. What is counted is what
+    /v1/chat/completions would read, and that always leaves the word to the assistant."""
 
     model_config = ConfigDict(strict=True)
     content: Text | None = None
     add_special: bool = False
     with_pieces: bool = False
     messages: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
+    tools: list[Any] | None = None
+    add_generation_prompt: Literal[True] = True
 
 
 class DetokenizeBody(BaseModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 FRONT = "#pg-editor .pg-front"
@@ -146,3 +148,7 @@ class Screen:
         toast = self.page.locator(".pg-toast")
         await toast.get_by_text(text).first.wait_for()
         return str(await toast.inner_text())
+
+    async def downloaded(self, download: Any) -> str:
+        """The text of a file that the page gave out."""
+        return await asyncio.to_thread(Path(await download.path()).read_text, encoding="utf-8")

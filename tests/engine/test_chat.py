@@ -160,24 +160,59 @@ def test_a_conversation_beyond_the_context_is_refused(engine: Any) -> None:
         assert engine.refused(PATH, body)["code"] == "context_length_exceeded"
 
 
-def test_tokenize_counts_a_chat_as_the_chat_itself_does(engine: Any) -> None:
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "¿Qué tal? 👋🏽"}]
-    counted = engine.good("/tokenize", {"messages": messages, "add_generation_prompt": True})
-    answer = engine.chat(messages, max_tokens=1)
-    assert counted["count"] == len(counted["tokens"]) == answer["usage"]["prompt_tokens"]
+QUESTION = {"role": "user", "content": "Count from one to five."}
+BEGUN = {"role": "assistant", "content": "One, two, three,"}
 
 
-def test_a_last_message_of_the_assistants_is_continued_not_answered(engine: Any) -> None:
-    question = {"role": "user", "content": "Count from one to five."}
-    begun = {"role": "assistant", "content": "One, two, three,"}
-    pieces = engine.good("/tokenize", {"messages": [question, begun], "with_pieces": True})["tokens"]
-    text = "".join(piece["piece"] for piece in pieces)
-    assert text.endswith("One, two, three,")
-    assert text.count("<|im_start|>assistant") == 1
+def prompt(engine: Any, messages: list[dict[str, Any]]) -> str:
+    """What the model reads of a conversation."""
+    return "".join(
+        piece["piece"] for piece in engine.good("/tokenize", {"messages": messages, "with_pieces": True})["tokens"]
+    )
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"messages": []}, {"messages": [{"role": "wizard"}]}, {"messages": [{"role": "user", "content": 7}]}]
+    "messages",
+    [
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "¿Qué tal? 👋🏽"}],
+        [{"role": "developer", "content": [{"type": "text", "text": "Be"}, {"type": "text", "text": " brief."}]}],
+        [QUESTION, BEGUN, QUESTION],
+        [QUESTION, BEGUN],
+        [QUESTION, {"role": "assistant", "content": ""}],
+    ],
+    ids=["a question", "text parts", "a second turn", "an answer begun", "an empty answer"],
 )
-def test_a_chat_that_cannot_be_tokenized_is_refused(engine: Any, body: dict[str, Any]) -> None:
-    assert engine.refused("/tokenize", body)["param"] in ("messages", "content")
+def test_tokenize_counts_a_chat_as_the_chat_itself_does(engine: Any, messages: list[dict[str, Any]]) -> None:
+    counted = engine.good("/tokenize", {"messages": messages, "add_generation_prompt": True})
+    answer = engine.chat(messages, max_tokens=1)
+    assert counted["count"] == len(counted["tokens"]) == answer["usage"]["prompt_tokens"]
+    assert counted["max_model_len"] == engine.http.get("/v1/models").json()["data"][0]["meta"]["context_length"]
+
+
+def test_a_last_message_of_the_assistants_is_continued_not_answered(engine: Any) -> None:
+    assert prompt(engine, [QUESTION]).endswith("five.<|im_end|>\n<|im_start|>assistant\n")
+    assert prompt(engine, [QUESTION, BEGUN]) == prompt(engine, [QUESTION]) + "One, two, three,"
+    said = engine.chat([QUESTION, BEGUN], temperature=0, max_tokens=3)["choices"][0]["message"]["content"]
+    assert "four" in said
+
+
+@pytest.mark.parametrize("nothing", ["", None, []])
+def test_an_answer_that_has_not_begun_is_begun(engine: Any, nothing: Any) -> None:
+    assert prompt(engine, [QUESTION, {"role": "assistant", "content": nothing}]) == prompt(engine, [QUESTION])
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "content"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "wizard"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": 7}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages"),
+        ({"messages": [QUESTION, BEGUN, BEGUN]}, "messages"),
+        ({"messages": [QUESTION], "tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"messages": [QUESTION], "add_generation_prompt": False}, "add_generation_prompt"),
+    ],
+)
+def test_a_chat_that_cannot_be_tokenized_is_refused(engine: Any, body: dict[str, Any], param: str) -> None:
+    assert engine.refused("/tokenize", body)["param"] == param

@@ -3,7 +3,7 @@
 const {make, iconButton} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const rows = $('.pg-rows'), filters = $('.pg-filters'), bar = $('.pg-history-bar'), more = $('.pg-rows-more'), notice = $('.pg-notice'), dialog = $('.pg-dialog');
-let n = 0, cursor = null, timer = 0, picked = new Set(), parts = [];
+let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null;
 
 const fields = {};
 function filter() {
@@ -148,10 +148,11 @@ function heard(value) {
   }
   if (value.deleted) for (const id of value.deleted) { rows.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove(); picked.delete(id); marks(); }
   if (value.detail) show(value.detail.length > 1 ? 'compare' : 'run', make('div', {class: 'pg-compare'}, ...value.detail.map((run, at) => panel(run, value.detail.length > 1 ? value.detail[1 - at] : null))));
-  if (value.part !== undefined) { parts[value.number - 1] = value.part; tell(say('exporting')); }
-  if (value.done) {
+  if (value.part !== undefined && parts) { parts[value.number - 1] = value.part; tell(say('exporting')); }
+  // The last value of a stream arrives twice.
+  if (value.done && parts) {
     const link = make('a', {href: URL.createObjectURL(new Blob(parts, {type: 'text/plain;charset=utf-8'})), download: value.done});
-    link.click(); URL.revokeObjectURL(link.href); parts = [];
+    link.click(); URL.revokeObjectURL(link.href); parts = null;
   }
 }
 
