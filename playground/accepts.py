@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from playground.errors import BadRequest, PlaygroundError
+from playground.errors import BadRequest, PlaygroundError, ServerFailed
 from playground.parameters import CHAT
 from playground.tokens import base_model
 from playground.types import ChatRequest, CompletionRequest, EndpointKind
@@ -24,9 +24,11 @@ MOST = 1_000
 
 #: Without them there is no request.
 _ESSENTIAL = frozenset({"endpoint", "model", "prompt", "messages"})
+_OPTIONAL = frozenset(spec.name for spec in (*fields(CompletionRequest), *fields(ChatRequest))) - _ESSENTIAL
+#: How OpenAI and llama.cpp ("Unsupported param: suffix", as a failure), then vLLM and llama.cpp name it in words alone.
 _UNNAMED = re.compile(
-    r"(?:unsupported (?:parameter|value)|unrecognized request argument supplied|unknown (?:field|parameter))"
-    r"s?:? *['\"`]?(\w+)",
+    r"(?:unsupported (?:param|parameter|value)|unrecognized request argument supplied|unknown (?:field|parameter))"
+    r"s?:? *['\"`]?(\w+)|\b(\w{1,40})['\"`]? (?:is not (?:currently )?supported|param requires)",
     re.IGNORECASE,
 )
 R = TypeVar("R", bound=CompletionRequest | ChatRequest)
@@ -49,6 +51,8 @@ class Learned:
 
     def learn(self, ref: str, effort: str | None, param: str) -> None:
         """The model `ref` (endpoint/model) does not take `param` at this effort (None: unset)."""
+        if param not in _OPTIONAL:
+            return  # from outside: what no request can leave out is not worth its memory
         self._refused.setdefault((ref, effort), set()).add(param)
         self._refused.move_to_end((ref, effort))
         if len(self._refused) > MOST:
@@ -99,6 +103,7 @@ def offers(model: str, kind: EndpointKind) -> dict[str, tuple[str, ...]]:
 
 def effective(request: R, kind: EndpointKind, learned: Learned | None = None) -> tuple[R, tuple[LeftOut, ...]]:
     """The request without what its model does not take, and what that was."""
+    request = _named_length(request, kind)
     effort = getattr(request, "reasoning_effort", None)
     reasons = refused(request.model, kind, effort)
     if learned is not None:
@@ -119,7 +124,9 @@ def effective(request: R, kind: EndpointKind, learned: Learned | None = None) ->
     made = replace(request, **gone)
     if "tools" in gone and isinstance(made, ChatRequest):
         made = replace(made, tool_choice=None, parallel_tool_calls=None)
-    return _named_length(made, kind), tuple(left for left in left_out if left.param != "top_logprobs" or len(gone) == 1)
+    # The number of alternatives goes with the probabilities: one thing for the person who set them.
+    both = {"logprobs", "top_logprobs"} <= {left.param for left in left_out}
+    return made, tuple(left for left in left_out if left.param != "top_logprobs" or not both)
 
 
 def _named_length(request: R, kind: EndpointKind) -> R:
@@ -133,11 +140,11 @@ def _named_length(request: R, kind: EndpointKind) -> R:
 
 def removable(error: PlaygroundError, request: CompletionRequest | ChatRequest) -> str | None:
     """The set parameter that a server refused and that can be left out; None where it named none, or one it needs."""
-    if not isinstance(error, BadRequest) or error.code == "context_length_exceeded":
+    if not isinstance(error, (BadRequest, ServerFailed)) or error.code == "context_length_exceeded":
         return None
     named = re.split(r"[.\[]", error.param)[0] if error.param else None
     if named is None and (found := _UNNAMED.search(error.message)):
-        named = found[1]
+        named = found[1] or found[2]
     if named == "functions":
         named = "tools"
     body = request.body()

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from playground import catalog, pricing
+from playground.tokens import base_model
 from playground.types import Endpoint, EndpointKind, ModelInfo
 
 Kind = Literal["chat", "completion", "both"]
@@ -70,11 +71,11 @@ def parse_fine_tune(model: str) -> FineTune | None:
 def groups(models: Sequence[ModelInfo], endpoints: Mapping[str, Endpoint], *, today: date) -> list[Group]:
     """Base models first, those of one's own servers before OpenAI's chat and completion models; then FINE-TUNES, newest
     first, each checkpoint under its model; then what OpenAI has shut down, with what takes its place."""
-    listed = {m.ref: m for m in models if len(m.id) <= LONGEST and m.id.isprintable() and m.endpoint in endpoints}
+    listed = {m.ref: m for m in models if 0 < len(m.id) <= LONGEST and m.id.isprintable() and m.endpoint in endpoints}
     items: dict[GroupKey, list[tuple[ModelInfo, Item]]] = {}
     for info in sorted(listed.values(), key=_newest):
         kind = endpoints[info.endpoint].kind
-        if kind == "openai" and _NO_TEXT.match(info.id):
+        if kind == "openai" and _NO_TEXT.match(base_model(info.id)):
             continue
         made = item(info, kind, today=today)
         items.setdefault(_group(made), []).append((info, made))
@@ -90,7 +91,7 @@ def groups(models: Sequence[ModelInfo], endpoints: Mapping[str, Endpoint], *, to
 def item(info: ModelInfo, kind: EndpointKind, *, today: date) -> Item:
     """What the list says of one model."""
     tune, known = parse_fine_tune(info.id), catalog.describe(info.id)
-    shutdown = info.shutdown_date or (known.shutdown_date if known and kind == "openai" else None)
+    shutdown = _day(info.shutdown_date) or (known.shutdown_date if known and kind == "openai" else None)
     return Item(
         ref=info.ref,
         id=info.id,
@@ -158,11 +159,16 @@ def _last(known: catalog.ModelFacts, today: date) -> str | None:
     return known.replacement
 
 
-def _is_past(day: str | None, today: date) -> bool:
+def _day(said: str | None) -> str | None:
+    """YYYY-MM-DD of what a server sent, with or without a time of day; None for any other text."""
     try:
-        return day is not None and date.fromisoformat(day) <= today
+        return date.fromisoformat(said[:10]).isoformat() if said else None
     except ValueError:
-        return False
+        return None
+
+
+def _is_past(day: str | None, today: date) -> bool:
+    return day is not None and date.fromisoformat(day) <= today
 
 
 def from_jobs(endpoint: str, jobs: Iterable[Mapping[str, Any]]) -> list[ModelInfo]:

@@ -67,5 +67,5 @@ def bind(deps: Deps, visits: Visits, built: RunTab, side: Side) -> None:
     ran = built.main.submit(on_submit, inputs, [built.shows, built.choices, built.last], **STREAM)
     ran.then(on_count, inputs, built.counter, **SILENT)
     built.main.stop(on_stop, None, None, **SILENT)
-    changes = [built.main.input, side.params.input, side.variables.input, side.model.change]
-    gr.on(changes, on_count, inputs, built.counter, **LIVE)
+    # The open tab's script sends this also when model, parameters or variables have changed: no other tab counts then.
+    built.main.input(on_count, inputs, built.counter, **LIVE)

@@ -36,7 +36,6 @@ def build_tokenizer(deps: Deps) -> Callable[[Places], None]:
             return await tokenized(deps, value, model, conversation)
 
         view.input(on_text, [view, model, conversation], view, **ASKED)
-        model.change(on_text, [view, model, conversation], view, **ASKED)
 
     return wire
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from base64 import b64encode
+from random import Random
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from playground.chat_tokens import count_chat, image_tokens
 from playground.images import size
@@ -66,7 +69,15 @@ def counted(messages: Any, model: str = "gpt-4o", **more: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    ("model", "tokens"), [("gpt-3.5-turbo", 129), ("gpt-4", 129), ("gpt-4o", 124), ("gpt-4o-mini", 124)]
+    ("model", "tokens"),
+    [
+        ("gpt-3.5-turbo-0301", 127),
+        ("gpt-3.5-turbo", 129),
+        ("gpt-4", 129),
+        ("gpt-4o", 124),
+        ("gpt-4o-mini", 124),
+        ("ft:gpt-4o-mini-2024-07-18:acme::x1", 124),
+    ],
 )
 def test_the_cookbooks_conversation_has_the_cookbooks_count(model: str, tokens: int) -> None:
     assert counted(COOKBOOK, model) == tokens
@@ -75,6 +86,33 @@ def test_the_cookbooks_conversation_has_the_cookbooks_count(model: str, tokens: 
 @pytest.mark.parametrize(("model", "tokens"), [("gpt-3.5-turbo", 105), ("gpt-4", 105), ("gpt-4o", 101)])
 def test_the_cookbooks_function_has_the_cookbooks_count(model: str, tokens: int) -> None:
     assert counted(ASKED, model, tools=[WEATHER]) == tokens
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "o3", "gpt-5", "somebody-elses"])
+def test_what_came_after_gpt_4o_counts_functions_as_it_does(model: str) -> None:
+    assert counted(ASKED, model, tools=[WEATHER]) == 101
+
+
+def test_text_parts_count_as_their_text() -> None:
+    parts = [{"type": "text", "text": "What is"}, {"type": "text", "text": " this?"}]
+    assert counted([{"role": "user", "content": parts}]) == counted([{"role": "user", "content": "What is this?"}])
+
+
+@pytest.mark.parametrize("length", [1, 1_999, 2_000, 2_001, 40_000])
+@pytest.mark.parametrize("model", ["gpt-4", "gpt-4o", "somebody-elses"])
+def test_a_text_counts_the_same_in_a_chat_as_alone(length: int, model: str) -> None:
+    text = ("Größe, 3 × naïve\n" * (1 + length // 15))[:length]
+    around = counted([{"role": "user", "content": ""}], model)
+    assert counted([{"role": "user", "content": text}], model) == around + Counter().count(text, model).tokens
+
+
+def test_half_a_character_is_counted_and_does_not_raise() -> None:
+    assert counted([{"role": "user", "content": "\ud83d"}]) > counted([{"role": "user", "content": ""}])
+
+
+def test_the_encoding_is_said_only_of_models_whose_encoding_is_known() -> None:
+    said = [count_chat(Counter(), {"messages": ASKED}, model).encoding for model in ("gpt-4", "gpt-5", "gguf")]
+    assert said == ["cl100k_base", "o200k_base", None]
 
 
 def test_a_name_is_a_token_more_and_was_one_less_on_the_oldest() -> None:
@@ -119,11 +157,20 @@ def part(width: int, height: int, detail: str = "auto") -> dict[str, Any]:
         ("gpt-4.1-mini", (1024, 1024), "auto", 1659),  # 1,024 patches × 1.62
         ("gpt-4.1-mini", (1800, 2400), "auto", 2353),  # 1,452 patches after scaling
         ("o4-mini", (32, 32), "auto", 2),
+        ("gpt-5-nano", (1024, 1024), "auto", 2520),  # 1,024 patches × 2.46, rounded up
+        ("gpt-4o", (4_000_000, 1), "high", 765),  # no side is that long: taken as unknown
+        ("gpt-4o", (99_999, 1), "high", 765),  # 4 tiles in a row, as 1,024 square has
+        ("gpt-4.1-mini", (99_999, 1), "auto", 2489),  # never more than 1,536 patches
+        ("gpt-6", (512, 512), "high", 765),  # nothing is published of it
         ("somebody-elses", (512, 512), "auto", 765),
     ],
 )
 def test_an_image_costs_what_openai_says(model: str, pixels: tuple[int, int], detail: str, tokens: int) -> None:
     assert image_tokens(part(*pixels, detail), model) == tokens
+
+
+def data_url(data: bytes) -> str:
+    return "data:image/x;base64," + b64encode(data).decode()
 
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (300).to_bytes(4, "big") + (200).to_bytes(4, "big") + b"\x08\x02\x00"
@@ -136,10 +183,9 @@ VP8L = b"RIFF\x00\x00\x00\x00WEBPVP8L\x00\x00\x00\x00\x2f" + (299 | 199 << 14).t
 
 @pytest.mark.parametrize("data", [PNG, GIF, JPEG, VP8X, VP8L], ids=["png", "gif", "jpeg", "webp", "lossless webp"])
 def test_the_size_is_read_from_the_file(data: bytes) -> None:
-    url = "data:image/x;base64," + b64encode(data).decode()
-    assert size(url) == (300, 200)
+    assert size(data_url(data)) == (300, 200)
     for cut in range(len(data)):  # cut anywhere, it is unknown and never an error
-        assert size("data:image/x;base64," + b64encode(data[:cut]).decode()) in (None, (300, 200))
+        assert size(data_url(data[:cut])) in (None, (300, 200))
 
 
 @pytest.mark.parametrize(
@@ -147,3 +193,53 @@ def test_the_size_is_read_from_the_file(data: bytes) -> None:
 )
 def test_what_is_no_image_has_no_size(url: str) -> None:
     assert size(url) is None
+
+
+def saved(kind: str, **how: Any) -> bytes:
+    """A file of 300 by 200 pixels as a library writes it."""
+    file = io.BytesIO()
+    Image.new("RGBA" if how.pop("alpha", False) else "RGB", (300, 200), "teal").save(file, kind, **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("PNG", {}),
+        ("GIF", {}),
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True, "icc_profile": b"x" * 60_000, "comment": "hello"}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"alpha": True, "exif": b"Exif"}),
+    ],
+)
+def test_files_as_libraries_write_them_are_read(kind: str, how: dict[str, Any]) -> None:
+    url = data_url(saved(kind, **how))
+    assert size(url) == (300, 200)
+    image = {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
+    assert image_tokens(image, "gpt-4o") == 255
+
+
+def test_an_image_at_an_address_is_assumed_to_be_of_a_common_size() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    assert image_tokens(image, "gpt-4o") == image_tokens(image, "gpt-4.1-mini") == 765
+    assert image_tokens({**image, "image_url": {"url": "https://example.com/a.png", "detail": "low"}}, "gpt-4o") == 85
+
+
+@pytest.mark.parametrize("start", [PNG, GIF, JPEG, VP8X, VP8L, saved("WEBP")])
+def test_hostile_bytes_have_some_size_or_none_and_never_raise(start: bytes) -> None:
+    random = Random(7)
+    for _ in range(300):
+        data = bytearray(start + random.randbytes(40))
+        for _ in range(random.randint(1, 8)):
+            data[random.randrange(len(data))] = random.choice((0, 255, random.randrange(256)))
+        found = size(data_url(bytes(data)))
+        assert found is None or min(found) > 0
+        tokens = image_tokens({"type": "image_url", "image_url": {"url": data_url(bytes(data))}}, "gpt-4o")
+        assert 255 <= tokens <= 85 + 170 * 8
+
+
+def test_a_jpeg_whose_segments_lead_nowhere_ends() -> None:
+    assert size(data_url(b"\xff\xd8" + b"\xff" * 300_000)) is None
+    assert size(data_url(b"\xff\xd8" + b"\xff\xe0\x00\x00" * 70_000)) is None

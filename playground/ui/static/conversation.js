@@ -304,6 +304,7 @@ undo.append(icon('undo')); undo.title = say('undo'); undo.setAttribute('aria-lab
 undo.addEventListener('click', () => { if (bar.busy || !past.length) return; const before = past.pop(); tree = new Tree(before.nodes); system.value = before.system; pending = null; tree.tail(); draw(); publish('input'); });
 clear.append(icon('trash')); clear.title = say('new_conversation'); clear.setAttribute('aria-label', say('new_conversation'));
 clear.addEventListener('click', () => structural(() => { tree = new Tree(); }));
+hear('recount', (mode) => { if (mode === 'chat' && !bar.busy) publish('input'); });
 hear('answer', (said) => answered(said));
 hear('keep', (said) => { if (said.scope === 'chat') chosen(said); });
 hear('pick', (said) => { if (said.scope === 'chat') picked(said); });

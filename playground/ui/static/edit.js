@@ -56,6 +56,7 @@ use.textContent = say('edit_use');
 use.addEventListener('click', () => { past.push(input.value); input.value = answer.text; answer = {text: ''}; setBusy(false); draw(); publish('input'); });
 undo.append(playground.icon('undo')); undo.title = say('undo'); undo.setAttribute('aria-label', say('undo'));
 undo.addEventListener('click', () => { if (past.length) { input.value = past.pop(); setBusy(false); publish('input'); } });
+hear('recount', (mode) => { if (mode === 'edit' && !bar.busy) publish('input'); });
 hear('edited', (said) => { if (said.run !== run) return; answer = {text: said.text, of: asked}; if (!said.busy) setBusy(false); draw(); keepNow(); });
 hear('again', (said) => { if (said.scope === 'edit') begin({without: said.without}); });
 watch('value', () => {

@@ -160,6 +160,7 @@ for (const [button, key, name] of [[undo, 'undo', 'undo'], [again, 'regenerate',
 front.addEventListener('input', typed);
 undo.addEventListener('click', goBack);
 again.addEventListener('click', () => { if (goBack()) run(); });
+playground.hear('recount', (mode) => { if (mode === 'complete' && !busy) publish('input'); });
 playground.hear('keep', (said) => { if (said.scope === 'complete' && !busy) adopt(said, snapshot()); });
 playground.hear('pick', (said) => { if (said.scope === 'complete' && !busy && sent) { adopt(said, sent); run(); } });
 playground.hear('again', (said) => { if (said.scope === 'complete' && goBack()) run({without: said.without}); });

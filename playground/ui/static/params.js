@@ -8,6 +8,7 @@ const start = JSON.stringify(props.value);
 function publish() {
   props.value = {...values};
   trigger('input');
+  playground.recount();
   playground.keep('params', values);
   mark();
 }
@@ -186,6 +187,7 @@ watch('value', () => {
   // Gradio writes the initial value once more, some time after mounting: until a person has touched it, what was restored wins.
   if (!touched && now === start) return publish();
   show(props.value);
+  playground.recount();
   playground.keep('params', values);
 });
 root.addEventListener('input', () => { touched = true; }, true);

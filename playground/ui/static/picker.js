@@ -71,6 +71,7 @@ function pick(ref) {
   if (props.value === ref) return;
   props.value = ref;
   trigger('input');
+  playground.recount();
 }
 
 function show(ref) {
@@ -114,7 +115,7 @@ box.addEventListener('keydown', (event) => {
   if (event.key === 'Enter') { event.preventDefault(); const row = shown[active]; pick(row ? row.dataset.ref : box.value.trim() || chosen); }
   if (event.key === 'Escape') { event.stopPropagation(); box.value = chosen; close(); }
 });
-watch('value', () => show(props.value));
+watch('value', () => { show(props.value); playground.recount(); });
 watch('groups', () => { refresh.classList.remove('pg-turning'); tellAbout(); if (!list.hidden) open(box.value === chosen ? '' : box.value); });
 playground.hear('mode', tellAbout);
 show(props.value);

@@ -56,7 +56,10 @@ window.playground = (() => {
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
-  const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); };
+  const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); recount(); };
+  // What stands beside the tabs has changed: the open tab, and no other, counts again what its next run would read.
+  let due = 0;
+  const recount = () => { clearTimeout(due); due = setTimeout(() => tell('recount', mode()), 30); };
   const openTab = (name) => { const tab = document.getElementById(`pg-tab-${name}-button`); if (tab?.getAttribute('aria-selected') !== 'true') tab?.click(); };
   const lastMode = kept('mode');  // before Gradio selects its first tab, which counts as a choice
   // The contents stand below Gradio's tab bar: said to screen readers. A reload opens the tab that was open.
@@ -127,5 +130,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, runButton, variables, diff};
+  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, recount, runButton, variables, diff};
 })();

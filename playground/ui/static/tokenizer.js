@@ -54,6 +54,6 @@ function show(value) {
 }
 
 watch('value', () => show(props.value));
-playground.hear('mode', (mode) => { if (mode === 'tokenizer') { if (source === 'chat') playground.tell('ask', {scope: 'chat'}); ask(); } });
+playground.hear('recount', (mode) => { if (mode === 'tokenizer') { if (source === 'chat') playground.tell('ask', {scope: 'chat'}); ask(); } });
 if (typeof kept.text === 'string') box.value = kept.text;
 if (playground.mode() === 'tokenizer') ask();

@@ -6,6 +6,7 @@ let values = {}, names = {}, loaded = null;
 function publish() {
   props.value = {...values};
   trigger('input');
+  playground.recount();
   playground.keep('variables', values);
 }
 
