@@ -27,8 +27,8 @@ _ESSENTIAL = frozenset({"endpoint", "model", "prompt", "messages"})
 _OPTIONAL = frozenset(spec.name for spec in (*fields(CompletionRequest), *fields(ChatRequest))) - _ESSENTIAL
 #: How OpenAI and llama.cpp ("Unsupported param: suffix", as a failure), then vLLM and llama.cpp name it in words alone.
 _UNNAMED = re.compile(
-    r"(?:unsupported (?:param|parameter|value)|unrecognized request argument supplied|unknown (?:field|parameter))"
-    r"s?:? *['\"`]?(\w+)|\b(\w{1,40})['\"`]? (?:is not (?:currently )?supported|param requires)",
+    r"(?:unsupported (?:param(?:eter)?|value)|unrecognized request argument supplied|unknown (?:field|parameter))"
+    r"s?\b:? *['\"`]?(\w+)|\b(\w{1,40})['\"`]? (?:is not (?:currently )?supported|param requires)",
     re.IGNORECASE,
 )
 R = TypeVar("R", bound=CompletionRequest | ChatRequest)

@@ -71,7 +71,7 @@ def parse_fine_tune(model: str) -> FineTune | None:
 def groups(models: Sequence[ModelInfo], endpoints: Mapping[str, Endpoint], *, today: date) -> list[Group]:
     """Base models first, those of one's own servers before OpenAI's chat and completion models; then FINE-TUNES, newest
     first, each checkpoint under its model; then what OpenAI has shut down, with what takes its place."""
-    listed = {m.ref: m for m in models if 0 < len(m.id) <= LONGEST and m.id.isprintable() and m.endpoint in endpoints}
+    listed = {m.ref: m for m in models if _is_name(m.id) and m.endpoint in endpoints}
     items: dict[GroupKey, list[tuple[ModelInfo, Item]]] = {}
     for info in sorted(listed.values(), key=_newest):
         kind = endpoints[info.endpoint].kind
@@ -86,6 +86,11 @@ def groups(models: Sequence[ModelInfo], endpoints: Mapping[str, Endpoint], *, to
         for key in ("both", "chat", "completion", "fine_tunes")
     ]
     return [group for group in (*found, Group("retired", retired)) if group.items]
+
+
+def _is_name(model: str) -> bool:
+    """Whether a person can read and choose it: what a server calls its models may be anything."""
+    return len(model) <= LONGEST and model.isprintable() and bool(model.strip())
 
 
 def item(info: ModelInfo, kind: EndpointKind, *, today: date) -> Item:

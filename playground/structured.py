@@ -19,10 +19,13 @@ def read_json(text: Any, param: str) -> Any:
     """JSON as typed into a field, or already read. Raises InvalidRequest with the line that is wrong."""
     if not isinstance(text, str):
         return text
+    # Half of an emoji, as itself or as an escape, cannot be sent; it becomes what every server would make of it.
+    text = text.encode("utf-8", "replace").decode()
     if len(text) > MAX_CHARS:
         raise InvalidRequest(f"{param} has {len(text):,} characters; at most {MAX_CHARS:,} are read.", param=param)
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else value
     except json.JSONDecodeError as error:
         raise InvalidRequest(
             f"{param} is not valid JSON: line {error.lineno}, column {error.colno}.", param=param, hint=f"{error.msg}."

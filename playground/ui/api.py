@@ -8,16 +8,17 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from playground import catalog
+from playground import accepts, catalog
 from playground.deps import Deps
 from playground.errors import PlaygroundError
-from playground.parameters import validate_completion
+from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, answer, run
+from playground.types import Request
 from playground.ui.events import shown
 
 
 def build_api(deps: Deps) -> None:
-    """Declare `/complete`, `/count_tokens` and `/models`. Errors come back as Gradio errors with our message."""
+    """Declare `/complete`, `/chat`, `/count_tokens` and `/models`. Errors come back as Gradio's, with our message."""
 
     async def complete(
         prompt: str,
@@ -46,6 +47,38 @@ def build_api(deps: Deps) -> None:
         said: dict[str, Any] = await _said(complete_once(deps, model, values))
         return said
 
+    async def chat(
+        messages: list[dict[str, Any]],
+        model: str | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        n: int | None = None,
+        max_tokens: int | None = None,
+        stop: list[str] | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        seed: int | None = None,
+        logit_bias: dict[str, float] | None = None,
+        logprobs: bool | None = None,
+        top_logprobs: int | None = None,
+        response_format: dict[str, Any] | None = None,
+        tools: list[dict[str, Any]] | None = None,
+        tool_choice: str | None = None,
+        parallel_tool_calls: bool | None = None,
+        reasoning_effort: str | None = None,
+        verbosity: str | None = None,
+        service_tier: str | None = None,
+        user: str | None = None,
+    ) -> dict[str, Any]:
+        """Answer a conversation of OpenAI's message objects. Every parameter but the messages is optional.
+
+        Returns what /complete does, with "tool_calls" and "reasoning" beside a choice's text where there are any, and
+        "left_out": the names of parameters that the model does not take and that were not sent.
+        """
+        values = {key: value for key, value in locals().items() if key not in ("model", "deps")}
+        said: dict[str, Any] = await _said(chat_once(deps, model, values))
+        return said
+
     async def count_tokens(text: str, model: str | None = None) -> dict[str, Any]:
         """Count the tokens of a text by the model's own tokenizer: {"tokens", "encoding", "exact"}."""
         said: dict[str, Any] = await _said(count_once(deps, model, text))
@@ -58,7 +91,7 @@ def build_api(deps: Deps) -> None:
             for m in await deps.list_models()
         ]
 
-    for fn in (complete, count_tokens, models):
+    for fn in (complete, chat, count_tokens, models):
         api(fn, api_name=fn.__name__, concurrency_limit=None)
 
 
@@ -72,11 +105,23 @@ async def _said(answer: Any) -> Any:
 
 async def complete_once(deps: Deps, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
     info = await _chosen(deps, model)
-    request = validate_completion(
-        values, endpoint=info.endpoint, model=info.id, context_length=catalog.context_length(info)
-    )
+    context = catalog.context_length(info)
+    request = validate_completion(values, endpoint=info.endpoint, model=info.id, context_length=context)
+    return await _run_once(deps, request)
+
+
+async def chat_once(deps: Deps, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    info = await _chosen(deps, model)
+    context = catalog.context_length(info)
+    request = validate_chat(values, endpoint=info.endpoint, model=info.id, context_length=context)
+    effective, left_out = accepts.effective(request, deps.client.endpoints[info.endpoint].kind)
+    said = await _run_once(deps, effective, asked=request.body())
+    return {**said, "left_out": [left.param for left in left_out]}
+
+
+async def _run_once(deps: Deps, request: Request, *, asked: dict[str, Any] | None = None) -> dict[str, Any]:
     last: Progress | None = None
-    runs = run(request, client=deps.client, store=deps.store, counter=deps.counter)
+    runs = run(request, client=deps.client, store=deps.store, counter=deps.counter, asked=asked)
     async with aclosing(runs):
         async for progress in runs:
             last = progress

@@ -76,7 +76,7 @@ def _tab_bar() -> None:
     The contents follow below, all mounted, shown by the page's mode: a run goes on and a draft is there whichever tab
     is open, and switching costs no round trip.
     """
-    with gr.Tabs(elem_id="pg-tabs"):
+    with gr.Tabs(elem_id="pg-tabs", overflow_behavior="wrap"):
         for name in (*_RUNS, *_OTHERS):
             with gr.Tab(T(f"tab_{name}"), id=name, elem_id=f"pg-tab-{name}") as tab:
                 pass

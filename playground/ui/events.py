@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 
@@ -80,6 +80,11 @@ class Visits:
             if idle is not None:
                 del self._visits[idle]
         return visit
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Whether this can be the id of a run or a preset."""
+    return isinstance(value, str) and value.isascii() and 0 < len(value) <= 64
 
 
 def shown(error: Exception) -> PlaygroundError:

@@ -16,7 +16,7 @@ from playground.export import Language, code
 from playground.presets import Preset
 from playground.types import CompletionRequest
 from playground.ui import components, present
-from playground.ui.events import ASKED, Visit, Visits, shown
+from playground.ui.events import ASKED, Visit, Visits, is_id, shown
 from playground.ui.layout import RunTab
 from playground.ui.opening import Places, Updates, gathered, nothing, opened
 from playground.ui.running import Inputs, prepare
@@ -80,7 +80,7 @@ class _Page:
     variables: Any
 
     def preset(self, mode: Any, name: str) -> Preset:
-        if mode not in self.tabs:
+        if not isinstance(mode, str) or mode not in self.tabs:
             raise InvalidRequest("Open Complete, Chat or Edit first.", hint="A preset holds one of them.")
         return gathered(mode, name, self.editors, self.model, self.params, self.variables)
 
@@ -201,7 +201,7 @@ def _found(deps: Deps, asked: Mapping[str, Any]) -> Preset:
         if asked.get("action") in ("rename", "delete"):
             raise InvalidRequest("An example that comes with Playground stays as it is.", hint="Save it under a name.")
         return example
-    row = deps.store.preset(id_) if isinstance(id_, str) else None
+    row = deps.store.preset(id_) if is_id(id_) else None
     if row is None:
         raise InvalidRequest("This preset is no longer here.", hint="Choose another.")
     return _stored(row.id, row.content)

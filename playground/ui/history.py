@@ -15,7 +15,7 @@ from playground.errors import InvalidRequest
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
-from playground.ui.events import ASKED, shown
+from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, Updates, from_run, nothing
 
 PAGE = 50
@@ -139,7 +139,7 @@ def _rate(deps: Deps, asked: Mapping[str, Any]) -> Said:
 
 def _delete(deps: Deps, asked: Mapping[str, Any]) -> Said:
     ids = asked.get("ids")
-    if not isinstance(ids, list) or not ids or len(ids) > 1_000 or not all(isinstance(each, str) for each in ids):
+    if not isinstance(ids, list) or not ids or len(ids) > 1_000 or not all(map(is_id, ids)):
         raise InvalidRequest("Choose the runs to delete.")
     deps.store.delete(ids)
     return {"deleted": ids}, nothing()
@@ -173,7 +173,7 @@ async def exported(deps: Deps, value: Any) -> AsyncGenerator[Any]:
 
 
 def _run(deps: Deps, id_: Any) -> Run:
-    run = deps.store.run(id_) if isinstance(id_, str) else None
+    run = deps.store.run(id_) if is_id(id_) else None
     if run is None:
         raise InvalidRequest("This run is no longer here.", hint="Reload the list.")
     return run
@@ -187,7 +187,7 @@ def _cursor(value: Any) -> Cursor | None:
         at = datetime.fromisoformat(moment)
     except (TypeError, ValueError):
         raise InvalidRequest("The list's place is not known.", hint="Reload the list.") from None
-    if at.tzinfo is None or not isinstance(id_, str):
+    if at.tzinfo is None or not is_id(id_):
         raise InvalidRequest("The list's place is not known.", hint="Reload the list.")
     return Cursor(at, id_)
 
@@ -195,8 +195,8 @@ def _cursor(value: Any) -> Cursor | None:
 def read_filter(value: Any) -> Filter:
     """What the tab's fields say. Raises InvalidRequest naming the field."""
     given = value if isinstance(value, Mapping) else {}
-    model = given.get("model")
-    endpoint, _, name = model.partition("/") if isinstance(model, str) and model else (None, "", None)
+    model = _word(given.get("model"), 400)
+    endpoint, _, name = model.partition("/") if model else (None, "", None)
     offset = given.get("offset")
     minutes = offset if type(offset) is int and -14 * 60 <= offset <= 14 * 60 else 0
     since, until = _day(given.get("since"), minutes), _day(given.get("until"), minutes)
@@ -214,7 +214,7 @@ def read_filter(value: Any) -> Filter:
 
 
 def _word(value: Any, longest: int) -> str | None:
-    return value[:longest] if isinstance(value, str) and value else None
+    return value[:longest].encode(errors="replace").decode() if isinstance(value, str) and value else None
 
 
 def _day(value: Any, minutes: int) -> datetime | None:

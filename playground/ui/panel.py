@@ -112,7 +112,7 @@ def api_values(panel: Any, mode: Mode) -> dict[str, Any]:
 
 def _as_chat(values: dict[str, Any]) -> dict[str, Any]:
     top = values.pop("logprobs", None)
-    if top is not None:
+    if top not in (None, ""):
         values.update(logprobs=True, top_logprobs=top)
     schema = values.pop("json_schema", None)
     wanted = values.pop("response_format", None)

@@ -207,7 +207,7 @@ def ended(progress: Progress) -> Value | None:
         return {"tone": "info", "key": "notice_call"}
     if not any(choice.text for choice in run.choices):
         return {"tone": "info", "key": "notice_empty"}
-    if any(choice.finish_reason == "length" for choice in run.choices):
+    if len(run.choices) == 1 and run.choices[0].finish_reason == "length":
         return {"tone": "info", "key": "notice_cut"}
     return None
 

@@ -100,7 +100,7 @@ async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGen
         return
     try:
         with visit.begin(tab.mode) as stop:
-            _learn(deps, visit, inputs)
+            _learn(deps, tab, visit, inputs)
             prepared = prepare(deps, tab, visit, inputs)
             if _is_starting(deps, prepared.info):
                 yield tab.still(inputs.main, True), {"cards": []}, _note("notice_starting")
@@ -131,16 +131,14 @@ def _is_starting(deps: Deps, info: ModelInfo) -> bool:
     return engine is not None and info.endpoint == engine.endpoint.name and engine.state.phase != "ready"
 
 
-def _learn(deps: Deps, visit: Visit, inputs: Inputs) -> None:
+def _learn(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> None:
     """ "Send again without it" names what the server refused: for this visit, the model is not sent it again."""
     name = inputs.main.get("without") if isinstance(inputs.main, Mapping) else None
     if isinstance(name, str) and len(name) < 64:
-        visit.learned.learn(chosen(deps, inputs.model).ref, _effort(inputs.params), name)
-
-
-def _effort(params: Any) -> str | None:
-    effort = params.get("reasoning_effort") if isinstance(params, Mapping) else None
-    return effort if isinstance(effort, str) else None
+        # As the request will have it: a completion has no reasoning effort, whatever the panel still holds.
+        values = panel.api_values(inputs.params, tab.mode)
+        effort = values.get("reasoning_effort")
+        visit.learned.learn(chosen(deps, inputs.model).ref, str(effort)[:32] if effort else None, name)
 
 
 async def _check_fit(deps: Deps, prepared: Prepared) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import anyio.to_thread
+
 from playground.deps import Deps
 from playground.errors import InvalidRequest
 from playground.messages import MAX_TEXT
@@ -52,7 +54,8 @@ async def tokenized(deps: Deps, value: Any, model: Any, conversation: Any) -> An
             raise InvalidRequest("The text did not arrive.", hint="Reload the page.")
         if len(text) > MAX_TEXT:
             raise InvalidRequest(f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
-        counts = [[name, deps.counter.count_as(name, text)] for name in ENCODINGS]
+        # In a thread: the first time, four encodings are loaded.
+        counts = await anyio.to_thread.run_sync(_counts, deps, text)
         ids, texts, own = await _tokens(deps, text[:SHOWN], asked.get("encoding"), model)
         if own is not None:
             counted = await deps.count(text, own)
@@ -61,6 +64,10 @@ async def tokenized(deps: Deps, value: Any, model: Any, conversation: Any) -> An
         return {**kept, **shown_, "counts": counts, "said": text if asked.get("source") == "chat" else None}
     except Exception as error:
         return {**kept, "ids": [], "texts": [], "counts": [], "notice": present.failure(shown(error))}
+
+
+def _counts(deps: Deps, text: str) -> list[list[Any]]:
+    return [[name, deps.counter.count_as(name, text).tokens] for name in ENCODINGS]
 
 
 async def _tokens(deps: Deps, text: str, encoding: Any, model: Any) -> tuple[list[int], list[str], Any]:

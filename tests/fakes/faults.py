@@ -14,7 +14,7 @@ Refusals answer with an error; the others are turns of the stream, and live in `
     broken_json            two tokens, then half a chunk     refusal          a chat refusal
     broken_bytes           two tokens, then invalid UTF-8    running_usage    usage in every chunk
     error_midstream:CODE   two tokens, then an error object  error_first:CODE an error object before any text
-    reasoning              thoughts before the answer
+    reasoning              thoughts before the answer        whole:JSON       this JSON, status 200, at any path
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ REFUSALS: dict[str, Callable[[str, str], Refusal]] = {
     "403_training": lambda arg, key: refuse(403, "Fine-tuning is no longer available.", code="training_not_available"),
     "404": lambda arg, key: refuse(404, "The model does not exist.", param="model", code="model_not_found"),
     "404_page": lambda arg, key: Refusal(404, b'{"detail":"Not Found"}'),
+    "405": lambda arg, key: Refusal(405, b'{"detail":"Method Not Allowed"}'),
     "413": lambda arg, key: Refusal(413, HTML, content_type="text/html"),
     "422": lambda arg, key: Refusal(
         422, encode({"detail": [{"loc": ["body", arg or "top_p"], "msg": "Extra inputs are not permitted"}]})
@@ -75,6 +76,7 @@ REFUSALS: dict[str, Callable[[str, str], Refusal]] = {
         429, "You exceeded your current quota.", kind="insufficient_quota", code="insufficient_quota"
     ),
     "500": lambda arg, key: refuse(500, "The server had an error.", kind="server_error"),
+    "501": lambda arg, key: refuse(501, "This is not supported.", kind="not_supported_error"),
     "502_page": lambda arg, key: Refusal(502, b"<html>502 Bad Gateway</html>", content_type="text/html"),
     "503": lambda arg, key: refuse(
         503, "Overloaded.", kind="server_error", headers={"Retry-After": arg} if arg else {}

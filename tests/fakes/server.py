@@ -154,6 +154,8 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(NEVER)
         elif fault == "html":
             self.whole(200, payloads.HTML, {}, "text/html; charset=utf-8")
+        elif fault.startswith("whole:"):
+            self.whole(200, fault.removeprefix("whole:").encode())
         elif request.path == "/v1/models":
             self.whole(200, payloads.encode(self.server.models))
         elif request.path == "/tokenize" and self.server.tokenizer:

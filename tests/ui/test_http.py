@@ -76,6 +76,15 @@ def test_complete_answers_with_text_usage_cost_and_times(caller: Caller, app: Ap
     assert app.deps.store.runs(limit=1)[0].effective_request["stop"] == ["\n"]
 
 
+def test_chat_answers_a_conversation(caller: Caller, fake: FakeServer) -> None:
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    answer = caller.predict(said, "server/fake", temperature=0, api_name="/chat")
+    assert (answer["choices"][0]["text"], answer["left_out"]) == ("Hello, world!", [])
+    assert fake.requests[-1].body["messages"] == said
+    with pytest.raises(AppError, match="has the role 'wizard'"):
+        caller.predict([{"role": "wizard", "content": "Hi"}], api_name="/chat")
+
+
 def test_count_tokens_and_models_answer(caller: Caller) -> None:
     assert caller.predict("one two three", api_name="/count_tokens")["tokens"] == 3
     models = caller.predict(api_name="/models")
@@ -103,7 +112,7 @@ def test_an_error_comes_back_as_a_sentence_without_a_key(caller: Caller, given: 
 
 def test_the_named_endpoints_are_typed_documented_and_the_only_ones(app: App) -> None:
     info = httpx.get(f"{app.url}/gradio_api/info").json()
-    assert set(info["named_endpoints"]) == {"/complete", "/count_tokens", "/models"}
+    assert set(info["named_endpoints"]) == {"/complete", "/chat", "/count_tokens", "/models"}
     complete = info["named_endpoints"]["/complete"]
     assert "Complete a prompt" in complete["description"]
     assert {p["parameter_name"] for p in complete["parameters"]} >= {

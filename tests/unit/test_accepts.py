@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from playground import accepts
-from playground.accepts import KNOWN, LeftOut, Learned, effective, offers, refused, removable
+from playground.accepts import KNOWN, Learned, LeftOut, effective, offers, refused, removable
 from playground.client_errors import from_body
 from playground.errors import BadRequest, InvalidRequest, PlaygroundError, RateLimited, ServerFailed
+from playground.parameters import CHAT
 from playground.types import ChatRequest, CompletionRequest, Endpoint, EndpointKind, Message
 
 SAMPLING = frozenset({"temperature", "top_p"})
@@ -45,8 +46,10 @@ def left(request: ChatRequest | CompletionRequest, kind: EndpointKind = "openai"
 @pytest.mark.parametrize("effort", [*EFFORTS, "none"])
 @pytest.mark.parametrize(
     "model",
-    ["gpt-3.5-turbo", "gpt-4", "gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-4.1-nano", "ft:gpt-4o-2024-08-06:acme::Ab1"]
-    + ["chatgpt-4o-latest", "gpt-5-chat-latest", "gpt-5.1-chat-latest"],
+    [
+        *("gpt-3.5-turbo", "gpt-4", "gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-4.1-nano"),
+        *("ft:gpt-4o-2024-08-06:acme::Ab1", "chatgpt-4o-latest", "gpt-5-chat-latest", "gpt-5.1-chat-latest"),
+    ],
 )
 def test_models_that_do_not_think_take_everything_but_an_effort(model: str, effort: str | None) -> None:
     assert set(refused(model, "openai", effort)) == THINKING
@@ -107,12 +110,8 @@ def test_a_name_that_no_rule_knows_is_refused_nothing(model: str) -> None:
 
 
 def test_the_engine_has_no_functions_and_does_not_think() -> None:
-    assert set(refused("gpt-5", "engine", None)) == THINKING | {
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "service_tier",
-    }
+    functions = {"tools", "tool_choice", "parallel_tool_calls"}
+    assert set(refused("gpt-5", "engine", None)) == THINKING | functions | {"service_tier"}
 
 
 @pytest.mark.parametrize(
@@ -191,6 +190,13 @@ def test_without_functions_there_is_no_choice_of_one() -> None:
     assert out[0] == LeftOut("tools", (TOOL,), "engine")
 
 
+def test_functions_that_a_server_refused_take_their_choice_along() -> None:
+    learned = Learned()
+    learned.learn("openai/m", None, "tools")
+    request = chat("m", tools=(TOOL,), tool_choice="auto", parallel_tool_calls=True)
+    assert effective(request, "compatible", learned) == (chat("m"), (LeftOut("tools", (TOOL,), "learned"),))
+
+
 def test_stop_sequences_that_are_left_out_leave_none() -> None:
     made, out = effective(chat("o4-mini", stop=("\n", "END")), "openai")
     assert made.stop == ()
@@ -236,7 +242,9 @@ def test_what_a_server_refused_is_not_sent_to_it_again() -> None:
     assert effective(request, "openai", learned) == (chat(reasoning_effort="low"), (LeftOut("seed", 0, "learned"),))
 
 
-@pytest.mark.parametrize("other", [{"reasoning_effort": "high"}, {}, {"reasoning_effort": "low", "model": "gpt-5-mini"}])
+@pytest.mark.parametrize(
+    "other", [{"reasoning_effort": "high"}, {}, {"reasoning_effort": "low", "model": "gpt-5-mini"}]
+)
 def test_another_effort_or_model_is_still_asked(other: dict[str, Any]) -> None:
     learned = Learned()
     learned.learn("openai/gpt-5", "low", "seed")
@@ -274,3 +282,155 @@ def test_the_oldest_lessons_are_forgotten_first() -> None:
     assert learned.refused("e/1", None) == frozenset()
     assert learned.refused("e/0", None) == {"seed", "stop"}
     assert learned.refused("e/new", None) == {"seed"}
+
+
+# --- what a server's refusal says can be left out ---
+
+OPENAI = Endpoint(name="openai", base_url="https://api.openai.com/v1", kind="openai")
+OWN = Endpoint(name="mine", base_url="http://localhost:8000/v1", kind="compatible")
+
+
+def said(endpoint: Endpoint, message: str, *, status: int = 400, **body: Any) -> PlaygroundError:
+    return from_body(endpoint, {"message": message, "type": "invalid_request_error", **body}, status=status)
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "fields", "name"),
+    [
+        (
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) is supported.",
+            "temperature",
+            {"temperature": 0.2},
+            "temperature",
+        ),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'.",
+            "max_tokens",
+            {"max_tokens": 9},
+            "max_tokens",
+        ),
+        (
+            "Invalid schema for response_format.",
+            "response_format.json_schema",
+            {"response_format": {"type": "json_schema"}},
+            "response_format",
+        ),
+        ("Invalid 'tools[0].function.name'.", "tools[0].function.name", {"tools": (TOOL,)}, "tools"),
+        ("Invalid schema for function.", "functions", {"tools": (TOOL,)}, "tools"),
+        ("Unrecognized request argument supplied: seed", None, {"seed": 1}, "seed"),
+        ("Unsupported parameter: 'stop' is not supported with this model.", None, {"stop": ("x",)}, "stop"),
+    ],
+)
+def test_openai_names_what_it_refuses(message: str, param: str | None, fields: dict[str, Any], name: str) -> None:
+    assert removable(said(OPENAI, message, param=param, code="unsupported_value"), chat(**fields)) == name
+
+
+@pytest.mark.parametrize(
+    ("make", "message", "status", "fields", "name"),
+    [
+        (completion, "Unsupported param: suffix", 500, {"suffix": "."}, "suffix"),
+        (completion, "Unsupported param: best_of", 500, {"best_of": 2}, "best_of"),
+        (chat, "tools param requires --jinja flag", 500, {"tools": (TOOL,)}, "tools"),
+        (chat, "tool_choice param requires --jinja flag", 500, {"tool_choice": "auto"}, "tool_choice"),
+    ],
+)
+def test_llama_cpp_names_it_in_words_and_calls_it_a_failure(
+    make: Callable[..., ChatRequest | CompletionRequest], message: str, status: int, fields: dict[str, Any], name: str
+) -> None:
+    error = said(OWN, message, status=status, code=status, type="server_error")
+    assert isinstance(error, ServerFailed)
+    assert removable(error, make(**fields)) == name
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "fields", "name"),
+    [
+        ("suffix is not currently supported", None, {"suffix": "."}, "suffix"),
+        ("echo is not currently supported", None, {"echo": True}, "echo"),
+        ("logprobs must be at most 3", "logprobs", {"logprobs": 5}, "logprobs"),
+        ("top_p must be in (0, 1], got 0.0.", "top_p", {"top_p": 0.0}, "top_p"),
+    ],
+)
+def test_vllm_names_it_in_words_or_apart(message: str, param: str | None, fields: dict[str, Any], name: str) -> None:
+    error = said(OWN, message, param=param, code=400, type="BadRequestError")
+    assert removable(error, completion(**fields)) == name
+
+
+ALL = chat(temperature=0.2, seed=1, stop=("x",), tools=(TOOL,))
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("", None),
+        ("No.", ""),
+        ("No.", "messages[0].content"),
+        ("No.", "model"),
+        ("No.", "stream"),
+        ("No.", "stream_options.include_usage"),
+        ("No.", "top_p"),
+        ("No.", ".temperature"),
+        ("No.", "[0]"),
+        ("No.", "temperature; drop table"),
+        ("No.", "<img src=x onerror=alert(1)>"),
+        ("No.", "TEMPERATURE"),
+        ("Unsupported parameter: 'messages'", None),
+        ("Unknown parameter: __class__", None),
+        ("Unsupported parameter: ''", None),
+        ("prompt is not currently supported", None),
+        ("The model is not supported", None),
+        ("a" * 5_000 + " is not supported", None),
+        ("unsupported parameter" * 2_000, None),
+    ],
+)
+def test_nothing_is_offered_for_what_is_not_set_or_is_needed(message: str, param: str | None) -> None:
+    assert removable(BadRequest(message, param=param), ALL) is None
+
+
+def test_what_is_named_apart_counts_and_not_what_the_words_say() -> None:
+    assert removable(BadRequest("Unsupported parameter: 'seed'", param="temperature"), ALL) == "temperature"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest("Too long.", code="context_length_exceeded", param="stop"),
+        InvalidRequest("Wrong.", param="stop"),
+        RateLimited("Unsupported parameter: stop", param="stop"),
+        PlaygroundError("Unsupported parameter: stop"),
+    ],
+)
+def test_other_failures_are_not_about_a_parameter(error: PlaygroundError) -> None:
+    assert removable(error, ALL) is None
+
+
+# --- the table ---
+
+
+def test_the_table_says_where_it_is_from_and_when() -> None:
+    assert set(TABLE) == {"source", "as_of", "rules", "engine"}
+    assert len(TABLE["source"]) > 20
+    assert date.fromisoformat(TABLE["as_of"]) <= datetime.now(UTC).date()
+
+
+@pytest.mark.parametrize("rule", TABLE["rules"], ids=lambda rule: str(rule["models"]))
+def test_every_rule_is_well_formed(rule: dict[str, Any]) -> None:
+    assert {"models", "efforts", "refuses"} <= set(rule) <= {"models", "efforts", "refuses", "only", "offers"}
+    assert not re.compile(rule["models"]).fullmatch("")
+    assert rule["efforts"] is None or set(rule["efforts"]) <= {"unset", "none", *EFFORTS}
+    assert set(rule["refuses"]) | set(rule.get("offers", {})) <= KNOWN
+    assert set(rule["refuses"].values()) <= {"model", "effort"}
+    assert set(rule.get("only", {})) <= set(rule["refuses"])
+    assert all(words and len(set(words)) == len(words) for words in rule.get("offers", {}).values())
+
+
+def test_what_the_engine_lacks_is_named_as_requests_name_it() -> None:
+    assert set(TABLE["engine"]) <= KNOWN
+    assert set(TABLE["engine"].values()) == {"engine"}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in TABLE["rules"] if "offers" in rule], ids=lambda r: str(r["models"]))
+def test_what_is_offered_is_known_to_the_parameter(rule: dict[str, Any]) -> None:
+    options = {parameter.name: parameter.options for parameter in CHAT}
+    for param, words in rule["offers"].items():
+        assert set(words) <= set(options[param])

@@ -113,3 +113,9 @@ def test_a_schema_elsewhere_is_never_fetched() -> None:
 
 def test_json_that_was_read_already_passes() -> None:
     assert read_json({"a": 1}, "tools") == {"a": 1}
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "\\ud83d"])
+def test_half_an_emoji_in_a_function_can_be_sent(half: str) -> None:
+    (tool,) = read_tools('[{"name": "f", "description": "a%sb"}]' % half)  # noqa: UP031
+    assert tool["function"]["description"] == "a?b"

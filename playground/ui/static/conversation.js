@@ -46,7 +46,7 @@ function fill(made, node, at, length) {
   made.role.disabled = node.role === 'tool';
   if (made.box.value !== node.text) made.box.value = node.text;
   made.box.setAttribute('aria-label', `${role} ${at + 1}`);
-  made.box.placeholder = node.role === 'tool' ? say('tool_placeholder').replace('{name}', node.name || '') : node.role === 'user' ? say('user_placeholder') : node === tree.get(pending) ? '' : say('message_placeholder');
+  made.box.placeholder = node.role === 'tool' ? say('tool_placeholder').replace('{name}', node.name || '') : node.role === 'user' ? say('user_placeholder') : pending?.id === node.id ? (bar.busy ? '' : say('keep_one')) : say('message_placeholder');
   made.thought.hidden = !node.reasoning;
   if (node.reasoning) made.thought.lastChild.textContent = node.reasoning;
   beside(made, node);

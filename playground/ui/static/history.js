@@ -106,7 +106,7 @@ function panel(run, other) {
   const parameters = Object.entries(run.request).filter(([name]) => !['messages', 'prompt'].includes(name)), others = other ? other.request : {};
   return make('section', {class: 'pg-run-detail'},
     make('div', {class: 'pg-run-head'}, make('strong', {text: run.model}), make('span', {class: 'pg-quiet', text: time(run.at)}), open),
-    make('dl', {}, ...said.flatMap(([name, value]) => [make('dt', {text: name}), make('dd', {text: value})])),
+    make('dl', {}, ...said.map(([name, value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value})))),
     make('h3', {text: say('parameters')}), make('div', {class: 'pg-run-params'}, ...parameters.map(([name, value]) => make('code', {class: other && JSON.stringify(value) !== JSON.stringify(others[name]) ? 'pg-differs' : '', text: `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`}))),
     make('h3', {text: say('prompt')}), marked(asked(run), other && asked(other)),
     make('h3', {text: say('answer')}), ...run.answers.map((answer, at) => marked(answer.text + answer.calls.map((call) => `${call.name}(${call.arguments})`).join('\n'), other?.answers[at]?.text)),

@@ -2,7 +2,7 @@
 // A row that the open tab does not have is hidden; one that the chosen model refuses is marked, and what it says is not sent.
 const {make} = playground, say = playground.saying(props);
 const root = element.querySelector('.pg-params');
-let values = {}, rows = new Map(), touched = false;
+let values = {}, rows = new Map(), touched = false, specs = props.specs;
 const start = JSON.stringify(props.value);
 
 function publish() {
@@ -145,7 +145,7 @@ function json(spec) {
 // What the open tab has and what the model takes. A schema's row stands under the format that asks for it.
 function mark() {
   const mode = playground.mode(), refused = props.refused || {};
-  for (const spec of props.specs) {
+  for (const spec of specs) {
     const {row} = rows.get(spec.name), reason = refused[spec.name];
     row.hidden = !spec.modes.includes(mode) || (spec.name === 'json_schema' && values.response_format !== 'json_schema') || (spec.name === 'tool_choice' && !values.tools);
     const idle = reason && values[spec.name] != null && !(spec.name === 'temperature' && values[spec.name] === 1);
@@ -159,7 +159,7 @@ function mark() {
 function build() {
   root.textContent = ''; rows = new Map();
   const more = make('details', {class: 'pg-more'}, make('summary', {text: say('more_parameters')}));
-  for (const spec of props.specs) {
+  for (const spec of specs) {
     const made = spec.name === 'logprobs' ? probabilities(spec) : spec.kind === 'bool' ? toggle(spec) : spec.kind === 'stop' ? chips(spec) :
       spec.kind === 'option' ? option(spec) : spec.kind === 'json' ? json(spec) : spec.kind === 'text' || spec.kind === 'bias' ? written(spec) : numeric(spec);
     rows.set(spec.name, made);
@@ -192,7 +192,13 @@ watch('value', () => {
 });
 root.addEventListener('input', () => { touched = true; }, true);
 root.addEventListener('click', () => { touched = true; }, true);
-watch('specs', () => { build(); show(values); });
+watch('specs', () => { specs = props.specs; build(); show(values); });
+// What the list knows of a model holds at once; what only the server knows of it follows.
+playground.hear('model', ({context}) => {
+  if (!context || specs.some((spec) => spec.name === 'max_tokens' && spec.high === context)) return;
+  specs = specs.map((spec) => spec.name === 'max_tokens' ? {...spec, high: context} : spec);
+  build(); show(values);
+});
 watch('refused', mark);
 playground.hear('mode', mark);
 restore();

@@ -71,6 +71,7 @@ function pick(ref) {
   if (props.value === ref) return;
   props.value = ref;
   trigger('input');
+  if (find(ref)) playground.tell('model', find(ref));
   playground.recount();
 }
 

@@ -47,7 +47,7 @@ function draw() {
 function show(value) {
   if (!value || value.ids === undefined || (value.n !== undefined && value.n !== n)) return;
   if (value.said != null) box.value = value.said;
-  counts.replaceChildren(...value.counts.map(([name, said]) => make('div', {class: 'pg-count'}, make('span', {text: name}), make('strong', {text: said == null ? '–' : (said.tokens ?? said).toLocaleString()}))));
+  counts.replaceChildren(...value.counts.map(([name, said]) => make('div', {class: 'pg-count'}, make('span', {text: name}), make('strong', {text: said == null ? "–" : said.toLocaleString()}))));
   notice.hidden = !value.notice;
   if (value.notice) notice.replaceChildren(...[value.notice.message, value.notice.hint].filter(Boolean).map((text) => make('span', {text})));
   draw();

@@ -115,6 +115,7 @@ EN: dict[str, str] = {
     "user_placeholder": "Enter a user message here.",
     "message_placeholder": "Enter a message here.",
     "tool_placeholder": "What {name}() returns: type it here, then submit.",
+    "keep_one": "Keep one of the answers below.",
     "add_message": "Add message",
     "new_conversation": "New conversation",
     "change_role": "Change the role",

@@ -130,6 +130,7 @@ ES: dict[str, str] = {
     "user_placeholder": "Escribe aquí un mensaje.",
     "message_placeholder": "Escribe aquí un mensaje.",
     "tool_placeholder": "Lo que devuelve {name}(): escríbelo aquí y envía.",
+    "keep_one": "Elige una de las respuestas de abajo.",
     "add_message": "Añadir mensaje",
     "new_conversation": "Conversación nueva",
     "change_role": "Cambiar el papel",

@@ -1,0 +1,249 @@
+"""What is asked of a server: an answer as `StreamEvent`s, and what it has and can count.
+
+The SDK's own retries are off: they are done here, where the page can show them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from openai import AsyncStream
+
+from playground import client_errors
+from playground.answers import Answer, model_info
+from playground.client.connections import Connections
+from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
+from playground.retry import RetryPolicy
+from playground.tokens import added_texts
+from playground.types import (
+    CompletionRequest,
+    Delta,
+    Endpoint,
+    Failed,
+    ModelInfo,
+    Request,
+    Retrying,
+    StreamEvent,
+    Thought,
+    ToolDelta,
+)
+
+NO_SUCH_ROUTE = (404, 405, 501)
+MOST_PAGES = 20
+"""Pages of 100 fine-tuning jobs that are read at most."""
+
+Said = TypeVar("Said")
+
+
+class Client(Connections):
+    """The model servers, by endpoint name."""
+
+    def __init__(
+        self, endpoints: Iterable[Endpoint] = (), *, timeout: float = 60.0, retry: RetryPolicy | None = None
+    ) -> None:
+        super().__init__(endpoints, timeout=timeout)
+        self._retry = retry or RetryPolicy()
+        self._cannot: set[tuple[str, Callable[..., Any]]] = set()
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Let another server join, or replace one of the same name: what that could not, this one may."""
+        super().add(endpoint)
+        self._cannot = {each for each in self._cannot if each[0] != endpoint.name}
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
+        """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.
+
+        What fails before the first text is tried again by the retry policy, each time after a `Retrying`; what has
+        been paid for is never asked for again. Closing the generator closes the request.
+        """
+        try:
+            endpoint = self._endpoint(request.endpoint)
+        except InvalidRequest as error:
+            yield Failed(error)
+            return
+        attempt, with_usage = 1, True
+        while True:
+            begun = False
+            # The engine may have come back at another address while a retry waited.
+            endpoint = self._endpoints.get(endpoint.name, endpoint)
+            try:
+                async with aclosing(self._once(endpoint, request, with_usage=with_usage)) as events:
+                    async for event in events:
+                        begun = begun or isinstance(event, (Delta, Thought, ToolDelta))
+                        yield event
+                return
+            except EndpointError as error:
+                failure = error.with_traceback(None)  # its frames hold the request, and with it the key
+            if with_usage and not begun and _dislikes_stream_options(failure):
+                # A server from before `stream_options` gets the request without it, once.
+                with_usage = False
+                continue
+            # What is not streamed sends nothing until it is whole: when it times out it may well have been paid for.
+            lost = begun or (not _streamable(request) and isinstance(failure, TimedOut))
+            delay = None if lost else self._retry.delay(failure, attempt)
+            if delay is None:
+                yield Failed(failure)
+                return
+            attempt += 1
+            yield Retrying(attempt, self._retry.attempts, delay, failure)
+            await self._retry.sleep(delay)
+
+    async def _once(self, endpoint: Endpoint, request: Request, *, with_usage: bool) -> AsyncGenerator[StreamEvent]:
+        """One attempt. Raises an EndpointError."""
+        path = "/completions" if isinstance(request, CompletionRequest) else "/chat/completions"
+        body = request.body()
+        answer = Answer()
+        with self._mapped(endpoint, answer):
+            sdk = self._sdk(endpoint)
+            if not _streamable(request):
+                for event in self._whole(endpoint, answer, await sdk.post(path, body=body, cast_to=object)):
+                    yield event
+            else:
+                body = {**body, "stream": True, **({"stream_options": {"include_usage": True}} if with_usage else {})}
+                async with await sdk.post(
+                    path, body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
+                ) as stream:
+                    kind = stream.response.headers.get("content-type", "")
+                    if "json" in kind:  # a server that does not stream sends the whole answer
+                        for event in self._whole(endpoint, answer, json.loads(await stream.response.aread())):
+                            yield event
+                    elif "html" in kind:
+                        raise client_errors.not_an_api(endpoint)
+                    else:
+                        async for chunk in stream:
+                            for event in answer.read(chunk):
+                                yield event
+            if not answer.complete:
+                raise client_errors.truncated(endpoint) if answer.begun else client_errors.unreadable(endpoint)
+            for event in answer.ending():
+                yield event
+
+    def _whole(self, endpoint: Endpoint, answer: Answer, said: object) -> list[StreamEvent]:
+        """The events of an answer that came at once. Text instead of JSON is how the SDK hands a web page over."""
+        if isinstance(said, str):
+            raise client_errors.not_an_api(endpoint)
+        if isinstance(said, dict) and said.get("error"):
+            raise client_errors.from_body(endpoint, said["error"], keys=self._keys())
+        return answer.read(said)
+
+    async def models(self, endpoint: str) -> list[ModelInfo]:
+        """What the server lists. Raises a PlaygroundError."""
+        server = self._endpoint(endpoint)
+        with self._mapped(server):
+            said: Any = await self._sdk(server).get("/models", cast_to=object)
+            if not isinstance(said, dict) or not isinstance(said.get("data"), list):
+                raise client_errors.not_an_api(server)
+            return [
+                model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
+            ]
+
+    async def fine_tunes(self, endpoint: str) -> list[dict[str, Any]]:
+        """The server's fine-tuning jobs, newest first, as plain JSON; none where it has no such thing.
+
+        Raises a PlaygroundError.
+        """
+        server = self._endpoint(endpoint)
+        jobs: dict[str, dict[str, Any]] = {}
+        for _ in range(MOST_PAGES):
+            after = {"after": next(reversed(jobs))} if jobs else {}
+            try:
+                with self._mapped(server):
+                    options: Any = {"params": {"limit": 100, **after}}
+                    said: Any = await self._sdk(server).get("/fine_tuning/jobs", cast_to=object, options=options)
+            except EndpointError as error:
+                if error.status in (*NO_SUCH_ROUTE, 403):
+                    break
+                raise
+            page = {job["id"]: job for job in _listed(said) if isinstance(job.get("id"), str) and job["id"]}
+            # Nothing new: a server that does not know `after` sends its first page again and again.
+            done = page.keys() <= jobs.keys() or not said.get("has_more")
+            jobs |= page
+            if done:
+                break
+        return list(jobs.values())
+
+    async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
+        """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
+
+        One body for both shapes: llama.cpp and our engine read `content`, vLLM reads `prompt`.
+        """
+        body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
+        return await self._tokenized(endpoint, body, _ids)
+
+    async def tokenize_chat(self, endpoint: str, body: Mapping[str, Any]) -> int | None:
+        """How many tokens a chat's messages make in the server's own template (vLLM's shape, which our engine has too);
+        None where it does not tell. Raises a PlaygroundError."""
+        asked = {"model": body.get("model"), "messages": body["messages"], "add_generation_prompt": True}
+        return await self._tokenized(endpoint, asked, _count)
+
+    async def pieces(self, endpoint: str, text: str) -> tuple[list[int], list[str]] | None:
+        """The tokens of `text` by the server's own tokenizer: ids, and what each adds to the text (llama.cpp's
+        `with_pieces`); None where it does not show them. Raises a PlaygroundError."""
+        return await self._tokenized(endpoint, {"content": text, "add_special": False, "with_pieces": True}, _pieces)
+
+    async def _tokenized(
+        self, endpoint: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], Said | None]
+    ) -> Said | None:
+        """What `read` makes of the answer of the server's /tokenize; None where there is no such thing, or it speaks
+        of something else. That is remembered: it is asked at every key."""
+        server = self._endpoint(endpoint)
+        if server.kind == "openai" or (endpoint, read) in self._cannot:
+            return None
+        url = server.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
+        try:
+            with self._mapped(server):
+                answer: Any = await self._sdk(server).post(url, body=body, cast_to=object)
+        except (BadRequest, NotFound, ServerFailed) as error:
+            if error.status not in NO_SUCH_ROUTE:
+                if isinstance(error, BadRequest):
+                    return None  # this request's fault: the next may be better
+                raise
+            answer = None
+        said = read(answer) if isinstance(answer, dict) else None
+        if said is None:
+            self._cannot.add((endpoint, read))
+        return said
+
+
+def _listed(said: Any) -> list[dict[str, Any]]:
+    """The objects of one of OpenAI's lists."""
+    found = said.get("data") if isinstance(said, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _ids(said: dict[str, Any]) -> list[int] | None:
+    tokens = said.get("tokens")
+    return tokens if isinstance(tokens, list) and all(type(token) is int for token in tokens) else None
+
+
+def _count(said: dict[str, Any]) -> int | None:
+    # llama.cpp's own server does not read messages: it answers with no tokens, and no count.
+    count = said.get("count")
+    return count if type(count) is int and count >= 0 else None
+
+
+def _pieces(said: dict[str, Any]) -> tuple[list[int], list[str]] | None:
+    tokens = said.get("tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
+        return None
+    try:
+        return [int(token["id"]) for token in tokens], added_texts(_raw(token["piece"]) for token in tokens)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _raw(piece: Any) -> bytes:
+    """A token's bytes: llama.cpp writes text, or a list of numbers where the bytes are half a character."""
+    return bytes(piece) if isinstance(piece, list) else str(piece).encode("utf-8", "replace")
+
+
+def _streamable(request: Request) -> bool:
+    """`best_of` cannot be streamed: the best is known only when all have ended (OpenAI's reference)."""
+    return not isinstance(request, CompletionRequest) or request.best_of in (None, 1)
+
+
+def _dislikes_stream_options(error: EndpointError) -> bool:
+    return isinstance(error, BadRequest) and "stream_options" in f"{error.param} {error.message}"
