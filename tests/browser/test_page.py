@@ -126,3 +126,54 @@ async def test_an_openai_model_is_counted_and_priced_before_and_after(visits: An
     await screen.run()
     assert once.startswith("11 tokens · $")
     assert (await screen.last("session")).startswith("22 tokens · $")
+
+
+TABS = ("complete", "chat", "edit", "history", "usage", "tokenizer")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "es-ES"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_in_every_tab_no_text_leaves_its_box_and_every_control_has_a_name(
+    visits: Any, openai_like_app: Any, locale: str, width: int
+) -> None:
+    screen = await visits(openai_like_app, model="openai/gpt-5", locale=locale, width=width)
+    await screen.tab("chat")
+    await screen.set("temperature", "0.5")
+    await screen.page.fill(".pg-system-text", "Speak {{language}} and nothing else, whatever you are asked.")
+    await screen.page.fill("#pg-variable-language", "Spanish")
+    await screen.asked("Say hello " * 12)
+    await screen.act(1, "again")
+    await screen.answered()
+    for tab in TABS:
+        await screen.page.evaluate(f"playground.openTab('{tab}')")
+        await screen.until(f"document.body.dataset.mode === '{tab}'")
+        await screen.page.wait_for_timeout(700)
+        assert await screen.page.evaluate(OVERFLOWING) == [], tab
+        assert await screen.page.evaluate(SIDEWAYS) <= 0, tab
+        assert await screen.page.evaluate(NAMELESS) == [], tab
+    await screen.page.evaluate("playground.openTab('chat')")
+    for button in ("View code", "Share") if locale == "en-US" else ("Ver código", "Compartir"):
+        await screen.page.click(f".pg-toolbar-right >> text={button}")
+        await screen.page.locator(".pg-toolbar dialog[open]").wait_for()
+        assert await screen.page.evaluate(OVERFLOWING) == [], button
+        assert await screen.page.evaluate(NAMELESS) == [], button
+        await screen.page.keyboard.press("Escape")
+
+
+async def test_the_conversation_is_worked_with_the_keyboard_alone(visits: Any, fake_app: Any) -> None:
+    screen = await visits(fake_app, model="server/fake")
+    await screen.tab("chat")
+    await screen.page.focus(".pg-system-text")
+    await screen.page.keyboard.type("Be brief.")
+    for _ in range(12):
+        await screen.page.keyboard.press("Tab")
+        if await screen.page.evaluate("document.activeElement.matches('.pg-message-text')"):
+            break
+    await screen.page.keyboard.type("Hello?")
+    await screen.page.keyboard.press("Control+Enter")
+    await screen.answered()
+    assert await screen.messages() == [("user", "Hello?"), ("assistant", "Hello, world!")]
+    await screen.page.focus(".pg-message [data-act='again'] >> nth=1")
+    await screen.page.keyboard.press("Enter")
+    await screen.answered()
+    assert await screen.branch(1) == "2/2"
