@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from playground.store.records import Cursor, dollars, microseconds, picodollars
-from playground.store.schema import RUNS, WORDS
+from playground.store.schema import BY_TIME, RUNS, WORDS
 
 BEGINNING = 300
 """Characters of a prompt and of an answer that a list shows."""
 MOST_WORDS = 20
+LONGEST_WORD = 100
+"""Letters that are compared: PostgreSQL refuses to look for more than 2,046 bytes."""
 DAY = 86_400_000_000
 """Microseconds."""
 
@@ -52,8 +55,9 @@ SHOWN: tuple[Any, ...] = (
 class Filter:
     """Which runs. None and empty text mean all.
 
-    `text` is what a person types: every word must occur, in the prompt or the answer, at least as a word's beginning;
-    case and accents do not matter (on PostgreSQL accents do). Without any letter or digit it matches nothing.
+    `text` is what a person types: each of its words (the first MOST_WORDS) must occur in the prompt or the answer, at
+    least as a word's beginning; case and accents do not matter (on PostgreSQL accents do). Without any letter or digit
+    it matches nothing. A run that still streams is found by it when it is over (on PostgreSQL at once).
     `since` is inclusive, `until` is not; costs in dollars, inclusive, and runs of unknown cost then match not.
     """
 
@@ -100,16 +104,24 @@ def newest(
 ) -> sa.Select[Any]:
     """At most `limit` rows of `columns`, newest first, older than `before`, that match."""
     chosen = matching or Filter()
-    query = sa.select(*columns).where(*_conditions(chosen)).limit(limit)
+    query = sa.select(*columns).limit(limit)
     if chosen.text.strip() and dialect == "sqlite":
-        return _searched(query, chosen.text, before)
+        return _searched(query, chosen, before)
     if chosen.text.strip():
         query = query.where(_postgresql(chosen.text))
+    query = _by_time(query.where(*_conditions(chosen)))
+    return query if before is None else query.where(_older(before))
+
+
+def _by_time(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Newest first. SQLite would take the models' index for a filter by model, and then read every row it finds."""
     query = query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc())
-    if before is not None:
-        place = sa.tuple_(sa.literal(microseconds(before.created_at)), sa.literal(before.id))
-        query = query.where(sa.tuple_(RUNS.c.created_at, RUNS.c.id) < place)
-    return query
+    return query.with_hint(RUNS, f"INDEXED BY {BY_TIME}", "sqlite")
+
+
+def _older(place: Cursor) -> sa.ColumnElement[bool]:
+    at = sa.tuple_(sa.literal(microseconds(place.created_at)), sa.literal(place.id))
+    return sa.tuple_(RUNS.c.created_at, RUNS.c.id) < at
 
 
 def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
@@ -131,42 +143,53 @@ def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
 
 def words(text: str) -> list[str]:
     """The words that are searched for: letters and digits, the first MOST_WORDS of them."""
-    return re.findall(r"[^\W_]+", text[:10_000])[:MOST_WORDS]
+    # Composed, since an accent that stands by itself would part the word.
+    composed = unicodedata.normalize("NFC", text[:10_000])
+    return [word[:LONGEST_WORD] for word in re.findall(r"[^\W_]+", composed)[:MOST_WORDS]]
 
 
-def _searched(query: sa.Select[Any], text: str, before: Cursor | None) -> sa.Select[Any]:
+def _searched(query: sa.Select[Any], chosen: Filter, before: Cursor | None) -> sa.Select[Any]:
     """By SQLite's full-text index, which gives rows out by their number, newest first, and stops when there are enough.
 
     Rows are numbered as their runs begin, which is their order in time.
     """
     index = sa.table(WORDS, sa.column("rowid"))
     number = index.c.rowid
-    phrase = " AND ".join(f'"{word}"*' for word in words(text))
+    phrase = " AND ".join(f'"{word}"*' for word in words(chosen.text))
     if not phrase:
         return query.where(sa.false())
-    query = query.select_from(index.join(RUNS, RUNS.c.seq == number))
-    query = query.where(sa.text(f"{WORDS} MATCH :phrase").bindparams(phrase=phrase)).order_by(number.desc())
+    query = query.select_from(index.join(RUNS, RUNS.c.seq == number)).order_by(number.desc())
+    query = query.where(sa.text(f"{WORDS} MATCH :phrase").bindparams(phrase=phrase))
+    numbers = sa.select(RUNS.c.seq).correlate(None)
+    if conditions := _conditions(chosen):
+        # From the index and once, instead of from each wide row that has the words. The plus keeps SQLite from the
+        # opposite, looking for the words in one row after another.
+        among = numbers.where(*conditions).with_hint(RUNS, f"INDEXED BY {BY_TIME}", "sqlite")
+        query = query.where(sa.literal_column(f"+{WORDS}.rowid").in_(among))
     if before is not None:
         # A cursor whose run has been deleted meanwhile still has its time.
-        at = microseconds(before.created_at)
-        last = sa.select(sa.func.min(RUNS.c.seq)).where(RUNS.c.created_at >= at).scalar_subquery()
-        own = sa.select(RUNS.c.seq).where(RUNS.c.id == before.id).scalar_subquery()
-        query = query.where(number < sa.func.coalesce(own, last))
+        own = numbers.where(RUNS.c.id == before.id).scalar_subquery()
+        older = _by_time(numbers.where(_older(before))).limit(1).scalar_subquery()
+        query = query.where(number < sa.func.coalesce(own, older + 1))
     return query
+
+
+# Letter by letter the expression that is indexed: with a parameter in it the index would not be used.
+_TEXT = RUNS.c.prompt + sa.literal_column("' '") + RUNS.c.answer
 
 
 def _postgresql(text: str) -> sa.ColumnElement[bool]:
     phrase = " & ".join(f"'{word}':*" for word in words(text))
     if not phrase:
         return sa.false()
-    found = sa.func.to_tsvector(sa.literal_column("'simple'"), RUNS.c.prompt + " " + RUNS.c.answer)
+    found = sa.func.to_tsvector(sa.literal_column("'simple'"), _TEXT)
     return found.bool_op("@@")(sa.func.to_tsquery(sa.literal_column("'simple'"), phrase))
 
 
 def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offset_minutes: int) -> list[UsageRow]:
     """By local day and model; the sums are exact, since costs are whole picodollars."""
     shifted = RUNS.c.created_at + utc_offset_minutes * 60_000_000
-    day = sa.cast((shifted - shifted % DAY) / DAY, sa.Integer).label("day")
+    day = (shifted // DAY).label("day")
     query = (
         sa.select(
             day,

@@ -46,5 +46,13 @@ def save(connection: sa.Connection, id: str, name: str, content: Mapping[str, An
     connection.execute(sa.insert(PRESETS).values(id=id, created_at=now, **values))
 
 
+def rename(connection: sa.Connection, id: str, name: str, *, now: int) -> bool:
+    """Change the name, in the content too; False when there is none of this id. Raises InvalidRequest as `save`."""
+    found = read(connection, id)
+    for preset in found:
+        save(connection, id, name, {**preset.content, "name": name}, now=now)
+    return bool(found)
+
+
 def delete(connection: sa.Connection, id: str) -> bool:
     return bool(connection.execute(sa.delete(PRESETS).where(PRESETS.c.id == id)).rowcount)

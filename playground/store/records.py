@@ -111,7 +111,8 @@ def prompt_text(request: Mapping[str, Any]) -> str:
 
 def _content(content: Any) -> str:
     if isinstance(content, Sequence) and not isinstance(content, str):
-        return "\n".join(part["text"] for part in content if isinstance(part, Mapping) and "text" in part)
+        texts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "\n".join(text for text in texts if isinstance(text, str))
     return str(content or "")
 
 

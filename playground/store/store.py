@@ -26,6 +26,7 @@ ABANDONED = 2 * 3600
 Above any wait for a server's next byte (PLAYGROUND_TIMEOUT is at most an hour), since a waiting run writes nothing.
 """
 
+_AT_ONCE = 1_000
 _WHOLE = [column for column in RUNS.columns if column.name != "logprobs"]
 
 
@@ -120,9 +121,11 @@ class Store:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete runs; how many there were. One that still streams stays: it would come back when it is saved."""
+        gone = sa.delete(RUNS).where(RUNS.c.status != "running")
         with mapped("write to"), writing(self._engine) as connection:
-            gone = sa.delete(RUNS).where(RUNS.c.id.in_(ids), RUNS.c.status != "running")
-            return connection.execute(gone).rowcount
+            # By parts: a database takes only so many values in one statement.
+            parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+            return sum(connection.execute(gone.where(RUNS.c.id.in_(part))).rowcount for part in parts)
 
     def usage(self, *, since: datetime, until: datetime, utc_offset_minutes: int = 0) -> list[UsageRow]:
         """Runs, tokens and dollars by local day and model, from `since` until before `until`."""
@@ -144,7 +147,10 @@ class Store:
             return next(iter(presets.read(connection, id)), None)
 
     def save_preset(self, id: str, name: str, content: Mapping[str, Any]) -> None:
-        """Keep a preset, or change the one of this id. Raises InvalidRequest for a name that another has."""
+        """Keep a preset, or change the one of this id.
+
+        Raises InvalidRequest for a name that another has, and for one more than there may be.
+        """
         with mapped("write to"), writing(self._engine) as connection:
             presets.save(connection, id, name, content, now=_now())
 
@@ -154,7 +160,13 @@ class Store:
             for id, name, content in several:
                 presets.save(connection, id, name, content, now=_now())
 
+    def rename_preset(self, id: str, name: str) -> bool:
+        """Give a preset another name; whether there is one of this id. Raises InvalidRequest as `save_preset` does."""
+        with mapped("write to"), writing(self._engine) as connection:
+            return presets.rename(connection, id, name, now=_now())
+
     def delete_preset(self, id: str) -> bool:
+        """Whether there was one of this id."""
         with mapped("write to"), writing(self._engine) as connection:
             return presets.delete(connection, id)
 
@@ -199,7 +211,7 @@ class Store:
         over = run.status != "running"
         columns = records.finished(run) if over else {**records.progress(run), "logprobs": None}
         owner = None if over else self._owner_name()
-        return {**records.created(run), **columns, "updated_at": _now(), "owner": owner}
+        return {**records.created(run), **columns, "rating": run.rating, "updated_at": _now(), "owner": owner}
 
     def _owner_name(self) -> str:
         with self._guard:

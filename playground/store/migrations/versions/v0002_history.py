@@ -12,7 +12,7 @@ down_revision = "0001"
 #: indexed when it is over, so that saving it while it streams costs nothing.
 _SQLITE = (
     "CREATE VIRTUAL TABLE runs_fts USING fts5("
-    "prompt, answer, content='runs', content_rowid='seq', tokenize='unicode61 remove_diacritics 2', prefix='2 3')",
+    "prompt, answer, content='runs', content_rowid='seq', tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')",
     "INSERT INTO runs_fts(rowid, prompt, answer) SELECT seq, prompt, answer FROM runs WHERE status <> 'running'",
     "CREATE TRIGGER runs_fts_insert AFTER INSERT ON runs WHEN new.status <> 'running' BEGIN"
     " INSERT INTO runs_fts(rowid, prompt, answer) VALUES (new.seq, new.prompt, new.answer); END",
@@ -30,8 +30,20 @@ _SQLITE = (
 _POSTGRESQL = ("CREATE INDEX ix_runs_words ON runs USING gin (to_tsvector('simple', prompt || ' ' || answer))",)
 
 
+#: One index for lists, filters and sums takes the place of two.
+_HISTORY = (
+    *("created_at", "id", "endpoint", "model", "mode", "status", "rating", "cost"),
+    *("prompt_tokens", "completion_tokens", "latency", "time_to_first_token"),
+)
+_CREATED = ("created_at", "id")
+_USAGE = ("created_at", "endpoint", "model", "prompt_tokens", "completion_tokens", "cost")
+
+
 def upgrade() -> None:
     op.add_column("runs", sa.Column("rating", sa.SmallInteger))
+    op.create_index("ix_runs_history", "runs", list(_HISTORY))
+    op.drop_index("ix_runs_created", "runs")
+    op.drop_index("ix_runs_usage", "runs")
     op.create_table(
         "presets",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -53,4 +65,7 @@ def downgrade() -> None:
     else:
         op.drop_index("ix_runs_words", "runs")
     op.drop_table("presets")
+    op.create_index("ix_runs_created", "runs", list(_CREATED))
+    op.create_index("ix_runs_usage", "runs", list(_USAGE))
+    op.drop_index("ix_runs_history", "runs")
     op.drop_column("runs", "rating")
