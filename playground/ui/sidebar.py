@@ -12,6 +12,7 @@ import gradio as gr
 from playground import accepts, catalog
 from playground.deps import Deps
 from playground.picker import groups
+from playground.types import EndpointKind, ModelInfo
 from playground.ui import components, header, panel, present
 from playground.ui.events import LIVE, SILENT, STREAM, shown
 from playground.ui.layout import Side
@@ -90,23 +91,27 @@ def _listing_notice(deps: Deps, any_model: bool) -> Any:
 
 def panel_for(deps: Deps, model: Any, params: Any) -> Any:
     """The parameter rows with the chosen model's ranges and words; the values stay."""
-    try:
-        info = chosen(deps, model)
-        kind = deps.client.endpoints[info.endpoint].kind
-    except Exception:
+    found = _meant(deps, model)
+    if found is None:
         return gr.skip()
+    info, kind = found
     specs = panel.specs(catalog.context_length(info), accepts.offers(info.id, kind))
     return gr.HTML(specs=specs, refused=accepts.refused(info.id, kind, _effort(params)))
 
 
 def marks_for(deps: Deps, model: Any, params: Any) -> Any:
     """The rows that the model refuses at the effort that is set now."""
+    found = _meant(deps, model)
+    return gr.skip() if found is None else gr.HTML(refused=accepts.refused(found[0].id, found[1], _effort(params)))
+
+
+def _meant(deps: Deps, model: Any) -> tuple[ModelInfo, EndpointKind] | None:
+    """The model of that name and its server's kind; None while a name is none: the run itself will say so."""
     try:
         info = chosen(deps, model)
-        kind = deps.client.endpoints[info.endpoint].kind
+        return info, deps.client.endpoints[info.endpoint].kind
     except Exception:
-        return gr.skip()
-    return gr.HTML(refused=accepts.refused(info.id, kind, _effort(params)))
+        return None
 
 
 def _effort(params: Any) -> str | None:

@@ -14,7 +14,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 LAYERS = (
     ("settings", "types", "errors"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
-    ("catalog", "tokens", "chat_tokens", "pricing", "streaming", "parameters", "presets"),
+    ("catalog", "tokens", "chat_tokens", "pricing", "streaming", "parameters", "preset_checks", "presets"),
     ("accepts", "picker"),
     ("client", "store", "engine_process"),
     ("runner",),

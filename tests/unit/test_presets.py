@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground import presets
+from playground import preset_checks, presets
 from playground.errors import InvalidRequest
 from playground.parameters import validate_chat, validate_completion
 from playground.presets import Preset, builtin, dump, file_name, from_json, from_link, load, to_json, to_link
@@ -244,7 +244,7 @@ def test_a_field_that_looks_like_a_secret_has_a_reason_of_its_own(field: str, pl
 
 
 def test_no_field_and_no_parameter_of_ours_looks_like_a_secret() -> None:
-    from_json(of(params={name: _some(kinds) for name, kinds in presets.PARAMS.items()}))
+    from_json(of(params={name: _some(kinds) for name, kinds in preset_checks.PARAMS.items()}))
 
 
 def _some(kinds: tuple[type, ...]) -> Any:
@@ -366,7 +366,7 @@ def test_variables_are_an_object_of_at_most_100(value: Any) -> None:
 
 
 def test_the_parameters_are_the_panels() -> None:
-    assert set(presets.PARAMS) == set(panel.NAMES)
+    assert set(preset_checks.PARAMS) == set(panel.NAMES)
 
 
 @pytest.mark.parametrize("value", [None, [], "temperature", 1])
@@ -379,10 +379,10 @@ def test_an_unknown_parameter_is_named(name: str) -> None:
     assert f"unknown parameter {name!r}" in refused(of(params={name: 1})).message
 
 
-@pytest.mark.parametrize("name", presets.PARAMS)
+@pytest.mark.parametrize("name", preset_checks.PARAMS)
 def test_a_parameter_has_its_own_type(name: str) -> None:
     for value in (None, 1, True, "text", ["x"], {"a": 1}):
-        kinds = presets.PARAMS[name]
+        kinds = preset_checks.PARAMS[name]
         fits = type(value) in kinds and (name != "response_format" or value == "text")
         if fits:
             assert name in from_json(of(params={name: value})).params
@@ -816,7 +816,7 @@ part_of_a_message = st.one_of(
 
 def messages_of(content: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     one = st.fixed_dictionaries(
-        {"role": st.sampled_from(presets.ROLES), "content": content},
+        {"role": st.sampled_from(preset_checks.ROLES), "content": content},
         optional={"name": texts, "tool_call_id": texts, "tool_calls": st.just([CALL])},
     )
     return st.lists(one, max_size=4).map(tuple)
