@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from playground.store.records import Cursor, dollars, microseconds, picodollars
-from playground.store.schema import BY_TIME, RUNS, WORDS
+from playground.store.schema import RUNS, WORDS
 
 BEGINNING = 300
 """Characters of a prompt and of an answer that a list shows."""
@@ -114,9 +114,7 @@ def newest(
 
 
 def _by_time(query: sa.Select[Any]) -> sa.Select[Any]:
-    """Newest first. SQLite would take the models' index for a filter by model, and then read every row it finds."""
-    query = query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc())
-    return query.with_hint(RUNS, f"INDEXED BY {BY_TIME}", "sqlite")
+    return query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc())
 
 
 def _older(place: Cursor) -> sa.ColumnElement[bool]:
@@ -125,11 +123,15 @@ def _older(place: Cursor) -> sa.ColumnElement[bool]:
 
 
 def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
-    conditions = [
-        RUNS.c[name] == value
-        for name in ("endpoint", "model", "mode", "status", "rating")
-        if (value := getattr(chosen, name)) is not None
-    ]
+    # An expression keeps SQLite from the index of models, by which it would sort all of a model's runs, wide as they are.
+    columns = {
+        "endpoint": RUNS.c.endpoint + "",
+        "model": RUNS.c.model + "",
+        "mode": RUNS.c.mode,
+        "status": RUNS.c.status,
+        "rating": RUNS.c.rating,
+    }
+    conditions = [column == value for name, column in columns.items() if (value := getattr(chosen, name)) is not None]
     if chosen.since is not None:
         conditions.append(RUNS.c.created_at >= microseconds(chosen.since))
     if chosen.until is not None:
@@ -164,7 +166,7 @@ def _searched(query: sa.Select[Any], chosen: Filter, before: Cursor | None) -> s
     if conditions := _conditions(chosen):
         # From the index and once, instead of from each wide row that has the words. The plus keeps SQLite from the
         # opposite, looking for the words in one row after another.
-        among = numbers.where(*conditions).with_hint(RUNS, f"INDEXED BY {BY_TIME}", "sqlite")
+        among = numbers.where(*conditions)
         query = query.where(sa.literal_column(f"+{WORDS}.rowid").in_(among))
     if before is not None:
         # A cursor whose run has been deleted meanwhile still has its time.

@@ -24,8 +24,6 @@ HEAD = "0002"
 
 METADATA = MetaData()
 
-BY_TIME = "ix_runs_history"
-
 RUNS = Table(
     "runs",
     METADATA,
@@ -66,7 +64,7 @@ RUNS = Table(
     # History, newest first by keyset: every filter is tried on this index and only what it shows is read from the wide
     # rows. Usage and latencies are answered from it alone.
     Index(
-        BY_TIME,
+        "ix_runs_history",
         *("created_at", "id", "endpoint", "model", "mode", "status", "rating", "cost"),
         *("prompt_tokens", "completion_tokens", "latency", "time_to_first_token"),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from playground import accepts, catalog, pricing
 from playground.accepts import LeftOut
 from playground.deps import Deps
-from playground.errors import ContextExceeded
+from playground.errors import ContextExceeded, PlaygroundError
 from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
@@ -19,6 +20,9 @@ from playground.ui.events import Visit, shown
 from playground.variables import fill_all, names_in
 
 Outputs = tuple[Any, Any, Any]
+
+COUNTING = 2.0
+"""Seconds that a server may take to count a conversation before it is sent uncounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,11 @@ async def _check_fit(deps: Deps, prepared: Prepared) -> None:
     context = catalog.context_length(prepared.info)
     if context is None or isinstance(prepared.request, CompletionRequest):
         return
-    counted = await deps.count_chat(prepared.request.body(), prepared.info)
+    try:
+        async with asyncio.timeout(COUNTING):
+            counted = await deps.count_chat(prepared.request.body(), prepared.info)
+    except (PlaygroundError, TimeoutError):
+        return  # a server that does not count may well answer
     if counted.tokens >= (context if counted.exact else context * 1.1):
         raise too_long(counted.tokens, context)
 

@@ -197,3 +197,10 @@ async def test_a_conversation_that_does_not_fit_says_what_to_cut(deps: Deps, fak
 async def test_an_edit_without_an_instruction_is_asked_for(deps: Deps) -> None:
     _, _, last = (await run(deps, {"input": "a", "instruction": " ", "run": 1}, tab=edit.TAB))[-1]
     assert last["notice"]["message"] == "There is no instruction."
+
+
+async def test_a_server_that_fails_at_counting_is_still_asked(deps: Deps, fake: FakeServer) -> None:
+    fake.enqueue("500")  # what /tokenize answers
+    answer, _, _ = (await run(deps, GOOD["chat"], tab=chat.TAB))[-1]
+    assert answer["text"] == "Hello, world!"
+    assert [request.path for request in fake.requests[-2:]] == ["/tokenize", "/v1/chat/completions"]

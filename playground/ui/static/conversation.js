@@ -4,7 +4,7 @@
 const {make, icon, iconButton, hear, tell, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const list = $('.pg-messages'), system = $('.pg-system-text'), undo = $('.pg-undo'), clear = $('.pg-new');
-const PAST = 30, LONGEST_SIDE = 2048, GROWS = CSS.supports('field-sizing', 'content');
+const PAST = 30, LONGEST_SIDE = 2048, MOST_IMAGES = 9_000_000, GROWS = CSS.supports('field-sizing', 'content');
 let tree = new Tree(), rows = new Map(), past = [], run = 0, pending = null, base = '', loaded = null, restored = false, keepTimer = 0;
 const ROLES = ['user', 'assistant', 'system', 'developer'];
 
@@ -176,6 +176,9 @@ function regenerate(id) {
 
 // An answer below `parent`; or, where it continues, more of the answer `id`.
 function start(parent, {id = null, continues = false, without} = {}) {
+  // More than the server takes in one request would end in silence.
+  const size = tree.trail().reduce((sum, each) => sum + tree.get(each).images.reduce((all, image) => all + image.url.length, 0), 0);
+  if (size > MOST_IMAGES) return tell('notice', {tone: 'error', key: 'images_too_large', message: ''});
   remember();
   tree.fresh.clear();
   const upTo = parent === ROOT ? null : parent;

@@ -128,6 +128,7 @@ EN: dict[str, str] = {
     "branch_after": "The next branch",
     "reasoning": "Reasoning",
     "image": "Image",
+    "images_too_large": "The images of this conversation have more than 9 MB together: delete some.",
     "image_unreadable": "This image cannot be read:",
     "edit_input": "Input",
     "edit_instruction": "Instruction",

@@ -143,6 +143,7 @@ ES: dict[str, str] = {
     "branch_after": "La rama siguiente",
     "reasoning": "Razonamiento",
     "image": "Imagen",
+    "images_too_large": "Las imágenes de esta conversación pasan de 9 MB en total: elimina alguna.",
     "image_unreadable": "No se puede leer esta imagen:",
     "edit_input": "Entrada",
     "edit_instruction": "Instrucción",
