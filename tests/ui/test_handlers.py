@@ -201,6 +201,6 @@ async def test_an_edit_without_an_instruction_is_asked_for(deps: Deps) -> None:
 
 async def test_a_server_that_fails_at_counting_is_still_asked(deps: Deps, fake: FakeServer) -> None:
     fake.enqueue("500")  # what /tokenize answers
-    answer, _, _ = (await run(deps, GOOD["chat"], tab=chat.TAB))[-1]
+    answer, _, _ = (await run(deps, GOOD["chat"], "server/fake-vllm", tab=chat.TAB))[-1]
     assert answer["text"] == "Hello, world!"
     assert [request.path for request in fake.requests[-2:]] == ["/tokenize", "/v1/chat/completions"]
