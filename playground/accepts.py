@@ -27,7 +27,7 @@ _ESSENTIAL = frozenset({"endpoint", "model", "prompt", "messages"})
 _OPTIONAL = frozenset(spec.name for spec in (*fields(CompletionRequest), *fields(ChatRequest))) - _ESSENTIAL
 #: How OpenAI and llama.cpp ("Unsupported param: suffix", as a failure), then vLLM and llama.cpp name it in words alone.
 _UNNAMED = re.compile(
-    r"(?:unsupported (?:param(?:eter)?|value)|unrecognized request argument supplied|unknown (?:field|parameter))"
+    r"(?:unsupported (?:param(?:eter)?|value)|unrecognized request arguments? supplied|unknown (?:field|parameter))"
     r"s?\b:? *['\"`]?(\w+)|\b(\w{1,40})['\"`]? (?:is not (?:currently )?supported|param requires)",
     re.IGNORECASE,
 )
@@ -142,13 +142,13 @@ def removable(error: PlaygroundError, request: CompletionRequest | ChatRequest) 
     """The set parameter that a server refused and that can be left out; None where it named none, or one it needs."""
     if not isinstance(error, (BadRequest, ServerFailed)) or error.code == "context_length_exceeded":
         return None
-    named = re.split(r"[.\[]", error.param)[0] if error.param else None
-    if named is None and (found := _UNNAMED.search(error.message)):
-        named = found[1] or found[2]
-    if named == "functions":
-        named = "tools"
-    body = request.body()
-    return named if named in body and named not in _ESSENTIAL else None
+    if error.param:
+        named = [re.split(r"[.\[]", error.param)[0]]
+    else:
+        named = [found[1] or found[2] for found in _UNNAMED.finditer(error.message)]
+    optional = request.body().keys() - _ESSENTIAL
+    meant = ("tools" if name == "functions" else name for name in named)
+    return next((name for name in meant if name in optional), None)
 
 
 #: The names that data/accepts.json may use.

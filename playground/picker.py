@@ -16,10 +16,11 @@ from playground.types import Endpoint, EndpointKind, ModelInfo
 Kind = Literal["chat", "completion", "both"]
 GroupKey = Literal["both", "chat", "completion", "fine_tunes", "retired"]
 
-#: OpenAI's models that write no text.
+#: In the names of OpenAI's models that write no text, or none without audio. `gpt-4o-search-preview` and
+#: `gpt-5-search-api` do write: they are chat models.
 _NO_TEXT = re.compile(
-    r"text-embedding|.*-?(?:embedding|transcribe|tts|realtime|image|moderation|search-)|whisper|tts-|dall-e|sora"
-    r"|omni-|davinci-(?:search|similarity|edit)|computer-use|gpt-image|chatgpt-image|gpt-audio"
+    r"audio|computer-use|dall-e|davinci-edit|embedding|image|moderation|realtime|search-(?!preview|api)|similarity|sora"
+    r"|transcribe|tts|whisper"
 )
 _CURRENT = re.compile(
     r"ft:(?P<base>[^:]+):(?P<org>[^:]*):(?P<suffix>[^:]*):(?P<id>[^:]+)(?::ckpt-step-(?P<step>\d{1,9}))?"
@@ -75,7 +76,7 @@ def groups(models: Sequence[ModelInfo], endpoints: Mapping[str, Endpoint], *, to
     items: dict[GroupKey, list[tuple[ModelInfo, Item]]] = {}
     for info in sorted(listed.values(), key=_newest):
         kind = endpoints[info.endpoint].kind
-        if kind == "openai" and _NO_TEXT.match(base_model(info.id)):
+        if kind == "openai" and _NO_TEXT.search(base_model(info.id)):
             continue
         made = item(info, kind, today=today)
         items.setdefault(_group(made), []).append((info, made))

@@ -67,8 +67,10 @@ def per_million(model: str, kind: EndpointKind) -> tuple[Decimal, Decimal] | Non
     Taken from a thousand of each: some models cost more beyond a length.
     """
     read = price(model, kind, Usage(prompt_tokens=1_000, completion_tokens=0))
+    if read is None:
+        return None  # at once: genai-prices remembers what it found, not what it did not
     written = price(model, kind, Usage(prompt_tokens=0, completion_tokens=1_000))
-    return None if read is None or written is None else (read * 1_000, written * 1_000)
+    return None if written is None else (read * 1_000, written * 1_000)
 
 
 def estimate(

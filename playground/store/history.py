@@ -123,7 +123,7 @@ def _older(place: Cursor) -> sa.ColumnElement[bool]:
 
 
 def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
-    # An expression keeps SQLite from the index of models, by which it would sort all of a model's runs, wide as they are.
+    # An expression keeps SQLite from the index of models: it would sort all of a model's runs, wide as they are.
     columns = {
         "endpoint": RUNS.c.endpoint + "",
         "model": RUNS.c.model + "",

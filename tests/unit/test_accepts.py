@@ -49,6 +49,7 @@ def left(request: ChatRequest | CompletionRequest, kind: EndpointKind = "openai"
     [
         *("gpt-3.5-turbo", "gpt-4", "gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-4.1-nano"),
         *("ft:gpt-4o-2024-08-06:acme::Ab1", "chatgpt-4o-latest", "gpt-5-chat-latest", "gpt-5.1-chat-latest"),
+        *("gpt-6-chat-latest", "gpt-chat-latest"),
     ],
 )
 def test_models_that_do_not_think_take_everything_but_an_effort(model: str, effort: str | None) -> None:
@@ -74,7 +75,10 @@ def test_the_o_series_takes_no_sampling_at_any_effort(model: str, more: set[str]
 
 
 @pytest.mark.parametrize("effort", [*EFFORTS, "none"])
-@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-5-2025-08-07", "ft:gpt-5-mini:acme::Ab1"])
+@pytest.mark.parametrize(
+    "model",
+    ["gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-5-2025-08-07", "gpt-5-pro", "gpt-5-codex", "ft:gpt-5-mini:acme::Ab1"],
+)
 def test_gpt_5_takes_no_sampling_at_any_effort(model: str, effort: str | None) -> None:
     assert set(refused(model, "openai", effort)) == REASONING
 
@@ -128,6 +132,10 @@ def test_the_engine_has_no_functions_and_does_not_think() -> None:
 )
 def test_the_panel_offers_the_efforts_that_the_model_has(model: str, words: str) -> None:
     assert offers(model, "openai") == {"reasoning_effort": tuple(words.split())}
+
+
+def test_a_model_whose_efforts_are_not_known_is_offered_every_word() -> None:
+    assert offers("gpt-5-pro", "openai") == {}
 
 
 @pytest.mark.parametrize("kind", ["engine", "compatible"])
@@ -318,7 +326,9 @@ def said(endpoint: Endpoint, message: str, *, status: int = 400, **body: Any) ->
         ("Invalid 'tools[0].function.name'.", "tools[0].function.name", {"tools": (TOOL,)}, "tools"),
         ("Invalid schema for function.", "functions", {"tools": (TOOL,)}, "tools"),
         ("Unrecognized request argument supplied: seed", None, {"seed": 1}, "seed"),
+        ("Unrecognized request arguments supplied: seed, user", None, {"seed": 1, "user": "me"}, "seed"),
         ("Unsupported parameter: 'stop' is not supported with this model.", None, {"stop": ("x",)}, "stop"),
+        ("This use is not supported. Unsupported parameter: 'stop'", None, {"stop": ("x",)}, "stop"),
     ],
 )
 def test_openai_names_what_it_refuses(message: str, param: str | None, fields: dict[str, Any], name: str) -> None:

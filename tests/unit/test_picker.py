@@ -150,11 +150,23 @@ def test_equal_names_on_two_servers_are_two_fine_tunes() -> None:
     [
         *("text-embedding-3-large", "whisper-1", "tts-1-hd", "dall-e-3", "gpt-image-1", "omni-moderation-latest"),
         *("gpt-4o-realtime-preview", "gpt-4o-mini-transcribe", "gpt-4o-mini-tts", "sora-2", "text-search-ada-doc-001"),
+        *(
+            "gpt-4o-audio-preview",
+            "gpt-realtime",
+            "text-similarity-ada-001",
+            "text-davinci-edit-001",
+            "computer-use-preview",
+        ),
     ],
 )
 def test_openai_s_models_that_write_no_text_are_not_offered(name: str) -> None:
     assert listed(model(name)) == {}
     assert listed(model(name, "mine")) == {"both": [name]}
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-search-preview", "gpt-4o-mini-search-preview-2025-03-11", "gpt-5-search-api"])
+def test_models_that_search_the_web_write_text(name: str) -> None:
+    assert listed(model(name)) == {"chat": [name]}
 
 
 @pytest.mark.parametrize(

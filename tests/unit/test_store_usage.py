@@ -1,0 +1,127 @@
+"""What the history says of use: exact sums by local day and model, and percentiles, on real files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from playground.settings import Settings
+from playground.store import LatencyRow, Store, UsageRow
+from playground.store.history import percentile
+from playground.types import Run, Usage
+
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+TODAY = MIDNIGHT.date()
+DAY = timedelta(days=1)
+ALWAYS: dict[str, Any] = {"since": MIDNIGHT - 365 * DAY, "until": MIDNIGHT + 365 * DAY}
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    opened = Store.open(settings)
+    yield opened
+    opened.close()
+
+
+def keep(store: Store, id: str, **changes: Any) -> None:
+    values: dict[str, Any] = {
+        "created_at": MIDNIGHT,
+        "mode": "complete",
+        "endpoint": "local",
+        "model": "m",
+        "status": "done",
+    }
+    store.finish_run(Run(**{"id": id, "request": {}, "effective_request": {}, **values, **changes}))
+
+
+def test_usage_sums_runs_tokens_and_dollars_by_day_and_model(store: Store) -> None:
+    for number in range(10):
+        keep(store, f"a-{number}", usage=Usage(prompt_tokens=7, completion_tokens=5), cost=Decimal("0.1"))
+    keep(store, "b", model="other", usage=Usage(prompt_tokens=1, completion_tokens=0), cost=Decimal("0.000000000001"))
+    keep(store, "c", created_at=MIDNIGHT + DAY, endpoint="openai", status="failed")
+    told: dict[str, Any] = {"endpoint": "local", "day": TODAY}
+    assert store.usage(**ALWAYS) == [
+        UsageRow(**told, model="m", runs=10, prompt_tokens=70, completion_tokens=50, cost=Decimal(1)),
+        UsageRow(**told, model="other", runs=1, prompt_tokens=1, completion_tokens=0, cost=Decimal("0.000000000001")),
+        UsageRow(
+            day=TODAY + DAY,
+            endpoint="openai",
+            model="m",
+            runs=1,
+            prompt_tokens=0,
+            completion_tokens=0,
+            cost=None,
+        ),
+    ]
+
+
+def test_sums_of_many_large_and_small_costs_are_exact(store: Store) -> None:
+    keep(store, "large", cost=Decimal("9000000"))
+    for number in range(3):
+        keep(store, f"small-{number}", cost=Decimal("0.000000000001"))
+    (row,) = store.usage(**ALWAYS)
+    assert row.cost == Decimal("9000000.000000000003")
+
+
+def test_runs_of_unknown_price_do_not_hide_the_known_and_free_is_not_unknown(store: Store) -> None:
+    keep(store, "known", cost=Decimal("0.5"))
+    keep(store, "unknown")
+    keep(store, "free", model="free", cost=Decimal(0))
+    assert {row.model: row.cost for row in store.usage(**ALWAYS)} == {"m": Decimal("0.5"), "free": Decimal(0)}
+
+
+@pytest.mark.parametrize(
+    ("offset", "at", "day"),
+    [
+        (0, MIDNIGHT, 0),
+        (0, MIDNIGHT - timedelta(microseconds=1), -1),
+        (60, MIDNIGHT - timedelta(hours=1), 0),
+        (60, MIDNIGHT - timedelta(hours=1, microseconds=1), -1),
+        (-300, MIDNIGHT + timedelta(hours=5), 0),
+        (-300, MIDNIGHT + timedelta(hours=5) - timedelta(microseconds=1), -1),
+        (345, MIDNIGHT - timedelta(hours=5, minutes=45), 0),
+        (14 * 60, MIDNIGHT + timedelta(hours=10), 1),
+        (-12 * 60, MIDNIGHT, -1),
+    ],
+)
+def test_a_day_is_the_local_one(store: Store, offset: int, at: datetime, day: int) -> None:
+    keep(store, "run", created_at=at)
+    (row,) = store.usage(**ALWAYS, utc_offset_minutes=offset)
+    assert row.day == TODAY + day * DAY
+
+
+def test_since_is_inclusive_and_until_is_not(store: Store) -> None:
+    keep(store, "first", model="first", latency=1.0)
+    keep(store, "last", model="last", latency=1.0, created_at=MIDNIGHT + DAY)
+    bounds: dict[str, Any] = {"since": MIDNIGHT, "until": MIDNIGHT + DAY}
+    assert [row.model for row in store.usage(**bounds)] == ["first"]
+    assert [row.model for row in store.latencies(**bounds)] == ["first"]
+    assert store.usage(since=MIDNIGHT, until=MIDNIGHT) == []
+    assert store.latencies(since=MIDNIGHT, until=MIDNIGHT) == []
+
+
+def test_latencies_are_the_percentiles_of_the_runs_that_ended_by_themselves(store: Store) -> None:
+    for number in range(101):
+        keep(store, f"run-{number}", latency=float(number), time_to_first_token=number / 100)
+    keep(store, "stopped", status="stopped", latency=1e6, time_to_first_token=1e6)
+    keep(store, "failed", status="failed", latency=1e6)
+    keep(store, "whole", model="not streamed", latency=3.0)
+    measured = LatencyRow(
+        endpoint="local", model="m", runs=101, latency_p50=50.0, latency_p95=95.0, ttft_p50=0.5, ttft_p95=0.95
+    )
+    whole = LatencyRow(
+        endpoint="local", model="not streamed", runs=1, latency_p50=3.0, latency_p95=3.0, ttft_p50=None, ttft_p95=None
+    )
+    assert store.latencies(**ALWAYS) == [measured, whole]
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "value"),
+    [([4.0], 0.95, 4.0), ([1.0, 2.0], 0.5, 1.5), ([1.0, 2.0, 3.0, 4.0], 0.95, 3.85), ([1.0, 9.0], 1, 9.0)],
+)
+def test_a_percentile_lies_between_the_closest_ranks(values: list[float], share: float, value: float) -> None:
+    assert percentile(values, share) == pytest.approx(value)
