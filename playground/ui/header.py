@@ -104,7 +104,7 @@ def _save(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
 def _rename(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
     preset = replace(_found(deps, asked), name=_name(asked))
     presets.from_json(presets.to_json(preset))  # the name is checked as any preset's
-    deps.store.save_preset(preset.id, preset.name, presets.to_json(preset))
+    deps.store.rename_preset(preset.id, preset.name)
     return {"done": "preset_renamed", "name": preset.name}, nothing()
 
 
