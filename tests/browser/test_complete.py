@@ -94,6 +94,7 @@ async def test_three_choices_stream_side_by_side_and_one_is_kept(screen: Any, en
     await screen.set("temperature", "1")
     await screen.set("max_tokens", "60")
     await screen.set("n", "3")
+    await screen.set("logit_bias", '{"0": -100, "2": -100}')  # the tokens that would end a choice at once
     await screen.write("My favourite animal is")
     await screen.submit()
     together = """[...document.querySelectorAll('.pg-card-text')].filter(n => n.textContent.length > 8).length === 3
