@@ -458,4 +458,5 @@ def test_complete_with_the_real_engine(cli: Cli) -> None:
     said = json.loads(done.stdout)
     assert said["model"].startswith("local/")
     assert said["usage"]["completion_tokens"] == 4
-    assert "The engine is ready." in done.stderr
+    # Nothing is said of an engine that was ready before anybody had to wait for it.
+    assert done.stderr == "" or "The engine is ready." in done.stderr
