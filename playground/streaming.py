@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
@@ -41,6 +42,7 @@ class Growing:
     finish_reason: str | None = None
     thoughts: list[str] = field(default_factory=list)
     calls: dict[int, list[ToolDelta]] = field(default_factory=dict)
+    ids: dict[int, str] = field(default_factory=dict)
 
     def choice(self, index: int) -> Choice:
         return Choice(
@@ -48,9 +50,27 @@ class Growing:
             text=_joined(self.parts),
             finish_reason=self.finish_reason,
             logprobs=tuple(self.logprobs),
-            tool_calls=tuple(_call(deltas) for _, deltas in sorted(self.calls.items())),
+            tool_calls=tuple(self._call(position) for position in sorted(self.calls)),
             reasoning=_joined(self.thoughts),
         )
+
+    def _call(self, position: int) -> ToolCall:
+        deltas = self.calls[position]
+        return ToolCall(
+            id=self._call_id(position, next((delta.id for delta in deltas if delta.id), "")),
+            name=next((delta.name for delta in deltas if delta.name), ""),
+            arguments="".join(delta.arguments for delta in deltas),
+        )
+
+    def _call_id(self, position: int, said: str) -> str:
+        # A result names the call it answers. Some servers give no id, or one id to several calls: those get one here,
+        # once, for it must be the same each time the choice is looked at.
+        others = [id_ for at, id_ in self.ids.items() if at != position]
+        if said and said not in others:
+            self.ids[position] = said
+        elif position not in self.ids or self.ids[position] in others:
+            self.ids[position] = f"call_{uuid.uuid4().hex[:24]}"
+        return self.ids[position]
 
 
 def _joined(parts: list[str]) -> str:
@@ -58,14 +78,6 @@ def _joined(parts: list[str]) -> str:
     if len(parts) > 1:
         parts[:] = ["".join(parts)]
     return parts[0] if parts else ""
-
-
-def _call(deltas: list[ToolDelta]) -> ToolCall:
-    return ToolCall(
-        id=next((delta.id for delta in deltas if delta.id), ""),
-        name=next((delta.name for delta in deltas if delta.name), ""),
-        arguments="".join(delta.arguments for delta in deltas),
-    )
 
 
 class RunState:

@@ -8,9 +8,10 @@ from typing import Any
 from playground.errors import InvalidRequest
 from playground.messages import MAX_MESSAGES
 from playground.runner import Progress
+from playground.types import Choice
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
-from playground.ui.running import Prepared, Tab
+from playground.ui.running import Prepared, Tab, no_text, number
 
 
 def read(value: Any) -> dict[str, Any]:
@@ -25,31 +26,29 @@ def read(value: Any) -> dict[str, Any]:
     return {"messages": [*first, *messages]}
 
 
-def still(value: Any, busy: bool) -> Any:
-    return {"run": _number(value), "busy": busy, "text": ""}
-
-
 def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
     """The answer so far, and the choices where there are several or probabilities were asked for."""
-    busy, several = not progress.finished, (prepared.request.n or 1) > 1
-    beside = present.cards(prepared.request, progress.state, busy=busy)
-    now: dict[str, Any] = {"run": _number(value), "busy": busy, "text": ""}
-    choices = progress.state.choices()
-    if several:
-        return {**now, "several": bool(choices)}, beside
-    if choices:
-        first = choices[0]
-        now.update(text=first.text, reasoning=first.reasoning, calls=present.calls(first), finish=first.finish_reason)
-    return now, beside
+    busy = not progress.finished
+    now: dict[str, Any] = {"run": number(value), "busy": busy, "text": ""}
+    answers = [_answer(choice) for choice in progress.state.choices()]
+    if (prepared.request.n or 1) > 1:
+        # While they arrive they are cards; at the end the conversation takes all of them in, as branches.
+        now["several"] = [] if busy else answers
+    elif answers:
+        now.update(answers[0])
+    return now, present.cards(prepared.request, progress.state, busy=busy)
 
 
-def _number(value: Any) -> int:
-    """Which run the page is waiting for."""
-    number = value.get("run") if isinstance(value, Mapping) else None
-    return number if type(number) is int else 0
+def _answer(choice: Choice) -> dict[str, Any]:
+    return {
+        "text": choice.text,
+        "reasoning": choice.reasoning,
+        "calls": present.calls(choice),
+        "finish": choice.finish_reason,
+    }
 
 
-TAB = Tab(mode="chat", read=read, still=still, during=during)
+TAB = Tab(mode="chat", read=read, still=no_text, during=during)
 
 
 def build_chat() -> RunTab:

@@ -9,7 +9,7 @@ import gradio as gr
 from playground.runner import Progress
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
-from playground.ui.running import Prepared, Tab
+from playground.ui.running import Prepared, Tab, number
 
 if TYPE_CHECKING:
     from playground.types import CompletionRequest
@@ -20,14 +20,18 @@ def read(value: Any) -> dict[str, Any]:
 
 
 def still(value: Any, busy: bool) -> Any:
-    return gr.skip() if value is None else present.Page.read(value).value(busy=busy)
+    return gr.skip() if value is None else _numbered(value, present.Page.read(value), busy=busy)
 
 
 def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
     """The editor with the text where it belongs, and the choices."""
     request, busy = cast("CompletionRequest", prepared.request), not progress.finished
-    now = present.continued(present.Page.read(value), request, progress.state).value(busy=busy)
-    return now, present.cards(request, progress.state, busy=busy)
+    now = present.continued(present.Page.read(value), request, progress.state)
+    return _numbered(value, now, busy=busy), present.cards(request, progress.state, busy=busy)
+
+
+def _numbered(value: Any, page: present.Page, *, busy: bool) -> Any:
+    return {**page.value(busy=busy), "run": number(value)}
 
 
 TAB = Tab(mode="complete", read=read, still=still, during=during)

@@ -14,7 +14,7 @@ from playground.ui import panel
 from playground.ui.strings import TABLES
 
 _SUBMIT = '<button type="button" class="pg-submit"><span class="pg-submit-label"></span><kbd></kbd></button>'
-_UNDO = '<button type="button" class="pg-icon pg-undo"></button>'
+_UNDO = '<button type="button" class="pg-icon pg-undo"></button><button type="button" class="pg-icon pg-redo"></button>'
 
 _EDITOR = f"""<div class="pg-editor"><div class="pg-paper"><div class="pg-stack">
 <div class="pg-back" aria-hidden="true"></div>
@@ -50,13 +50,16 @@ _PICKER = """<div class="pg-picker"><label for="pg-picker-input"></label><div cl
 <div class="pg-picker-about" aria-live="polite"></div></div>"""
 
 
+_SHARED = ("shared.js", "tree.js", "pictures.js")
+
+
 def static(name: str) -> str:
     return files("playground.ui").joinpath("static", name).read_text(encoding="utf-8")
 
 
 def head() -> str:
     """What the page's head holds: the scripts that the components share."""
-    return static("head.html") + "".join(f"<script>{static(name)}</script>" for name in ("shared.js", "tree.js"))
+    return static("head.html") + "".join(f"<script>{static(name)}</script>" for name in _SHARED)
 
 
 def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:

@@ -9,7 +9,7 @@ from playground.errors import InvalidRequest
 from playground.runner import Progress
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
-from playground.ui.running import Prepared, Tab
+from playground.ui.running import Prepared, Tab, no_text, number
 
 SYSTEM = (
     "You edit texts. Apply the instruction to the text and answer with the whole edited text only: "
@@ -37,22 +37,13 @@ def kept(value: Any) -> dict[str, Any]:
     return {"input": value.get("input", ""), "instruction": value.get("instruction", "")}
 
 
-def still(value: Any, busy: bool) -> Any:
-    return {"run": _number(value), "busy": busy, "text": ""}
-
-
 def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
     choices = progress.state.choices()
-    now = {"run": _number(value), "busy": not progress.finished, "text": choices[0].text if choices else ""}
+    now = {"run": number(value), "busy": not progress.finished, "text": choices[0].text if choices else ""}
     return now, present.cards(prepared.request, progress.state, busy=not progress.finished)
 
 
-def _number(value: Any) -> int:
-    number = value.get("run") if isinstance(value, Mapping) else None
-    return number if type(number) is int else 0
-
-
-TAB = Tab(mode="edit", read=read, still=still, during=during, check=check, kept=kept)
+TAB = Tab(mode="edit", read=read, still=no_text, during=during, check=check, kept=kept)
 
 
 def build_edit() -> RunTab:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeGuard
@@ -28,37 +28,63 @@ ASKED: dict[str, Any] = {**SILENT, "trigger_mode": "multiple"}
 #: A live counter: `always_last` makes it converge on the last keystroke ("once" loses it).
 LIVE: dict[str, Any] = {**SILENT, "trigger_mode": "always_last"}
 
-#: A run that streams. Runs of different people go side by side; the model server queues, not the page.
-STREAM: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+#: A run that streams. Runs of different people go side by side; the model server queues, not the page. "multiple": a
+#: Submit behind a run whose end has not arrived must not be dropped in silence ("once" does); `Visit.begin` answers it.
+STREAM: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "concurrency_limit": None,
+    "trigger_mode": "multiple",
+}
 
 REMEMBERED = 1_000
 """Visits; what is forgotten of an older one is its total and what servers refused in it, both learned anew."""
+
+
+ENDING = 5.0
+"""Seconds that a new run waits for the end of one that has been stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A run that has not ended: what Stop sets, and what its end sets."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
 class Visit:
     """One open page: its runs under way by tab, what it has used, and what servers refused in it."""
 
-    stops: dict[str, asyncio.Event] = field(default_factory=dict)
+    runs: dict[str, Underway] = field(default_factory=dict)
     tokens: int = 0
     cost: Decimal = Decimal(0)
     learned: Learned = field(default_factory=Learned)
 
-    @contextmanager
-    def begin(self, tab: str) -> Iterator[asyncio.Event]:
-        """The event that Stop sets. Raises InvalidRequest while the tab has a run already."""
-        if tab in self.stops:
+    @asynccontextmanager
+    async def begin(self, tab: str) -> AsyncIterator[asyncio.Event]:
+        """The event that Stop sets. Raises InvalidRequest while the tab has a run that nobody has stopped."""
+        await self._end_of_a_stopped_run(tab)
+        if tab in self.runs:
             raise InvalidRequest("The last run has not ended yet.", hint="Stop it first, or wait for its end.")
-        stop = self.stops[tab] = asyncio.Event()
+        run = self.runs[tab] = Underway()
         try:
-            yield stop
+            yield run.stop
         finally:
-            del self.stops[tab]
+            del self.runs[tab]
+            run.ended.set()
+
+    async def _end_of_a_stopped_run(self, tab: str) -> None:
+        before = self.runs.get(tab)
+        if before is not None and before.stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(before.ended.wait(), ENDING)
 
     def stop(self, tab: str) -> None:
         """Ask the run to end; nothing happens where there is none."""
-        if tab in self.stops:
-            self.stops[tab].set()
+        if tab in self.runs:
+            self.runs[tab].stop.set()
 
     def add(self, run: Run) -> None:
         self.tokens += run.usage.total_tokens if run.usage else 0
@@ -76,7 +102,7 @@ class Visits:
         visit = self._visits.setdefault(key, Visit())
         self._visits.move_to_end(key)
         if len(self._visits) > REMEMBERED:
-            idle = next((k for k, v in self._visits.items() if not v.stops and v is not visit), None)
+            idle = next((k for k, v in self._visits.items() if not v.runs and v is not visit), None)
             if idle is not None:
                 del self._visits[idle]
         return visit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +64,17 @@ class Tab:
     kept: Callable[[Any], dict[str, Any]] = lambda value: {}
 
 
+def number(value: Any) -> int:
+    """Which run the page is waiting for: what it is sent for another, it leaves aside."""
+    given = value.get("run") if isinstance(value, Mapping) else None
+    return given if type(given) is int else 0
+
+
+def no_text(value: Any, busy: bool) -> Any:
+    """`still` of a tab whose answer goes beside what is written."""
+    return {"run": number(value), "busy": busy, "text": ""}
+
+
 def prepare(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> Prepared:
     """The request that the page's values make, without what the model does not take. Raises InvalidRequest."""
     info = chosen(deps, inputs.model)
@@ -103,19 +114,36 @@ async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGen
         yield tab.still(None, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
         return
     try:
-        with visit.begin(tab.mode) as stop:
+        async with visit.begin(tab.mode) as stop:
             _learn(deps, tab, visit, inputs)
             prepared = prepare(deps, tab, visit, inputs)
             if _is_starting(deps, prepared.info):
                 yield tab.still(inputs.main, True), {"cards": []}, _note("notice_starting")
-                await deps.engine_ready()
-            yield tab.still(inputs.main, True), {"cards": []}, _note("notice_waiting")
-            await _check_fit(deps, prepared)
+                await _or_stopped(deps.engine_ready(), stop)
+            if not stop.is_set():
+                yield tab.still(inputs.main, True), {"cards": []}, _note("notice_waiting")
+                await _or_stopped(_check_fit(deps, prepared), stop)
+            if stop.is_set():
+                yield tab.still(inputs.main, False), {"cards": []}, _note("notice_stopped_unsent")
+                return
             async with aclosing(_progress(deps, prepared, stop)) as runs:
                 async for progress in runs:
                     yield _outputs(deps, tab, visit, inputs, prepared, progress)
     except Exception as error:
         yield tab.still(inputs.main, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
+
+
+async def _or_stopped(waiting: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Until `waiting` has ended or Stop was pressed, whichever comes first. Raises what `waiting` raises."""
+    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if not tasks[0].cancelled():
+        tasks[0].result()
 
 
 def _progress(deps: Deps, prepared: Prepared, stop: Any) -> AsyncGenerator[Progress]:

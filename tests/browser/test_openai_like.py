@@ -196,3 +196,30 @@ async def test_refreshing_finds_a_new_model(screen: Any, openai_server: FakeServ
     openai_server.models = before
     await screen.page.fill("#pg-picker-input", "brand")
     assert await screen.page.eval_on_selector_all(".pg-option-name", NAMES) == ["gpt-brand-new"]
+
+
+async def test_another_answer_that_was_refused_is_asked_for_again_and_not_the_old_one_continued(
+    screen: Any, openai_server: FakeServer
+) -> None:
+    await screen.asked("One")
+    await screen.choose("openai/picky-seed")
+    await screen.set("seed", "7")
+    await screen.act(1, "again")
+    await screen.answered()
+    assert "refused the value of seed" in await screen.notice()
+    await screen.page.get_by_text("Send again without seed").click()
+    await screen.until("document.querySelectorAll('#pg-conversation .pg-branch')[1].textContent.includes('2/2')")
+    await screen.answered()
+    assert [message["role"] for message in sent(openai_server)["messages"]] == ["user"]
+    assert await screen.branch(1) == "2/2"
+
+
+async def test_a_click_beside_the_names_leaves_what_is_typed(screen: Any) -> None:
+    box = screen.page.locator("#pg-picker-input")
+    await box.fill("gpt")
+    edge = await screen.page.locator("#pg-picker-list").bounding_box()
+    await screen.page.mouse.click(edge["x"] + edge["width"] - 3, edge["y"] + edge["height"] / 2)
+    assert await screen.page.is_visible("#pg-picker-list")
+    assert await box.input_value() == "gpt"
+    await box.press("Escape")
+    assert await box.input_value() == "openai/gpt-4o"

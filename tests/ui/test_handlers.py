@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
+from playground.errors import EngineError
 from playground.ui import chat, complete, edit
 from playground.ui.events import Visit
 from playground.ui.running import Inputs, Tab, count, submit
@@ -74,7 +75,7 @@ def text(value: str) -> dict[str, Any]:
 async def test_submit_continues_the_text_and_marks_it(deps: Deps) -> None:
     updates = await run(deps, text("👋 "))
     editor, choices, last = updates[-1]
-    assert editor == {"text": "👋 Hello, world!", "marks": [[3, 16]], "busy": False}
+    assert editor == {"text": "👋 Hello, world!", "marks": [[3, 16]], "busy": False, "run": 0}
     assert choices == {"cards": []}
     assert last["cells"][-1]["text"] == "11 {tokens}"
     assert updates[0][0]["busy"] is True
@@ -145,9 +146,49 @@ async def test_a_second_run_in_the_same_tab_waits_its_turn(deps: Deps, fake: Fak
     other = await run(deps, text("Say "), visit=Visit())
     assert other[-1][0]["text"] == "Say Hello, world!"
     visit.stop("complete")
-    stopped = await first
-    assert stopped[-1][0] == {"text": "Say Hello,", "marks": [[4, 10]], "busy": False}
-    assert (await run(deps, text("Say "), visit=visit))[-1][2]["notice"] is None
+    # Who stopped it need not wait for its end: the next run does.
+    assert (await run(deps, {**text("Say "), "run": 2}, visit=visit))[-1][2]["notice"] is None
+    assert (await first)[-1][0] == {"text": "Say Hello,", "marks": [[4, 10]], "busy": False, "run": 0}
+
+
+@pytest.mark.parametrize("mode", TABS)
+async def test_stop_is_heard_while_the_engine_starts(
+    deps: Deps, fake: FakeServer, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("playground.ui.running._is_starting", lambda *_: True)
+    monkeypatch.setattr(deps, "engine_ready", never)
+    visit = Visit()
+    running = asyncio.create_task(run(deps, {**GOOD[mode], "run": 4}, tab=TABS[mode], visit=visit))
+    await until(lambda: mode in visit.runs)
+    await asyncio.sleep(0)
+    visit.stop(mode)
+    main, choices, last = (await running)[-1]
+    assert (main["busy"], main["run"], choices) == (False, 4, {"cards": []})
+    assert last["notice"]["key"] == "notice_stopped_unsent"
+    assert not [request for request in fake.requests if "completions" in request.path]
+    assert visit.runs == {}
+
+
+async def test_an_engine_that_does_not_start_says_why(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails() -> None:
+        raise EngineError("The engine did not start.", hint="Look into its log.")
+
+    monkeypatch.setattr("playground.ui.running._is_starting", lambda *_: True)
+    monkeypatch.setattr(deps, "engine_ready", fails)
+    editor, _, last = (await run(deps, text("Say ")))[-1]
+    assert (editor["text"], editor["busy"]) == ("Say ", False)
+    assert last["notice"]["message"] == "The engine did not start."
+
+
+async def test_several_answers_come_to_the_conversation_at_their_end(deps: Deps) -> None:
+    updates = await run(deps, GOOD["chat"], params={"n": 3}, tab=chat.TAB)
+    assert all(main.get("several", []) == [] for main, _, _ in updates if main["busy"])
+    last = updates[-1][0]
+    assert [answer["text"] for answer in last["several"]] == ["Hello, world!"] * 3
+    assert last["several"][0]["finish"] == "stop"
 
 
 async def test_the_panel_follows_the_models_context(deps: Deps) -> None:

@@ -19,6 +19,7 @@ from playground.types import (
     Retrying,
     StreamEvent,
     TokenLogprob,
+    ToolDelta,
     Usage,
     UsageReported,
 )
@@ -314,3 +315,23 @@ async def test_no_task_outlives_its_pump() -> None:
         await first_that(states, lambda state: text(state) == "x" * 50)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (("a", "b"), ("a", "b")),
+        (("", ""), (None, None)),
+        (("call_0", "call_0"), ("call_0", None)),
+        (("", "x"), (None, "x")),
+    ],
+)
+def test_every_call_has_an_id_of_its_own_which_stays(said: tuple[str, str], kept: tuple[str | None, ...]) -> None:
+    state = RunState()
+    for position, id_ in enumerate(said):
+        state.apply(ToolDelta(index=0, position=position, id=id_, name="f", arguments="{}"))
+    first, again = state.choices()[0].tool_calls, state.choices()[0].tool_calls
+    assert first == again
+    assert len({call.id for call in first}) == 2
+    for call, expected in zip(first, kept, strict=True):
+        assert call.id == expected if expected else call.id.startswith("call_")

@@ -1,7 +1,7 @@
 // The answers of a run: n of them side by side, each with its finish reason and a Keep button, and the tokens of an answer
 // coloured by probability, with their alternatives on a click.
 // Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy}.
-// `scope` is the tab whose editor listens. A card may also carry the functions a model wants called, and a verdict on its JSON.
+// `scope` is the tab whose editor listens; a kept card stays where the editor says `refused`. A card may also carry the functions a model wants called, and a verdict on its JSON.
 const {make} = playground, say = playground.saying(props);
 const grid = element.querySelector('.pg-cards'), legend = element.querySelector('.pg-legend');
 let cards = new Map(), popover = null;
@@ -33,7 +33,7 @@ function openPopover(span, card, at) {
     row.addEventListener('click', () => {
       const before = card.tokens.slice(0, at).map(([t]) => t).join('');
       closePopover();
-      tell('pick', {text: before + text});
+      tell('pick', {text: before + text, index: card.index});
     });
     popover.append(row);
   }
@@ -51,9 +51,8 @@ function build(data) {
   const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), body);
   const card = {node, title, finish, keep, body, text: '', tokens: [], index: data.index};
   keep.addEventListener('click', () => {
-    const all = props.value?.cards || [];
-    tell('keep', {text: card.text, index: data.index, texts: all.map((each) => each.text), calls: all.map((each) => each.calls || [])});
-    show({cards: []});
+    const {text, calls = []} = (props.value?.cards || []).find((each) => each.index === data.index) || card;
+    if (!tell('keep', {text, calls, index: data.index}).refused) show({cards: []});
   });
   body.addEventListener('click', (event) => { const span = event.target.closest('[data-at]'); if (span) openPopover(span, card, Number(span.dataset.at)); });
   body.addEventListener('keydown', (event) => { const span = event.target.closest('[data-at]'); if (span && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); openPopover(span, card, Number(span.dataset.at)); } });

@@ -1,14 +1,22 @@
 // The conversation editor: SYSTEM at its left, one row a message, branches behind small arrows. Streaming touches one row.
 // Value to the server: {system, messages, run, continues, without}; from it: the same with `load`, which replaces what is shown.
-// The answer comes apart, as the event `playground:answer`: {run, busy, text, reasoning, calls, finish}.
-const {make, icon, iconButton, hear, tell, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
+// The answer comes apart, as the event `playground:answer`: {run, busy, text, reasoning, calls, finish}, or {several: [answer, …]}
+// where there are several: these become branches at the end, and Keep shows one of them.
+const {make, icon, iconButton, hear, tell, pictures, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
-const list = $('.pg-messages'), system = $('.pg-system-text'), undo = $('.pg-undo'), clear = $('.pg-new');
-const PAST = 30, LONGEST_SIDE = 2048, MOST_IMAGES = 9_000_000, GROWS = CSS.supports('field-sizing', 'content');
-let tree = new Tree(), rows = new Map(), past = [], run = 0, pending = null, base = '', loaded = null, restored = false, keepTimer = 0;
+const list = $('.pg-messages'), system = $('.pg-system-text'), clear = $('.pg-new'), adder = $('.pg-add');
+const MOST_IMAGES = 9_000_000, GROWS = CSS.supports('field-sizing', 'content');
+let tree = new Tree(), rows = new Map(), run = 0, loaded = null, restored = false, keepTimer = 0;
+// `pending` is the answer that is being written, `asked` how it was asked for, `offered` where the last several answers stand.
+let pending = null, asked = null, offered = null;
+// `typing` is the box whose letters are one change, `said` what SYSTEM held before the last of them.
+let typing = null, said = '';
+// Images that are still being read, and the promise of their end.
+let readings = 0, reading = Promise.resolve();
 const ROLES = ['user', 'assistant', 'system', 'developer'];
 
-const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => ended(null)});
+const bar = playground.runButton({element, say, begin: () => whenRead(begin), halt: () => trigger('stop'), release: giveUp});
+const time = playground.timeline({element, say, take: () => ({nodes: tree.snapshot(), system: said}), put, same});
 
 function grow(box) {
   if (GROWS) return;
@@ -26,15 +34,13 @@ function row(id) {
   made.thought = make('details', {class: 'pg-thought'}, make('summary', {text: say('reasoning')}), make('div'));
   made.branch = make('span', {class: 'pg-branch'});
   const act = (name, label, fn) => { const button = iconButton(name, say(label), {'data-act': name}); button.addEventListener('click', () => { if (!bar.busy) fn(made.id); }); return button; };
-  made.tools = make('div', {class: 'pg-message-tools'}, act('again', 'regenerate_here', regenerate), act('image', 'attach_image', attach), act('up', 'move_up', (at) => structural(() => tree.raise(at))),
+  made.tools = make('div', {class: 'pg-message-tools'}, act('again', 'regenerate_here', () => whenRead(() => regenerate(made.id))), act('image', 'attach_image', () => pictures.choose((files) => addImages(made, files))), act('up', 'move_up', (at) => structural(() => tree.raise(at))),
     act('down', 'move_down', (at) => structural(() => { const next = tree.get(at).kids[tree.get(at).at]; if (next && !empty(tree.get(next))) tree.raise(next); })), act('trash', 'delete', (at) => structural(() => tree.drop(at))));
   made.node = make('article', {class: 'pg-message'}, make('header', {}, made.role, made.branch), make('div', {class: 'pg-message-body'}, made.thought, made.box, made.extra), made.tools);
-  made.role.addEventListener('click', () => { if (bar.busy) return; const now = tree.get(made.id).role; structural(() => tree.change(made.id, {role: ROLES[(ROLES.indexOf(now) + 1) % ROLES.length]})); });
-  made.box.addEventListener('focus', () => { tree.fresh.clear(); remember(); });
+  made.role.addEventListener('click', () => { if (bar.busy) return; const now = tree.get(made.id).role; structural(() => changed(made.id, {role: ROLES[(ROLES.indexOf(now) + 1) % ROLES.length]})); });
   made.box.addEventListener('input', () => typed(made));
-  made.box.addEventListener('paste', (event) => { const files = [...event.clipboardData.files].filter((file) => file.type.startsWith('image/')); if (files.length && tree.get(made.id).role === 'user') { event.preventDefault(); addImages(made.id, files); } });
-  made.node.addEventListener('dragover', (event) => { if (event.dataTransfer.types.includes('Files')) event.preventDefault(); });
-  made.node.addEventListener('drop', (event) => { const files = [...event.dataTransfer.files].filter((file) => file.type.startsWith('image/')); if (files.length) { event.preventDefault(); addImages(made.id, files); } });
+  made.box.addEventListener('paste', (event) => { const files = pictures.images(event.clipboardData); if (files.length && takesImages(made)) { event.preventDefault(); addImages(made, files); } });
+  made.node.addEventListener('drop', (event) => { if (event.dataTransfer.files.length && takesImages(made)) addImages(made, [...event.dataTransfer.files]); });
   return made;
 }
 
@@ -46,7 +52,7 @@ function fill(made, node, at, length) {
   made.role.disabled = node.role === 'tool';
   if (made.box.value !== node.text) made.box.value = node.text;
   made.box.setAttribute('aria-label', `${role} ${at + 1}`);
-  made.box.placeholder = node.role === 'tool' ? say('tool_placeholder').replace('{name}', node.name || '') : node.role === 'user' ? say('user_placeholder') : pending?.id === node.id ? (bar.busy ? '' : say('keep_one')) : say('message_placeholder');
+  made.box.placeholder = node.role === 'tool' ? say('tool_placeholder').replace('{name}', node.name || '') : node.role === 'user' ? say('user_placeholder') : pending?.id === node.id ? (pending.several ? say('several_below') : '') : say('message_placeholder');
   made.thought.hidden = !node.reasoning;
   if (node.reasoning) made.thought.lastChild.textContent = node.reasoning;
   beside(made, node);
@@ -62,7 +68,7 @@ function beside(made, node) {
   const parts = [];
   node.images.forEach((image, at) => {
     const drop = iconButton('close', say('remove'), {class: 'pg-drop'});
-    drop.addEventListener('click', () => structural(() => tree.change(made.id, {images: node.images.filter((_, i) => i !== at)})));
+    drop.addEventListener('click', () => structural(() => changed(made.id, {images: node.images.filter((_, i) => i !== at)})));
     parts.push(make('figure', {class: 'pg-image'}, make('img', {src: image.url, alt: `${say('image')} ${at + 1}`}), drop));
   });
   for (const call of node.calls) parts.push(make('div', {class: 'pg-call'}, make('code', {class: 'pg-call-name', text: call.name + '()'}), make('pre', {text: pretty(call.arguments)})));
@@ -85,43 +91,79 @@ function branch(made, {count, at}) {
 function draw() {
   const trail = tree.trail(), shown = new Set(trail);
   for (const [id, made] of rows) if (!shown.has(id)) { made.node.remove(); rows.delete(id); }
+  // What was sent stands still until it is answered.
+  const upTo = bar.busy && pending ? trail.indexOf(pending.id) : -1;
   let before = null;
   trail.forEach((id, at) => {
     if (!rows.has(id)) rows.set(id, row(id));
     const made = rows.get(id), place = before ? before.nextSibling : list.firstChild;
     if (made.node !== place) list.insertBefore(made.node, place);
     before = made.node;
-    made.box.readOnly = bar.busy && pending?.id === id;
+    made.box.readOnly = at <= upTo;
     if (made.drawn !== tree.get(id) || made.place !== at + '/' + trail.length || made.branches !== branchKey(id)) { fill(made, tree.get(id), at, trail.length); made.drawn = tree.get(id); made.place = at + '/' + trail.length; }
   });
-  undo.disabled = bar.busy || !past.length;
-  clear.disabled = bar.busy;
+  clear.disabled = adder.disabled = bar.busy;
 }
 
 const branchKey = (id) => { const {count, at} = tree.branches(id); return count + '/' + at; };
 
 // --- editing ---
 
+// What the messages and SYSTEM are before they change: Undo brings them back. An answer half there is no such state.
 function remember() {
-  past.push({nodes: tree.snapshot(), system: system.value});
-  if (past.length > PAST) past.shift();
+  if (bar.busy) return;
+  time.remember();
+  tree.fresh.clear();
+  typing = null;
+}
+
+function same(a, b) {
+  return a.system === b.system && a.nodes.size === b.nodes.size && [...a.nodes].every(([id, node]) => b.nodes.get(id) === node);
+}
+
+// Letters in one box are one change, whatever comes between them.
+function types(box) {
+  if (typing !== box) remember();
+  typing = box;
 }
 
 function structural(change) {
+  if (bar.busy) return;
   remember();
-  tree.fresh.clear();
   change();
   tree.tail();
   draw();
   publish('input');
 }
 
+// A message changed, perhaps under another id: what names it goes along.
+function changed(id, patch) {
+  const now = tree.change(id, patch);
+  if (asked?.parent === id) asked.parent = now;
+  if (asked?.id === id) asked.id = now;
+  if (offered?.parent === id) offered.parent = now;
+  return now;
+}
+
 function typed(made) {
-  const id = tree.change(made.id, {text: made.box.value});
-  if (id !== made.id) { rows.delete(made.id); made.id = id; rows.set(id, made); }
+  types(made);
+  const before = made.id, id = made.id = changed(before, {text: made.box.value});
+  if (id !== before) { rows.delete(before); rows.set(id, made); }
   grow(made.box);
-  const last = tree.last();
-  if (last === id && tree.get(id).role !== 'user') { tree.tail(); draw(); } else { made.drawn = tree.get(id); made.node.classList.toggle('pg-draft', empty(tree.get(id))); branch(made, tree.branches(id)); }
+  const last = tree.last() === id && tree.get(id).role !== 'user';
+  if (last) tree.tail();
+  if (last || id !== before) draw(); else { made.drawn = tree.get(id); made.node.classList.toggle('pg-draft', empty(tree.get(id))); }
+  publish('input');
+}
+
+// Another state in the place of this one.
+function put(now) {
+  tree = new Tree(now.nodes);
+  system.value = said = now.system;
+  pending = typing = null;
+  tree.tail();
+  draw();
+  grow(system);
   publish('input');
 }
 
@@ -136,29 +178,22 @@ function publish(event, more = {}) {
 
 // --- images ---
 
-function attach(id) {
-  const picker = make('input', {type: 'file', accept: 'image/png,image/jpeg,image/webp,image/gif', multiple: ''});
-  picker.addEventListener('change', () => addImages(id, [...picker.files]));
-  picker.click();
+const takesImages = (made) => !bar.busy && tree.get(made.id).role === 'user';
+
+function addImages(made, files) {
+  readings += 1;
+  reading = Promise.all([reading, attach(made, files)]).finally(() => { readings -= 1; });
 }
 
-// As large as a model looks at it, no larger: what is sent is paid for and kept.
-async function shrunk(file) {
-  const bitmap = await createImageBitmap(file), scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * scale)), height = Math.max(1, Math.round(bitmap.height * scale));
-  const read = () => new Promise((done, fail) => { const reader = new FileReader(); reader.onload = () => done(reader.result); reader.onerror = fail; reader.readAsDataURL(file); });
-  if (scale === 1 && file.size < 1_000_000) return {url: await read(), width, height};
-  const canvas = make('canvas');
-  canvas.width = width; canvas.height = height;
-  canvas.getContext('2d').drawImage(bitmap, 0, 0, width, height);
-  return {url: canvas.toDataURL('image/jpeg', 0.88), width, height};
-}
-
-async function addImages(id, files) {
+async function attach(made, files) {
   const images = [];
-  for (const file of files) try { images.push(await shrunk(file)); } catch { tell('notice', {tone: 'error', key: 'image_unreadable', message: file.name}); }
-  if (images.length) structural(() => tree.change(id, {images: [...tree.get(id).images, ...images]}));
+  for (const file of files) try { images.push(await pictures.read(file)); } catch { tell('notice', {tone: 'error', key: 'image_unreadable', message: file.name}); }
+  // The row may have gone meanwhile.
+  if (images.length && rows.get(made.id) === made) structural(() => changed(made.id, {images: [...tree.get(made.id).images, ...images]}));
 }
+
+// What is submitted goes out with the images that were put in before.
+const whenRead = (fn) => readings ? void reading.then(() => whenRead(fn)) : fn();
 
 // --- running ---
 
@@ -170,36 +205,50 @@ function begin(more = {}) {
 }
 
 function regenerate(id) {
-  const node = tree.get(id);
-  start(node.role === 'assistant' ? tree.parentOf(id) : id);
+  start(tree.get(id).role === 'assistant' ? tree.parentOf(id) : id);
+}
+
+// The run that was refused, once more without what it was refused for.
+function again({without}) {
+  if (bar.busy) return;
+  const shown = (id) => id === ROOT || tree.trail().includes(id);
+  asked && shown(asked.parent) && (!asked.continues || shown(asked.id)) ? start(asked.parent, {...asked, without}) : begin({without});
 }
 
 // An answer below `parent`; or, where it continues, more of the answer `id`.
 function start(parent, {id = null, continues = false, without} = {}) {
+  if (bar.busy) return;
   // More than the server takes in one request would end in silence.
   const size = tree.trail().reduce((sum, each) => sum + tree.get(each).images.reduce((all, image) => all + image.url.length, 0), 0);
   if (size > MOST_IMAGES) return tell('notice', {tone: 'error', key: 'images_too_large', message: ''});
   remember();
-  tree.fresh.clear();
-  const upTo = parent === ROOT ? null : parent;
-  if (continues) base = tree.get(id).text;
-  else {
-    base = '';
-    // What was written below stays, as another branch.
-    id = tree.add(parent, blank('assistant', {made: true}));
-  }
-  pending = {id, continues, was: continues ? tree.get(id) : null};
+  offered = null;
+  const {kids, at} = tree.get(parent), upTo = parent === ROOT ? null : parent, was = continues ? tree.get(id) : null;
+  // What was written below stays, as another branch.
+  pending = {id: continues ? id : tree.add(parent, blank('assistant', {made: true})), parent: continues ? tree.parentOf(id) : parent, was, shown: kids[at], from: document.activeElement};
+  asked = {parent, id, continues, answer: pending.id, base: was?.text ?? ''};
   run += 1;
   bar.set(true);
+  time.block(true);
   element.classList.add('pg-busy');
   draw();
   publish('submit', {upTo, continues, ...(without ? {without} : {})});
-  rows.get(id).node.scrollIntoView({block: 'nearest'});
+  rows.get(pending.id).node.scrollIntoView({block: 'nearest'});
+}
+
+// An answer with what it continues, if it does, before it.
+function whole({text = '', reasoning = '', calls = [], finish}, was) {
+  return {text: (was?.text ?? '') + text, reasoning: [was?.reasoning, reasoning].filter(Boolean).join('\n\n'), calls, finish: finish ?? was?.finish};
 }
 
 function answered(said) {
   if (!pending || said?.run !== run) return;
-  const made = rows.get(pending.id), patch = {text: base + (said.text || ''), reasoning: said.reasoning || '', calls: said.calls || [], finish: said.finish};
+  if (said.several) several(said); else answer(said);
+  if (!said.busy) ended();
+}
+
+function answer(said) {
+  const made = rows.get(pending.id), patch = whole(said, pending.was);
   tree.update(pending.id, patch);
   if (!made) return;
   // Only this row, and of it only what is new.
@@ -210,41 +259,66 @@ function answered(said) {
   if (patch.calls.length) beside(made, tree.get(pending.id));
   made.drawn = tree.get(pending.id);
   if (atEnd) window.scrollTo({top: document.body.scrollHeight});
-  if (!said.busy) ended(said);
 }
 
-function ended(said) {
-  const node = pending && tree.get(pending.id);
+const answerBelow = (parent, said, was) => tree.add(parent, blank('assistant', {made: true, ...whole(said, was)}));
+
+// Several answers wait on their cards until they have ended; then all of them stand beside each other, and none can be lost.
+function several(said) {
+  if (said.busy) { pending.several = true; rows.get(pending.id).box.placeholder = say('several_below'); return; }
+  const {parent, was} = pending;
+  offered = {parent, was, ids: said.several.map((each) => each.text || each.calls.length ? answerBelow(parent, each, was) : null)};
+  const first = offered.ids.find(Boolean);
+  if (first) tree.reveal(first);
+}
+
+// The run is over, however it ended: the conversation is the person's again.
+function ended() {
+  const node = tree.get(pending?.id), from = pending?.from;
   bar.set(false);
+  time.block(false);
   element.classList.remove('pg-busy');
-  if (node && empty(node) && !said?.several) tree.remove(pending.id);
-  if (!said?.several) { pending = null; }
-  if (!said?.several) tree.tail();
-  draw();
-  publish('input');
-}
-
-// One of several answers is kept, and shown; the others stay beside it as branches.
-function chosen({texts, calls, index}) {
-  if (bar.busy || !pending) return;
-  remember();
-  const {id} = pending, node = tree.get(id), parent = tree.parentOf(id);
-  tree.remove(id);
-  texts.forEach((text, at) => { if (text || calls[at]?.length) tree.add(parent, blank('assistant', {made: true, text: base + text, calls: calls[at] || []})); });
-  const kids = tree.get(parent).kids;
-  tree.update(parent, {at: Math.max(0, kids.length - texts.length + index)});
+  if (node && empty(node)) takeBack(pending);
   pending = null;
   tree.tail();
   draw();
   publish('input');
+  // Who sent with the keyboard goes on writing below; in the question that is answered now, a letter would be a new branch.
+  if (node && !empty(node) && from?.matches('.pg-message-text') && document.activeElement === from) rows.get(tree.last())?.box.focus({preventScroll: true});
+}
+
+// An answer that never began: what was shown in its place is shown again, and what was written below it stays.
+function takeBack({id, parent, shown}) {
+  const {kids, at} = tree.get(parent), place = kids.indexOf(id), below = tree.get(id).kids.length;
+  if (place < 0) return;
+  below ? tree.drop(id) : tree.remove(id);
+  if (place === at && !below && shown && tree.get(shown)) tree.reveal(shown);
+}
+
+// What is still said of this run comes too late.
+function giveUp() {
+  const {parent, was, several: cards} = pending ?? {};
+  run += 1;
+  ended();
+  if (cards) offered = {parent, was, ids: []};
+}
+
+// One of several answers is shown; the others stay beside it. One that is no longer there comes back.
+function chosen(said) {
+  const {parent, was, ids} = offered ?? {};
+  if (bar.busy || !tree.get(parent) || !tree.reveal(parent)) {
+    said.refused = true;
+    return tell('notice', {tone: 'error', key: 'keep_gone', message: ''});
+  }
+  structural(() => { if (!tree.get(ids[said.index]) || !tree.reveal(ids[said.index])) ids[said.index] = answerBelow(parent, said, was); });
 }
 
 // A token picked among the alternatives: the answer up to it, continued.
-function picked({text}) {
-  if (bar.busy) return;
-  const last = [...tree.trail()].reverse().find((id) => tree.get(id).role === 'assistant');
-  if (!last) return;
-  const id = tree.change(last, {text: base + text});
+function picked({text, index}) {
+  const of = offered?.ids[index] ?? asked?.answer;
+  if (bar.busy || !tree.get(of) || !tree.reveal(of)) return tell('notice', {tone: 'error', key: 'keep_gone', message: ''});
+  remember();
+  const id = changed(of, {text: asked.base + text, reasoning: '', calls: [], finish: undefined});
   tree.tail();
   draw();
   start(id, {id, continues: true});
@@ -252,7 +326,12 @@ function picked({text}) {
 
 // --- keeping ---
 
-const draft = () => ({nodes: [...tree.nodes], system: system.value, version: 1});
+// The messages of all branches; an image that several of them hold is kept once.
+function draft({images = true} = {}) {
+  const urls = [], number = (url) => urls.includes(url) ? urls.indexOf(url) : urls.push(url) - 1;
+  const light = (node) => node.images?.length ? {...node, images: images ? node.images.map((image) => ({...image, url: number(image.url)})) : []} : node;
+  return {nodes: tree.living().map((node) => [node.id, light(node)]), urls, system: system.value, version: 1};
+}
 
 function keepDraft() {
   clearTimeout(keepTimer);
@@ -260,35 +339,35 @@ function keepDraft() {
 }
 
 function keepNow() {
-  if (!restored) return;
-  if (playground.keep('draft.chat', draft())) return;
   // Too large for the browser's storage: the words at least.
-  const light = [...tree.nodes].map(([id, node]) => [id, node.images?.length ? {...node, images: []} : node]);
-  playground.keep('draft.chat', {...draft(), nodes: light});
+  if (restored) playground.keep('draft.chat', draft()) || playground.keep('draft.chat', draft({images: false}));
 }
 
 function restore() {
   const kept = playground.kept('draft.chat');
   try {
     if (kept?.version === 1 && Array.isArray(kept.nodes)) {
-      const nodes = new Map(kept.nodes);
-      if (nodes.has(ROOT)) { tree = new Tree(nodes); tree.trail(); tree.messages(); system.value = String(kept.system || ''); }
+      const nodes = new Map(kept.nodes.map(([id, node]) => [id, node.images ? {...node, images: node.images.map((image) => ({...image, url: kept.urls?.[image.url] ?? image.url}))} : node]));
+      if (nodes.has(ROOT)) { tree = new Tree(nodes); tree.messages(); system.value = said = String(kept.system || ''); }
     }
+    // The page was left before the first word of an answer.
+    const last = tree.last(), node = tree.get(last);
+    if (node.made && empty(node)) tree.remove(last);
   } catch { tree = new Tree(); }
   restored = true;
 }
 
 function load(value) {
+  if (bar.busy) { trigger('stop'); giveUp(); }
   remember();
-  tree = Tree.of(value.messages || []);
-  system.value = value.system || '';
-  pending = null;
-  rows.forEach((made) => made.node.remove());
-  rows.clear();
-  tree.tail();
-  draw();
-  grow(system);
-  publish('input');
+  forget();
+  put({nodes: Tree.of(value.messages || []).nodes, system: value.system || ''});
+}
+
+// Another conversation: no answer of the last one belongs into it.
+function forget() {
+  asked = null;
+  if (offered?.parent === ROOT) offered = null;
 }
 
 // --- wiring ---
@@ -296,22 +375,21 @@ function load(value) {
 $('.pg-system-label').textContent = say('role_system');
 system.placeholder = say('system_placeholder');
 system.setAttribute('aria-label', say('role_system'));
-system.addEventListener('input', () => { grow(system); publish('input'); });
-const adder = $('.pg-add');
+system.addEventListener('input', () => { types(system); said = system.value; grow(system); publish('input'); });
 adder.append(icon('plus'), say('add_message'));
 adder.addEventListener('click', () => {
   structural(() => { const last = tree.last(); tree.add(last, blank(last === ROOT || tree.get(last).role !== 'user' ? 'user' : 'assistant')); });
   rows.get(tree.last()).box.focus();
 });
-undo.append(icon('undo')); undo.title = say('undo'); undo.setAttribute('aria-label', say('undo'));
-undo.addEventListener('click', () => { if (bar.busy || !past.length) return; const before = past.pop(); tree = new Tree(before.nodes); system.value = before.system; pending = null; tree.tail(); draw(); publish('input'); });
 clear.append(icon('trash')); clear.title = say('new_conversation'); clear.setAttribute('aria-label', say('new_conversation'));
-clear.addEventListener('click', () => structural(() => { tree = new Tree(); }));
+clear.addEventListener('click', () => structural(() => { forget(); tree = new Tree(); }));
+// A file that is dropped beside a message must not take the page's place.
+for (const event of ['dragover', 'drop']) element.addEventListener(event, (dropped) => { if (dropped.dataTransfer.types.includes('Files')) dropped.preventDefault(); });
 hear('recount', (mode) => { if (mode === 'chat' && !bar.busy) publish('input'); });
 hear('answer', (said) => answered(said));
 hear('keep', (said) => { if (said.scope === 'chat') chosen(said); });
 hear('pick', (said) => { if (said.scope === 'chat') picked(said); });
-hear('again', (said) => { if (said.scope === 'chat') { const last = tree.trail().filter((id) => !empty(tree.get(id))).at(-1); if (last) begin({without: said.without}); } });
+hear('again', (said) => { if (said.scope === 'chat') again(said); });
 // Presets and View code need the images, too: what holds them goes out with their event, and with no other.
 hear('ask', (said) => { if (said.scope === 'chat') props.value = {system: system.value, messages: tree.messages(), run}; });
 watch('value', () => {

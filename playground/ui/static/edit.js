@@ -2,35 +2,75 @@
 // Value: {input, instruction, run, without}; the answer comes as the event `playground:edited`: {run, busy, text}.
 const {make, hear, tell} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
-const input = $('.pg-edit-input'), instruction = $('.pg-edit-instruction'), output = $('.pg-edit-output'), use = $('.pg-edit-use'), undo = $('.pg-undo'), plain = $('.pg-edit-plain');
-let run = 0, answer = {text: ''}, loaded = null, asked = '', past = [], keepTimer = 0, marked = true;
-const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => setBusy(false)});
+const input = $('.pg-edit-input'), instruction = $('.pg-edit-instruction'), output = $('.pg-edit-output'), use = $('.pg-edit-use'), plain = $('.pg-edit-plain');
+// `before` is the last answer while the next one has no text yet: a run that is refused leaves it where it was.
+// `held` is what is written, as far as it has been taken note of; `typing` the box whose letters are one change.
+let held = {input: '', instruction: ''}, typing = null, run = 0, answer = {text: ''}, before = null, loaded = null, asked = '', keepTimer = 0, marked = true;
+const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => ended()});
+const page = () => ({...held, answer: before || answer});
+const time = playground.timeline({element, say, take: page, put, same: (a, b) => JSON.stringify(a) === JSON.stringify(b)});
+
+function remember(box = null) {
+  if (!box || typing !== box) time.remember();
+  typing = box;
+}
+
+function write(now) {
+  held = {input: now.input, instruction: now.instruction};
+  input.value = held.input; instruction.value = held.instruction;
+}
 
 function publish(event, more = {}) {
-  props.value = {input: input.value, instruction: instruction.value, run, ...more};
+  props.value = {...held, run, ...more};
   trigger(event);
   tell('text', {mode: 'edit', names: playground.variables(input.value + '\n' + instruction.value)});
   clearTimeout(keepTimer);
   keepTimer = setTimeout(keepNow, 400);
 }
 
-const keepNow = () => playground.keep('draft.edit', {input: input.value, instruction: instruction.value, answer});
+const keepNow = () => playground.keep('draft.edit', page());
+
+// Another page in the place of this one; what a run under way still says is not for it.
+function put(now) {
+  if (bar.busy) { trigger('stop'); run += 1; ended(); }
+  write(now);
+  answer = now.answer;
+  typing = null;
+  draw();
+  publish('input');
+}
 
 function begin(more = {}) {
   if (bar.busy) return;
+  remember();
   run += 1;
   asked = input.value;
+  before = answer;
   answer = {text: ''};
   setBusy(true);
   draw();
   publish('submit', more);
 }
 
+function ended() {
+  if (!answer.text && before) answer = before;
+  before = null;
+  setBusy(false);
+  draw();
+  keepNow();
+}
+
 function setBusy(now) {
   bar.set(now);
   element.classList.toggle('pg-busy', now);
-  use.disabled = now || !answer.text;
-  undo.disabled = now || !past.length;
+  time.block(now);
+}
+
+function heard(said) {
+  if (said.run !== run || !bar.busy) return;
+  answer = {text: said.text, of: asked};
+  if (said.text) before = null;
+  said.busy ? draw() : ended();
 }
 
 // While it streams, the text as it comes; at its end, what was taken out and what was put in.
@@ -46,31 +86,28 @@ function draw() {
 for (const [box, key] of [[input, 'edit_input'], [instruction, 'edit_instruction']]) {
   box.placeholder = say(key + '_placeholder');
   $(`label[for="${box.id}"]`).textContent = say(key);
-  box.addEventListener('input', () => publish('input'));
+  box.addEventListener('input', () => { if (!bar.busy) remember(box); held = {input: input.value, instruction: instruction.value}; publish('input'); });
 }
 $('.pg-edit-output-label').textContent = say('edit_output');
 output.setAttribute('aria-label', say('edit_output'));
 plain.textContent = say('edit_changes');
 plain.addEventListener('click', () => { marked = !marked; draw(); });
 use.textContent = say('edit_use');
-use.addEventListener('click', () => { past.push(input.value); input.value = answer.text; answer = {text: ''}; setBusy(false); draw(); publish('input'); });
-undo.append(playground.icon('undo')); undo.title = say('undo'); undo.setAttribute('aria-label', say('undo'));
-undo.addEventListener('click', () => { if (past.length) { input.value = past.pop(); setBusy(false); publish('input'); } });
+use.addEventListener('click', () => { remember(); put({...page(), input: answer.text, answer: {text: ''}}); });
 hear('recount', (mode) => { if (mode === 'edit' && !bar.busy) publish('input'); });
-hear('edited', (said) => { if (said.run !== run) return; answer = {text: said.text, of: asked}; if (!said.busy) setBusy(false); draw(); keepNow(); });
+hear('edited', heard);
 hear('again', (said) => { if (said.scope === 'edit') begin({without: said.without}); });
 watch('value', () => {
-  if (props.value?.load && props.value.load !== loaded) {
-    loaded = props.value.load;
-    past.push(input.value);
-    input.value = props.value.input || ''; instruction.value = props.value.instruction || '';
-    answer = {text: props.value.output || '', of: input.value};
-    setBusy(false); draw(); publish('input');
-  } else if (props.value?.run === undefined && (input.value || instruction.value)) publish('input');
+  const said = props.value;
+  if (said?.load && said.load !== loaded) {
+    loaded = said.load;
+    remember();
+    put({input: said.input || '', instruction: said.instruction || '', answer: {text: said.output || '', of: said.input || ''}});
+  } else if (said?.run === undefined && (held.input || held.instruction)) publish('input');
 });
 window.addEventListener('pagehide', keepNow);
 const kept = playground.kept('draft.edit');
-if (kept && typeof kept.input === 'string' && typeof kept.instruction === 'string') { input.value = kept.input; instruction.value = kept.instruction; if (typeof kept.answer?.text === 'string') answer = kept.answer; }
+if (kept && typeof kept.input === 'string' && typeof kept.instruction === 'string') { write(kept); if (typeof kept.answer?.text === 'string') answer = kept.answer; }
 setBusy(false);
 draw();
 publish('input');

@@ -1,13 +1,25 @@
 // The completion editor: one text in which the generated parts are marked, with its own Submit, Stop, Undo and Regenerate.
-// Value, both ways: {text, marks: [[start, end], …], busy}. A transparent textarea lies over a layer that paints the marks.
+// Value, both ways: {text, marks: [[start, end], …], busy, run}; what comes for another run than the last is left aside.
+// A transparent textarea lies over a layer that paints the marks.
 const $ = (selector) => element.querySelector(selector);
-const front = $('.pg-front'), back = $('.pg-back'), undo = $('.pg-undo'), again = $('.pg-again');
+const front = $('.pg-front'), back = $('.pg-back'), again = $('.pg-again');
 const say = playground.saying(props);
-const KEPT = 30, MIN_HEIGHT = 280, MAX_MARKED = 400000;
-let text = '', marks = [], busy = false, sent = null, past = [], draftTimer = 0, loaded = null;
-const bar = playground.runButton({element, say, begin: () => run(), halt: () => trigger('stop'), release: () => { setBusy(false); publish('input'); }});
+const MIN_HEIGHT = 280, MAX_MARKED = 400000;
+// `origin` is where the last answer begins: what Regenerate sends again ends there. `dirty`: typed since the last snapshot.
+let text = '', marks = [], origin = null, busy = false, run = 0, dirty = false, draftTimer = 0, loaded = null;
+const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release});
 
-const snapshot = () => ({text, marks: marks.map((mark) => [...mark])});
+const time = playground.timeline({element, say, take: () => snapshot(), put, same: (a, b) => a.text === b.text && String(a.marks) === String(b.marks)});
+const remember = () => { time.remember(); dirty = false; };
+
+const snapshot = () => ({text, marks: marks.map((mark) => [...mark]), origin});
+
+// What the server still says of the run that is given up comes too late: the editor is the person's.
+function release() {
+  run += 1;
+  setBusy(false);
+  publish('input');
+}
 
 function paint() {
   back.textContent = '';
@@ -68,11 +80,14 @@ function setBusy(now) {
   bar.set(now);
   front.readOnly = now;
   element.querySelector('.pg-editor').classList.toggle('pg-busy', now);
-  undo.disabled = again.disabled = now || !past.length;
+  time.block(now);
+  again.disabled = now || origin === null;
 }
 
 // A keystroke moves the marks behind it and cuts the mark it falls into.
 function typed() {
+  // What stood here before the first keystroke comes back with Undo.
+  if (!dirty) { remember(); dirty = true; }
   const old = text, now = front.value;
   let head = 0, tail = 0;
   const shorter = Math.min(old.length, now.length);
@@ -87,6 +102,7 @@ function typed() {
       if (end > cut) moved.push([cut + shift, end + shift]);
     }
   }
+  if (origin !== null && origin >= head) origin = Math.max(origin, cut) + shift;
   text = now; marks = moved;
   paint();
   publish('input');
@@ -94,44 +110,47 @@ function typed() {
 }
 
 function publish(event, more = {}) {
-  props.value = {...snapshot(), busy, ...more};
+  props.value = {text, marks: marks.map((mark) => [...mark]), busy, run, ...more};
   trigger(event);
   playground.tell('text', {mode: 'complete', names: playground.variables(text)});
 }
 
-function run(more = {}) {
+function begin(more = {}) {
   if (busy) return;
   remember();
-  sent = snapshot();
+  origin = text.length;
+  run += 1;
   setBusy(true);
   // As busy: an answer that refuses the run must differ from what was sent, or it would not be seen as a change.
   publish('submit', more);
 }
 
-function remember() {
-  past.push(snapshot());
-  if (past.length > KEPT) past.shift();
+// The text up to the last answer, as it stands now, is sent again; all that stood here comes back with Undo.
+function regenerate() {
+  if (busy || origin === null) return;
+  remember();
+  put({text: text.slice(0, origin), marks: until(origin), origin});
+  begin();
 }
 
-function goBack() {
-  if (busy || !past.length) return false;
-  const before = past.pop();
-  text = before.text; marks = before.marks; front.value = text;
+const until = (end) => marks.filter(([start]) => start < end).map(([start, stop]) => [start, Math.min(stop, end)]);
+
+// Another text in the place of this one.
+function put(page) {
+  ({text, marks, origin = null} = page);
+  front.value = text;
+  dirty = false;
   setBusy(false); paint(); publish('input'); keepDraft();
-  return true;
 }
 
 // A choice that is kept, or a token that is picked, continues the text that was sent; under echo it holds that text itself.
-function adopt({text: answer, whole}, base) {
+function adopt({text: answer, whole}, end) {
   remember();
-  const start = whole ? Math.min(base.text.length, answer.length) : base.text.length;
-  text = whole ? answer : base.text + answer;
-  marks = base.marks.filter(([, end]) => end <= start).concat(text.length > start ? [[start, text.length]] : []);
-  front.value = text;
-  setBusy(false); paint(); publish('input'); keepDraft();
+  const start = whole ? Math.min(end, answer.length) : end, now = whole ? answer : text.slice(0, end) + answer;
+  put({text: now, marks: until(start).concat(now.length > start ? [[start, now.length]] : []), origin: start});
 }
 
-const keepNow = () => playground.keep('draft.complete', {...snapshot(), past: past.slice(-5)});
+const keepNow = () => playground.keep('draft.complete', {...snapshot(), past: time.past.slice(-5)});
 
 function keepDraft() {
   clearTimeout(draftTimer);
@@ -141,34 +160,38 @@ function keepDraft() {
 function restore() {
   const draft = playground.kept('draft.complete');
   if (!draft || typeof draft.text !== 'string' || text) return;
-  past = Array.isArray(draft.past) ? draft.past : [];
+  if (Array.isArray(draft.past)) time.past.push(...draft.past);
   show({text: draft.text, marks: Array.isArray(draft.marks) ? draft.marks : []});
+  origin = typeof draft.origin === 'number' && draft.origin <= text.length ? draft.origin : null;
   if (text) publish('input');
 }
 
-// A preset or a run from the history takes the place of what is here; Undo brings that back.
+// A preset or a run from the history takes the place of what is here; Undo brings that back. A run under way is stopped.
 function load(value) {
+  if (busy) { trigger('stop'); run += 1; }
   remember();
-  sent = null;
-  show({...value, busy: false});
-  publish('input');
+  const first = (value.marks || [])[0];
+  put({text: value.text, marks: value.marks || [], origin: first ? first[0] : null});
 }
 
 front.placeholder = say('prompt_placeholder');
 front.setAttribute('aria-label', say('prompt'));
-for (const [button, key, name] of [[undo, 'undo', 'undo'], [again, 'regenerate', 'again']]) { button.title = say(key); button.setAttribute('aria-label', say(key)); button.append(playground.icon(name)); }
+again.title = say('regenerate'); again.setAttribute('aria-label', say('regenerate')); again.append(playground.icon('again'));
 front.addEventListener('input', typed);
-undo.addEventListener('click', goBack);
-again.addEventListener('click', () => { if (goBack()) run(); });
+again.addEventListener('click', regenerate);
 playground.hear('recount', (mode) => { if (mode === 'complete' && !busy) publish('input'); });
-playground.hear('keep', (said) => { if (said.scope === 'complete' && !busy) adopt(said, snapshot()); });
-playground.hear('pick', (said) => { if (said.scope === 'complete' && !busy && sent) { adopt(said, sent); run(); } });
-playground.hear('again', (said) => { if (said.scope === 'complete' && goBack()) run({without: said.without}); });
+playground.hear('keep', (said) => { if (said.scope === 'complete') busy ? said.refused = true : adopt(said, text.length); });
+playground.hear('pick', (said) => { if (said.scope === 'complete' && !busy && origin !== null) { adopt(said, origin); begin(); } });
+playground.hear('again', (said) => { if (said.scope === 'complete') begin({without: said.without}); });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
 watch('value', () => {
-  if (props.value?.load && props.value.load !== loaded) { loaded = props.value.load; return load(props.value); }
-  // Gradio writes the initial value once more after mounting: until the first run, a draft wins over an empty text.
-  if (!sent && text && !props.value?.text) publish('input'); else show(props.value);
+  const said = props.value;
+  if (said?.load && said.load !== loaded) { loaded = said.load; return load(said); }
+  // What comes for another run than the last, or once more for one that has ended, must not stay as what the page holds:
+  // so with the initial value, which Gradio writes again after mounting.
+  const other = (said?.run ?? 0) !== run;
+  if (!other && busy) return show(said);
+  if (other || said?.text !== text) publish('input');
 });
 // Closing the tab in the middle of the 400 ms above would lose the last words.
 window.addEventListener('pagehide', keepNow);

@@ -3,7 +3,7 @@
 const {make, iconButton} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const rows = $('.pg-rows'), filters = $('.pg-filters'), bar = $('.pg-history-bar'), more = $('.pg-rows-more'), notice = $('.pg-notice'), dialog = $('.pg-dialog');
-let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null;
+let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null, exportN = 0;
 
 const fields = {};
 function filter() {
@@ -44,7 +44,7 @@ field('cost', make('input', {type: 'number', min: '0', step: 'any', placeholder:
 
 const compare = make('button', {type: 'button', class: 'pg-button', text: say('compare')}), remove = make('button', {type: 'button', class: 'pg-button pg-danger', text: say('delete')});
 const found = make('span', {class: 'pg-quiet', 'aria-live': 'polite'});
-const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { parts = []; props.value = {format, n: ++n, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
+const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { parts = []; exportN = ++n; props.value = {format, n: exportN, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
 bar.append(found, compare, remove, make('span', {class: 'pg-push'}), saver('jsonl', 'export_jsonl'), saver('csv', 'export_csv'));
 compare.addEventListener('click', () => ask('show', {ids: [...picked].slice(0, 2)}));
 remove.addEventListener('click', () => sure(() => ask('delete', {ids: [...picked]}), picked.size));
@@ -131,8 +131,10 @@ function tell(text, hint = '', tone = 'info') {
 }
 
 function heard(value) {
-  if (!value || value.action || value.format || value.n !== n) return;
-  if (value.notice) tell(value.notice.message, value.notice.hint, value.notice.tone); else if (!value.part) tell('');
+  // An export goes on while the list is used.
+  if (!value || value.action || value.format || (value.n !== n && !(parts && value.n === exportN))) return;
+  if (value.notice) { tell(value.notice.message, value.notice.hint, value.notice.tone); if (value.n === exportN) parts = null; }
+  else if (!value.part && !parts) tell('');
   if (value.rows) {
     if (!value.append) { rows.textContent = ''; picked = new Set(); marks(); rows.scrollTop = 0; }
     rows.append(...value.rows.map(row));
@@ -151,6 +153,7 @@ function heard(value) {
   if (value.part !== undefined && parts) { parts[value.number - 1] = value.part; tell(say('exporting')); }
   // The last value of a stream arrives twice.
   if (value.done && parts) {
+    tell('');
     const link = make('a', {href: URL.createObjectURL(new Blob(parts, {type: 'text/plain;charset=utf-8'})), download: value.done});
     link.click(); URL.revokeObjectURL(link.href); parts = null;
   }

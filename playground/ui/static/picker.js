@@ -26,7 +26,7 @@ function option(item, group) {
   row.append(name, make('span', {class: 'pg-option-about', text: details(item)}));
   const end = ending(item);
   if (end) row.append(make('span', {class: 'pg-option-end', text: end}));
-  row.addEventListener('mousedown', (event) => { event.preventDefault(); pick(item.retired && item.replacement ? replacement(item) : item.ref); });
+  row.addEventListener('mousedown', () => { pick(item.retired && item.replacement ? replacement(item) : item.ref); });
   shown.push(row);
   return row;
 }
@@ -107,6 +107,8 @@ list.setAttribute('aria-label', say('model'));
 const refresh = iconButton('again', say('refresh_models'));
 element.querySelector('.pg-picker-box').append(refresh);
 refresh.addEventListener('click', () => { refresh.classList.add('pg-turning'); trigger('select'); });
+// A click into the list, its scroll bar included, leaves the caret in the box: losing it would take what is typed as a name.
+list.addEventListener('mousedown', (event) => event.preventDefault());
 box.addEventListener('focus', () => { box.select(); open(); });
 box.addEventListener('click', () => { if (list.hidden) open(); });
 box.addEventListener('input', () => open(box.value.trim()));

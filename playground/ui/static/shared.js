@@ -13,6 +13,7 @@ window.playground = (() => {
   // One open set (Lucide, ISC licence), 24 units, drawn in the text's colour.
   const ICONS = {
     undo: 'M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3',
+    redo: 'M15 14l5-5-5-5M20 9H10a6 6 0 0 0 0 12h3',
     again: 'M21 12a9 9 0 1 1-2.6-6.4L21 8M21 3v5h-5',
     up: 'M12 19V5M5 12l7-7 7 7',
     down: 'M12 5v14M19 12l-7 7-7-7',
@@ -47,7 +48,8 @@ window.playground = (() => {
     return (key) => table[key] ?? props.strings.en[key] ?? key;
   };
 
-  const tell = (event, detail) => document.dispatchEvent(new CustomEvent('playground:' + event, {detail}));
+  // Heard at once: what a listener writes into `detail` is its answer.
+  const tell = (event, detail) => { document.dispatchEvent(new CustomEvent('playground:' + event, {detail})); return detail; };
   const hear = (event, fn) => document.addEventListener('playground:' + event, (said) => fn(said.detail));
 
   // What a browser keeps: storage may be full or off, and what it holds may be anything.
@@ -72,7 +74,7 @@ window.playground = (() => {
   hear('open', (said) => openTab(said.mode));
 
   // Submit, which is Stop while a run is under way. `begin` and `halt` are called; `release` when no answer comes to Stop.
-  const DOUBLE_CLICK = 500, NO_ANSWER = 3000;
+  const DOUBLE_CLICK = 500, NO_ANSWER = 3000, ON_TOP = 'dialog[open], .pg-menu, .pg-popover, .pg-picker-list:not([hidden])';
   function runButton({element, say, begin, halt, release, label = 'submit'}) {
     const button = element.querySelector('.pg-submit');
     let busy = false, begunAt = 0, timer = 0;
@@ -92,12 +94,42 @@ window.playground = (() => {
       button.querySelector('kbd').textContent = now ? 'Esc' : (navigator.platform.startsWith('Mac') ? '⌘' : 'Ctrl') + ' ↵';
     };
     button.addEventListener('click', () => busy ? stop() : begin());
+    // Before anybody else hears the key: what is open on top takes Esc for itself, and is gone a moment later.
     document.addEventListener('keydown', (event) => {
+      if (event.isComposing || document.querySelector(ON_TOP)) return;
       if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); begin(); }
       if (event.key === 'Escape' && busy && element.offsetParent) { event.preventDefault(); stop(); }
-    });
+    }, true);
     set(false);
     return {set, get busy() { return busy; }};
+  }
+
+  // Undo and Redo of an editor: `take` gives what it holds, `put` shows it again, `same` says whether two are one.
+  const STEPS = 30;
+  function timeline({element, say, take, put, same}) {
+    const undo = element.querySelector('.pg-undo'), redo = element.querySelector('.pg-redo'), past = [], ahead = [];
+    let blocked = false;
+    const buttons = () => { undo.disabled = blocked || !past.length; redo.disabled = blocked || !ahead.length; };
+    // To be called before anything changes.
+    const remember = () => {
+      const now = take();
+      ahead.length = 0;
+      if (!past.length || !same(past.at(-1), now)) past.push(now);
+      if (past.length > STEPS) past.shift();
+      buttons();
+    };
+    const step = (from, to) => {
+      const now = take();
+      while (from.length && same(from.at(-1), now)) from.pop();
+      if (!blocked && from.length) { to.push(now); put(from.pop()); }
+      buttons();
+    };
+    for (const [button, key, from, to] of [[undo, 'undo', past, ahead], [redo, 'redo', ahead, past]]) {
+      button.title = say(key); button.setAttribute('aria-label', say(key)); button.append(icon(key));
+      button.addEventListener('click', () => step(from, to));
+    }
+    buttons();
+    return {remember, past, block(now) { blocked = now; buttons(); }};
   }
 
   // {{names}} in a text, as playground/variables.py finds them.
@@ -130,5 +162,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, recount, runButton, variables, diff};
+  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
 })();

@@ -3,12 +3,12 @@ const {make} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const box = $('.pg-tokenizer-text'), tokens = $('.pg-tokens'), counts = $('.pg-tokenizer-counts'), head = $('.pg-tokenizer-head'), notice = $('.pg-notice'), bar = $('.pg-tokenizer-bar');
 const kept = playground.kept('tokenizer') || {};
-let n = 0, source = 'text', view = 'text', encoding = props.encodings.includes(kept.encoding) || kept.encoding === 'model' ? kept.encoding : props.encodings[0];
+let n = 0, own = '', source = 'text', view = 'text', encoding = props.encodings.includes(kept.encoding) || kept.encoding === 'model' ? kept.encoding : props.encodings[0];
 
 function ask() {
   props.value = {text: source === 'text' ? box.value : '', encoding, source, n: ++n};
   trigger('input');
-  playground.keep('tokenizer', {text: box.value.slice(0, 100000), encoding});
+  playground.keep('tokenizer', {text: (source === 'text' ? box.value : own).slice(0, 100000), encoding});
 }
 
 function toggle(options, chosen, fn) {
@@ -21,11 +21,20 @@ function toggle(options, chosen, fn) {
   return made;
 }
 
+// The open conversation in place of one's own text, which comes back.
+function from(name) {
+  if (name === source) return;
+  source = name;
+  box.readOnly = name === 'chat';
+  if (name === 'chat') { own = box.value; playground.tell('ask', {scope: 'chat'}); } else box.value = own;
+  ask();
+}
+
 const select = make('select', {class: 'pg-select', id: 'pg-encoding'});
 select.append(...props.encodings.map((name) => make('option', {value: name, text: name})), make('option', {value: 'model', text: say('tokenizer_model')}));
 select.value = encoding;
 select.addEventListener('change', () => { encoding = select.value; ask(); });
-bar.append(toggle(['text', 'chat'], 'text', (name) => { source = name; box.readOnly = name === 'chat'; if (name === 'chat') { playground.tell('ask', {scope: 'chat'}); box.dataset.text = box.value; } else box.value = box.dataset.text || ''; ask(); }),
+bar.append(toggle(['text', 'chat'], 'text', from),
   make('label', {for: 'pg-encoding', text: say('encoding')}), select);
 head.append(make('span', {class: 'pg-tokenizer-total'}), toggle(['pieces', 'ids'], 'pieces', (name) => { view = name; draw(); }));
 box.placeholder = say('tokenizer_placeholder');

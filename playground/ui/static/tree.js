@@ -16,26 +16,56 @@ window.playground.tree = (() => {
     // The ids of the branch that is shown, from the first message to the last.
     trail() {
       const ids = [];
-      for (let node = this.nodes.get(ROOT); node.kids.length;) {
+      for (let node = this.nodes.get(ROOT); node.kids.length && ids.length < this.nodes.size;) {
         node = this.nodes.get(node.kids[Math.min(node.at, node.kids.length - 1)]);
         ids.push(node.id);
       }
       return ids;
     }
 
-    parentOf(id) { const trail = this.trail(), at = trail.indexOf(id); return at > 0 ? trail[at - 1] : ROOT; }
+    // Every message that some branch holds, the root with them.
+    living() {
+      const found = [this.nodes.get(ROOT)];
+      for (const node of found) found.push(...node.kids.map((id) => this.nodes.get(id)).filter(Boolean));
+      return found;
+    }
+
+    // Of a message that is shown, the one before it; of any other, the one that it follows; undefined where it is in no branch.
+    parentOf(id) {
+      const trail = this.trail(), at = trail.indexOf(id);
+      if (at >= 0) return at ? trail[at - 1] : ROOT;
+      return [...this.nodes.values()].find((node) => node.kids.includes(id))?.id;
+    }
+
+    // Makes the branch that holds `id` the one that is shown; false where none holds it.
+    reveal(id) {
+      const way = [];
+      for (let at = id; at !== ROOT; at = way.at(-1)[0]) {
+        const parent = this.parentOf(at);
+        if (parent === undefined || way.length > this.nodes.size) return false;
+        way.push([parent, this.nodes.get(parent).kids.indexOf(at)]);
+      }
+      for (const [parent, at] of way) this.update(parent, {at});
+      return true;
+    }
+
     last() { return this.trail().at(-1) ?? ROOT; }
+
+    // A place to write that nobody has written in.
+    isDraft(id) { const node = this.nodes.get(id); return empty(node) && !node.kids.length; }
 
     // A new message under `parent`, shown from now on; empty drafts beside it make room.
     add(parent, node) {
       this.nodes.set(node.id, node);
-      const kids = this.nodes.get(parent).kids.filter((id) => !empty(this.nodes.get(id)) || this.nodes.get(id).kids.length);
+      const kids = this.nodes.get(parent).kids.filter((id) => !this.isDraft(id));
       this.update(parent, {kids: [...kids, node.id], at: kids.length});
       return node.id;
     }
 
     remove(id) {
-      const parent = this.parentOf(id), {kids, at} = this.nodes.get(parent), left = kids.filter((kid) => kid !== id);
+      const parent = this.parentOf(id);
+      if (parent === undefined) return;
+      const {kids, at} = this.nodes.get(parent), left = kids.filter((kid) => kid !== id);
       this.update(parent, {kids: left, at: Math.max(0, Math.min(at, left.length - 1))});
     }
 
@@ -45,10 +75,19 @@ window.playground.tree = (() => {
     // The message changed. Returns the id under which it is shown from now on.
     change(id, patch) {
       if (!this.answered(id) || this.fresh.has(id)) return this.update(id, patch);
-      const twin = {...this.nodes.get(id), ...patch, id: uid()};
+      const twin = {...this.nodes.get(id), ...patch, id: uid(), ...this.copyBelow(id)};
       this.fresh.add(twin.id);
       this.beside(id, twin);
       return twin.id;
+    }
+
+    // What is shown below `id`, once more: two branches share no message, or what is said in one would be said in the other.
+    copyBelow(id) {
+      const node = this.nodes.get(id), below = node.kids[Math.min(node.at, node.kids.length - 1)];
+      if (below === undefined) return {kids: [], at: 0};
+      const copy = {...this.nodes.get(below), id: uid(), ...this.copyBelow(below)};
+      this.nodes.set(copy.id, copy);
+      return {kids: [copy.id], at: 0};
     }
 
     // `node` shown in the place of `id`, which stays as another branch.
@@ -60,22 +99,24 @@ window.playground.tree = (() => {
 
     // Gone from this branch; what followed it follows what came before it.
     drop(id) {
-      const parent = this.parentOf(id), {kids} = this.nodes.get(parent), node = this.nodes.get(id), at = kids.indexOf(id);
-      this.update(parent, {kids: [...kids.slice(0, at), ...node.kids, ...kids.slice(at + 1)], at: Math.max(0, Math.min(at + node.at, kids.length - 2 + node.kids.length))});
+      const parent = this.parentOf(id);
+      if (parent === undefined) return;
+      const node = this.nodes.get(id), before = this.nodes.get(parent).kids, at = before.indexOf(id), below = node.kids.filter((kid) => !this.isDraft(kid));
+      const kids = [...before.slice(0, at), ...below, ...before.slice(at + 1)];
+      this.update(parent, {kids, at: Math.max(0, Math.min(at + (below.length ? Math.min(node.at, below.length - 1) : 0), kids.length - 1))});
     }
 
-    // One place up: the message before it comes after it.
+    // One place up: the message before it comes after it. Where an answer or another branch would be lost, the old order stays beside it.
     raise(id) {
-      const trail = this.trail(), at = trail.indexOf(id);
-      if (at < 1) return;
-      const upper = this.nodes.get(trail[at - 1]), lower = this.nodes.get(id), answered = this.answered(upper.id);
-      const below = {...upper, id: uid(), kids: [...lower.kids], at: lower.at};
+      const trail = this.trail(), place = trail.indexOf(id);
+      if (place < 1) return;
+      const upper = this.nodes.get(trail[place - 1]), lower = this.nodes.get(id), stays = this.answered(upper.id) || upper.kids.length > 1;
+      const below = {...upper, id: uid(), ...(stays ? this.copyBelow(id) : {kids: lower.kids, at: lower.at})};
       const above = {...lower, id: uid(), kids: [below.id], at: 0};
       this.nodes.set(below.id, below);
       this.beside(upper.id, above);
-      if (answered) return;
-      const parent = this.parentOf(above.id), kids = this.nodes.get(parent).kids.filter((kid) => kid !== upper.id);
-      this.update(parent, {kids, at: kids.indexOf(above.id)});
+      if (!stays) this.remove(upper.id);
+      this.reveal(above.id);
     }
 
     branches(id) { const {kids, at} = this.nodes.get(this.parentOf(id)); return {count: kids.length, at: Math.min(at, kids.length - 1)}; }
@@ -87,11 +128,12 @@ window.playground.tree = (() => {
 
     // There is always a place to write: the results of open calls, else an empty user message.
     tail() {
-      const trail = this.trail(), answeredCalls = new Set(trail.map((id) => this.nodes.get(id).callId).filter(Boolean));
+      const trail = this.trail().map((id) => this.nodes.get(id)), at = trail.findLastIndex((node) => node.role !== 'tool' && !(node.role === 'user' && empty(node)));
+      // A server may use an id again in a later answer: only what stands behind the caller answers it.
+      const results = new Set(trail.slice(at + 1).map((node) => node.callId));
       let last = this.last();
-      const caller = [...trail].reverse().map((id) => this.nodes.get(id)).find((node) => node.role !== 'tool' && !(node.role === 'user' && empty(node)));
-      for (const call of caller?.role === 'assistant' ? caller.calls : []) {
-        if (!answeredCalls.has(call.id)) last = this.add(last, blank('tool', {callId: call.id, name: call.name}));
+      for (const call of trail[at]?.role === 'assistant' ? trail[at].calls : []) {
+        if (!results.has(call.id)) last = this.add(last, blank('tool', {callId: call.id, name: call.name}));
       }
       const end = last === ROOT ? null : this.nodes.get(last);
       if (!end || !empty(end)) this.add(last, blank('user'));
