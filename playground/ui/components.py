@@ -50,7 +50,7 @@ _PICKER = """<div class="pg-picker"><label for="pg-picker-input"></label><div cl
 <div class="pg-picker-about" aria-live="polite"></div></div>"""
 
 
-_SHARED = ("shared.js", "tree.js", "pictures.js")
+_SHARED = ("shared.js", "tree.js", "pictures.js", "message.js")
 
 
 def static(name: str) -> str:

@@ -18,7 +18,8 @@ BOX = "#pg-conversation .pg-message-text"
 IMAGE = """async (draw) => { const canvas = document.createElement('canvas'); canvas.width = canvas.height = 2600;
     const paper = canvas.getContext('2d'); if (draw) for (let i = 0; i < 2600; i++) {
         paper.fillStyle = `rgb(${i % 255}, 9, ${i % 77})`; paper.fillRect(i, 0, 1, 2600); }
-    const blob = await new Promise((done) => canvas.toBlob(done)); return new File([blob], 'a.png', {type: 'image/png'}); }"""
+    const blob = await new Promise((done) => canvas.toBlob(done));
+    return new File([blob], 'a.png', {type: 'image/png'}); }"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -233,7 +234,8 @@ async def test_what_is_transparent_in_an_image_is_white_where_it_becomes_a_jpeg(
 
 async def test_a_file_that_is_no_image_is_refused_and_the_page_stays(screen: Any) -> None:
     kept = await screen.page.evaluate(
-        f"""() => {{ const data = new DataTransfer(); data.items.add(new File(['%PDF'], 'a.pdf', {{type: 'application/pdf'}}));
+        f"""() => {{ const data = new DataTransfer();
+        data.items.add(new File(['%PDF'], 'a.pdf', {{type: 'application/pdf'}}));
         const drop = new DragEvent('drop', {{dataTransfer: data, bubbles: true, cancelable: true}});
         document.querySelector('{BOX}').dispatchEvent(drop); return drop.defaultPrevented; }}"""
     )

@@ -9,9 +9,11 @@ import pytest_asyncio
 SETUP = """const {Tree, ROOT, blank, empty} = playground.tree;
 const texts = (tree) => tree.trail().map((id) => tree.get(id).text);
 const answers = (tree) => new Set(tree.living().filter((node) => node.made && node.text).map((node) => node.text));
-const shared = (tree) => { const kids = tree.living().flatMap((node) => node.kids); return kids.length - new Set(kids).size; };
+const kids = (tree) => tree.living().flatMap((node) => node.kids);
+const shared = (tree) => kids(tree).length - new Set(kids(tree)).size;
 const said = (pairs) => { const tree = new Tree(); let last = ROOT; for (const text of pairs)
-  last = tree.add(last, blank(text[0] === 'q' ? 'user' : 'assistant', {text, made: text[0] === 'a'})); return tree; };"""
+  last = tree.add(last, blank(text[0] === 'q' ? 'user' : 'assistant', {text, made: text[0] === 'a'}));
+  return tree; };"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -40,7 +42,8 @@ async def test_a_thousand_random_changes_lose_no_answer_and_share_no_message(tre
             const fresh = tree.fresh.has(id) || kind === 0;
             for (const text of before) if (!answers(tree).has(text) && !fresh) faults.push([round, step, kind, text]);
             if (shared(tree)) faults.push([round, step, kind, 'shared']);
-            if (tree.living().some((node) => node.id !== ROOT && tree.parentOf(node.id) === undefined)) faults.push('orphan');
+            const orphan = (node) => node.id !== ROOT && tree.parentOf(node.id) === undefined;
+            if (tree.living().some(orphan)) faults.push([round, step, kind, 'orphan']);
           }
         }
         return faults;"""
@@ -70,7 +73,8 @@ async def test_results_of_calls_are_asked_for_once_each_also_with_an_id_used_bef
     roles = await tree(
         """const tree = new Tree(), call = (id) => ({id, name: 'f', arguments: '{}'});
         for (let round = 0; round < 2; round++) {
-          tree.add(round ? tree.parentOf(tree.last()) : ROOT, blank('assistant', {made: true, calls: [call('call_0'), call('call_1')]}));
+          const calls = [call('call_0'), call('call_1')];
+          tree.add(round ? tree.parentOf(tree.last()) : ROOT, blank('assistant', {made: true, calls}));
           tree.tail(); tree.tail();
           for (const id of tree.trail()) if (tree.get(id).role === 'tool') tree.update(id, {text: 'r'});
           tree.tail();

@@ -2,10 +2,10 @@
 // Value to the server: {system, messages, run, continues, without}; from it: the same with `load`, which replaces what is shown.
 // The answer comes apart, as the event `playground:answer`: {run, busy, text, reasoning, calls, finish}, or {several: [answer, …]}
 // where there are several: these become branches at the end, and Keep shows one of them.
-const {make, icon, iconButton, hear, tell, pictures, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
+const {icon, hear, tell, pictures, messageRow: {Row, grow}, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const list = $('.pg-messages'), system = $('.pg-system-text'), clear = $('.pg-new'), adder = $('.pg-add');
-const MOST_IMAGES = 9_000_000, GROWS = CSS.supports('field-sizing', 'content');
+const MOST_IMAGES = 9_000_000;
 let tree = new Tree(), rows = new Map(), run = 0, loaded = null, restored = false, keepTimer = 0;
 // `pending` is the answer that is being written, `asked` how it was asked for, `offered` where the last several answers stand.
 let pending = null, asked = null, offered = null;
@@ -18,73 +18,27 @@ const ROLES = ['user', 'assistant', 'system', 'developer'];
 const bar = playground.runButton({element, say, begin: () => whenRead(begin), halt: () => trigger('stop'), release: giveUp});
 const time = playground.timeline({element, say, take: () => ({nodes: tree.snapshot(), system: said}), put, same});
 
-function grow(box) {
-  if (GROWS) return;
-  box.style.height = 'auto';
-  box.style.height = box.scrollHeight + 'px';
-}
-
 // --- rows ---
 
-function row(id) {
-  const node = tree.get(id), made = {id};
-  made.role = make('button', {type: 'button', class: 'pg-role', title: say('change_role')});
-  made.box = make('textarea', {class: 'pg-message-text', rows: '1', spellcheck: 'false', autocomplete: 'off'});
-  made.extra = make('div', {class: 'pg-message-extra'});
-  made.thought = make('details', {class: 'pg-thought'}, make('summary', {text: say('reasoning')}), make('div'));
-  made.branch = make('span', {class: 'pg-branch'});
-  const act = (name, label, fn) => { const button = iconButton(name, say(label), {'data-act': name}); button.addEventListener('click', () => { if (!bar.busy) fn(made.id); }); return button; };
-  made.tools = make('div', {class: 'pg-message-tools'}, act('again', 'regenerate_here', () => whenRead(() => regenerate(made.id))), act('image', 'attach_image', () => pictures.choose((files) => addImages(made, files))), act('up', 'move_up', (at) => structural(() => tree.raise(at))),
-    act('down', 'move_down', (at) => structural(() => { const next = tree.get(at).kids[tree.get(at).at]; if (next && !empty(tree.get(next))) tree.raise(next); })), act('trash', 'delete', (at) => structural(() => tree.drop(at))));
-  made.node = make('article', {class: 'pg-message'}, make('header', {}, made.role, made.branch), make('div', {class: 'pg-message-body'}, made.thought, made.box, made.extra), made.tools);
-  made.role.addEventListener('click', () => { if (bar.busy) return; const now = tree.get(made.id).role; structural(() => changed(made.id, {role: ROLES[(ROLES.indexOf(now) + 1) % ROLES.length]})); });
-  made.box.addEventListener('input', () => typed(made));
-  made.box.addEventListener('paste', (event) => { const files = pictures.images(event.clipboardData); if (files.length && takesImages(made)) { event.preventDefault(); addImages(made, files); } });
-  made.node.addEventListener('drop', (event) => { if (event.dataTransfer.files.length && takesImages(made)) addImages(made, [...event.dataTransfer.files]); });
-  return made;
-}
+// Whatever would change the conversation waits for the answer that is coming.
+const on = {
+  again: (row) => whenRead(() => regenerate(row.id)),
+  image: (row) => { if (!bar.busy) pictures.choose((files) => addImages(row, files)); },
+  up: (row) => structural(() => tree.raise(row.id)),
+  down: (row) => structural(() => { const {kids, at} = tree.get(row.id); if (kids.length && !tree.isDraft(kids[at])) tree.raise(kids[at]); }),
+  trash: (row) => structural(() => tree.drop(row.id)),
+  role: (row) => structural(() => changed(row.id, {role: ROLES[(ROLES.indexOf(tree.get(row.id).role) + 1) % ROLES.length]})),
+  turn: (row, by) => structural(() => tree.turn(row.id, by)),
+  unpin: (row, at) => structural(() => changed(row.id, {images: tree.get(row.id).images.filter((_, each) => each !== at)})),
+  typed,
+  files: (row, files) => { const takes = !bar.busy && tree.get(row.id).role === 'user'; if (takes) addImages(row, files); return takes; },
+};
 
-function fill(made, node, at, length) {
-  const role = say('role_' + node.role);
-  made.node.dataset.role = node.role;
-  made.node.classList.toggle('pg-draft', empty(node) && !node.made);
-  made.role.textContent = role;
-  made.role.disabled = node.role === 'tool';
-  if (made.box.value !== node.text) made.box.value = node.text;
-  made.box.setAttribute('aria-label', `${role} ${at + 1}`);
-  made.box.placeholder = node.role === 'tool' ? say('tool_placeholder').replace('{name}', node.name || '') : node.role === 'user' ? say('user_placeholder') : pending?.id === node.id ? (pending.several ? say('several_below') : '') : say('message_placeholder');
-  made.thought.hidden = !node.reasoning;
-  if (node.reasoning) made.thought.lastChild.textContent = node.reasoning;
-  beside(made, node);
-  branch(made, tree.branches(made.id));
-  made.tools.querySelector('[data-act="image"]').hidden = node.role !== 'user';
-  made.tools.querySelector('[data-act="up"]').disabled = at === 0;
-  made.tools.querySelector('[data-act="down"]').disabled = at >= length - 1;
-  grow(made.box);
-}
-
-// Images, and the functions that an assistant wants called.
-function beside(made, node) {
-  const parts = [];
-  node.images.forEach((image, at) => {
-    const drop = iconButton('close', say('remove'), {class: 'pg-drop'});
-    drop.addEventListener('click', () => structural(() => changed(made.id, {images: node.images.filter((_, i) => i !== at)})));
-    parts.push(make('figure', {class: 'pg-image'}, make('img', {src: image.url, alt: `${say('image')} ${at + 1}`}), drop));
-  });
-  for (const call of node.calls) parts.push(make('div', {class: 'pg-call'}, make('code', {class: 'pg-call-name', text: call.name + '()'}), make('pre', {text: pretty(call.arguments)})));
-  if (node.role === 'tool' && node.callId) parts.push(make('div', {class: 'pg-call-of', text: `${node.name || ''} · ${node.callId}`}));
-  made.extra.replaceChildren(...parts);
-}
-
-const pretty = (text) => { try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; } };
-
-function branch(made, {count, at}) {
-  if (made.branches === count + '/' + at) return;
-  made.branches = count + '/' + at;
-  made.branch.replaceChildren();
-  if (count < 2) return;
-  const step = (name, label, by) => { const button = iconButton(name, say(label)); button.addEventListener('click', () => structural(() => tree.turn(made.id, by))); return button; };
-  made.branch.append(step('left', 'branch_before', -1), make('span', {text: `${at + 1}/${count}`}), step('right', 'branch_after', 1));
+// What stands in a row without a text.
+function hint(node) {
+  if (node.role === 'tool') return say('tool_placeholder').replace('{name}', node.name || '');
+  if (node.role === 'user') return say('user_placeholder');
+  return pending?.id !== node.id ? say('message_placeholder') : pending.several ? say('several_below') : '';
 }
 
 // Rows are made once and moved; what did not change is not touched.
@@ -95,17 +49,19 @@ function draw() {
   const upTo = bar.busy && pending ? trail.indexOf(pending.id) : -1;
   let before = null;
   trail.forEach((id, at) => {
-    if (!rows.has(id)) rows.set(id, row(id));
-    const made = rows.get(id), place = before ? before.nextSibling : list.firstChild;
-    if (made.node !== place) list.insertBefore(made.node, place);
-    before = made.node;
-    made.box.readOnly = at <= upTo;
-    if (made.drawn !== tree.get(id) || made.place !== at + '/' + trail.length || made.branches !== branchKey(id)) { fill(made, tree.get(id), at, trail.length); made.drawn = tree.get(id); made.place = at + '/' + trail.length; }
+    if (!rows.has(id)) rows.set(id, new Row(id, say, on));
+    const row = rows.get(id), node = tree.get(id), place = before ? before.nextSibling : list.firstChild, branches = tree.branches(id);
+    if (row.node !== place) list.insertBefore(row.node, place);
+    before = row.node;
+    row.box.readOnly = at <= upTo;
+    const about = [at, trail.length, branches.count, branches.at].join();
+    if (row.drawn === node && row.about === about) return;
+    row.show(node, {at, length: trail.length, branches, hint: hint(node)});
+    row.node.classList.toggle('pg-draft', empty(node) && !node.made);
+    Object.assign(row, {drawn: node, about});
   });
   clear.disabled = adder.disabled = bar.busy;
 }
-
-const branchKey = (id) => { const {count, at} = tree.branches(id); return count + '/' + at; };
 
 // --- editing ---
 
@@ -145,14 +101,13 @@ function changed(id, patch) {
   return now;
 }
 
-function typed(made) {
-  types(made);
-  const before = made.id, id = made.id = changed(before, {text: made.box.value});
-  if (id !== before) { rows.delete(before); rows.set(id, made); }
-  grow(made.box);
+function typed(row) {
+  types(row);
+  const before = row.id, id = row.id = changed(before, {text: row.box.value});
+  if (id !== before) { rows.delete(before); rows.set(id, row); }
   const last = tree.last() === id && tree.get(id).role !== 'user';
   if (last) tree.tail();
-  if (last || id !== before) draw(); else { made.drawn = tree.get(id); made.node.classList.toggle('pg-draft', empty(tree.get(id))); }
+  if (last || id !== before) draw(); else { row.drawn = tree.get(id); row.node.classList.toggle('pg-draft', empty(tree.get(id))); }
   publish('input');
 }
 
@@ -178,18 +133,16 @@ function publish(event, more = {}) {
 
 // --- images ---
 
-const takesImages = (made) => !bar.busy && tree.get(made.id).role === 'user';
-
-function addImages(made, files) {
+function addImages(row, files) {
   readings += 1;
-  reading = Promise.all([reading, attach(made, files)]).finally(() => { readings -= 1; });
+  reading = Promise.all([reading, attach(row, files)]).finally(() => { readings -= 1; });
 }
 
-async function attach(made, files) {
+async function attach(row, files) {
   const images = [];
   for (const file of files) try { images.push(await pictures.read(file)); } catch { tell('notice', {tone: 'error', key: 'image_unreadable', message: file.name}); }
   // The row may have gone meanwhile.
-  if (images.length && rows.get(made.id) === made) structural(() => changed(made.id, {images: [...tree.get(made.id).images, ...images]}));
+  if (images.length && rows.get(row.id) === row) structural(() => changed(row.id, {images: [...tree.get(row.id).images, ...images]}));
 }
 
 // What is submitted goes out with the images that were put in before.
@@ -248,16 +201,14 @@ function answered(said) {
 }
 
 function answer(said) {
-  const made = rows.get(pending.id), patch = whole(said, pending.was);
+  const row = rows.get(pending.id), patch = whole(said, pending.was);
   tree.update(pending.id, patch);
-  if (!made) return;
+  if (!row) return;
   // Only this row, and of it only what is new.
-  const atEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
-  made.box.value = patch.text;
-  grow(made.box);
-  if (patch.reasoning) { made.thought.hidden = false; made.thought.lastChild.textContent = patch.reasoning; if (!patch.text) made.thought.open = true; }
-  if (patch.calls.length) beside(made, tree.get(pending.id));
-  made.drawn = tree.get(pending.id);
+  const node = row.drawn = tree.get(pending.id), atEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
+  row.write(node);
+  if (node.reasoning && !node.text) row.thought.open = true;
+  if (node.calls.length) row.beside(node);
   if (atEnd) window.scrollTo({top: document.body.scrollHeight});
 }
 
@@ -279,7 +230,7 @@ function ended() {
   time.block(false);
   element.classList.remove('pg-busy');
   if (node && empty(node)) takeBack(pending);
-  pending = null;
+  pending = typing = null;
   tree.tail();
   draw();
   publish('input');
