@@ -115,6 +115,20 @@ async def test_runs_are_exported_as_jsonl_and_as_csv(screen: Any) -> None:
             assert json.loads(row["request"])["prompt"] == "=1+1 export this okapi"
 
 
+async def test_an_export_goes_on_while_the_list_is_used(screen: Any) -> None:
+    await screen.run("Export this tapir")
+    await screen.tab("history")
+    await search(screen, "tapir")
+    async with screen.page.expect_download() as download:
+        await screen.page.evaluate(
+            """() => { const buttons = [...document.querySelectorAll('.pg-history-bar button')];
+            buttons.find(button => button.textContent.includes('JSONL')).click();
+            document.querySelector('.pg-run-open').click(); }"""
+        )
+    assert json.loads(await screen.downloaded(await download.value))["request"]["prompt"] == "Export this tapir"
+    await screen.page.locator(".pg-run-detail").wait_for()
+
+
 async def test_usage_draws_cost_and_tokens_by_day_and_says_how_long_models_took(visits: Any, openai_app: Any) -> None:
     screen = await visits(openai_app, model="openai/gpt-3.5-turbo-instruct")
     await screen.run("Spend something")
@@ -145,3 +159,6 @@ async def test_the_tokenizer_shows_tokens_ids_and_counts_for_every_encoding(visi
     await screen.tab("tokenizer")
     await screen.page.click(".pg-tokenizer-bar >> text=The conversation in Chat")
     await screen.until("document.querySelector('.pg-tokenizer-text').value.includes('Sea horse')")
+    await screen.page.click(".pg-tokenizer-bar >> text=The conversation in Chat")
+    await screen.page.click(".pg-tokenizer-bar button >> nth=0")
+    assert await screen.page.input_value(".pg-tokenizer-text") == "Hola 👋🏽 mundo"
