@@ -39,7 +39,7 @@ def table(data: bytes) -> Table:
     A header with `step` present: used as it is. Else, if the whole is strictly base64 and what it holds has such a
     header, that. UTF-8 with or without a BOM and UTF-16 are read; commas, semicolons and tabs separate.
     """
-    if not data.strip():
+    if not data or data.isspace():
         raise InvalidRequest("The file is empty.", param="file", hint=HINT)
     plain, notes = _utf8(data)
     found = _header(plain) if plain is not None else None
