@@ -20,14 +20,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def summary(results: Results) -> dict[str, Any]:
     """What `--json` prints, of plain values that JSON has.
 
-    {"format", "rows", "steps": [first, last] or [], "validation_points", "last" and "best": {column: {"value", "step"}},
-    "verdict": {"kind", "key", "sentence", "evidence"}, "notes": sentences}. A column without any value is left out,
-    and from "best" one of which it is not known whether more of it is better.
+    {"format", "steps": how many rows, "validation_points", "last" and "best": {column: {"value", "step"}}, "verdict":
+    {"kind", "key", "sentence", "evidence"}, "notes": sentences}. A column without any value is left out, and from
+    "best" one of which it is not known whether more of it is better.
     """
     return {
         "format": results.format,
-        "rows": len(results.steps),
-        "steps": results.steps[[0, -1]].tolist() if len(results.steps) else [],
+        "steps": len(results.steps),
         "validation_points": results.validation_points,
         "last": {name: _plain(point) for name, column in results.columns.items() if (point := last(results, column))},
         "best": {name: _plain(point) for name, column in results.columns.items() if (point := best(results, column))},
@@ -61,7 +60,8 @@ def to_csv(results: Results) -> str:
         f"'{name}" if name.startswith(_FORMULA) else name for name in columns
     )
     frame = pd.DataFrame({number: _whole(values) for number, values in enumerate(columns.values())})
-    return header.getvalue() + frame.to_csv(index=False, header=False, lineterminator="\n")
+    rows: str = frame.to_csv(index=False, header=False, lineterminator="\n")
+    return header.getvalue() + rows
 
 
 def _whole(values: Any) -> Any:
