@@ -97,7 +97,8 @@ def accuracy_floor(completion_tokens: int) -> Floor:
     """The token accuracy (0 to 1) that a completion of `completion_tokens` scores when every token of it is wrong.
 
     OpenAI's accuracy reportedly counts two end tokens that nobody sees, so a wrong label of one token scores 2/3. This
-    was observed by people who trained classifiers, and never documented. Raises InvalidRequest below one token.
+    was observed by people who trained classifiers, and never documented; there are files of the current API whose
+    validation accuracy falls to 0 all the same. Raises InvalidRequest below one token.
     """
     if completion_tokens < 1:
         raise InvalidRequest("A completion has at least one token.", param="completion_tokens")

@@ -1,4 +1,4 @@
-"""What the results reader says, as a key with its figures: `data/results_words.json` has the texts."""
+"""What this package says, as a key with its figures: `data/finetune_words.json` has the texts."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class Said:
 @cache
 def texts(language: Language) -> dict[str, str]:
     """Every text of one language by its key."""
-    text = files("playground").joinpath("data", "results_words.json").read_text(encoding="utf-8")
+    text = files("playground").joinpath("data", "finetune_words.json").read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)[language]
     return found
