@@ -21,6 +21,8 @@ NANS = ("nan", "NaN", "NAN")
 MISSING = ("", "N/A", "n/a", "NA", "null", "None", *NANS, *(f"-{nan}" for nan in NANS))
 """Cells that hold nothing. The NaNs among them are noted: something was measured, and came out as no number."""
 
+_TRUTH = (b"rue", b"RUE", b"alse", b"ALSE")
+
 #: What pandas reads as a number: of ASCII digits only, and without the underscores that Python allows.
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
 
@@ -38,7 +40,7 @@ def read(data: bytes) -> Results:
     frame, more = _parsed(found, names)
     arrays = {name: frame[number].to_numpy() for number, name in enumerate(names) if name}
     rows, about_rows = _rows(next(values for name, values in arrays.items() if name.lower() == "step"))
-    notes += [*more, *_nan_notes(found.data), *about_rows]
+    notes += [*more, *_nan_notes(found), *about_rows]
     axes: dict[Axis, Floats] = {}
     columns: dict[str, Column] = {}
     for name, values in arrays.items():
@@ -75,7 +77,9 @@ def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
     notes = [] if found.separator == "," else [Said("note.separator")]
     try:
         frame = _frame(found, skip=range(found.header_line))
-        if not frame.iloc[:, len(names) :].notna().any(axis=None):
+        beyond = frame.iloc[:, len(names) :].notna().any(axis=None)
+        # pandas reads True and False as 1 and 0 where a column has nothing else.
+        if not beyond and not any(found.data.find(end, found.body) >= 0 for end in _TRUTH):
             return frame, notes
     except (ValueError, OverflowError):  # pandas' own errors are ValueErrors
         pass
@@ -149,9 +153,9 @@ def _unreadable(line: int) -> InvalidRequest:
     return InvalidRequest(f"The file cannot be read as CSV from about line {line} on.", param="file", hint=HINT)
 
 
-def _nan_notes(data: bytes) -> list[Said]:
+def _nan_notes(found: Table) -> list[Said]:
     """Every cell has been read as a number or as missing, so that what spells NaN is one."""
-    count = sum(data.count(nan.encode()) for nan in NANS)
+    count = sum(found.data.count(nan.encode(), found.body) for nan in NANS)
     return [Said("note.nan", {"count": count})] if count else []
 
 

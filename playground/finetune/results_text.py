@@ -24,11 +24,13 @@ _MAGIC = {b"PK\x03\x04": "a spreadsheet or a zip archive", b"\x1f\x8b": "a gzip 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """CSV in UTF-8 without a BOM. `header_line` counts from 1; `names` are as written, without white space around."""
+    """CSV in UTF-8 without a BOM. `names` are as written, without white space around; lines count from 1."""
 
     data: bytes
     names: tuple[str, ...]
     header_line: int
+    body: int
+    """Where in `data` the header ends."""
     separator: str
     notes: tuple[Said, ...]
 
@@ -51,12 +53,12 @@ def table(data: bytes) -> Table:
             plain, found, notes = decoded, within, (*notes, Said("note.base64"), *more)
     if plain is None or found is None:
         raise InvalidRequest(f"The file is {_what(data)}, not a results file.", param="file", hint=HINT)
-    names, line, separator = found
+    names, line, separator, body = found
     if not _has_step(names):
         raise InvalidRequest(f"The file has no step column. Its columns are: {listed(names)}.", param="file", hint=HINT)
     if len(names) > MOST_COLUMNS:
         raise InvalidRequest(f"The file has {len(names)} columns; at most {MOST_COLUMNS} are read.", param="file")
-    return Table(data=plain, names=names, header_line=line, separator=separator, notes=notes)
+    return Table(data=plain, names=names, header_line=line, body=body, separator=separator, notes=notes)
 
 
 def shown(text: str) -> str:
@@ -100,22 +102,23 @@ def _wide(beginning: bytes) -> str | None:
     return None
 
 
-def _header(data: bytes) -> tuple[tuple[str, ...], int, str] | None:
-    """The names in the first line that is not blank, its number, and the separator that gives most of them."""
+def _header(data: bytes) -> tuple[tuple[str, ...], int, str, int] | None:
+    """The names in the first line that is not blank, its number, the separator that gives most, and where it ends."""
     start = re.search(rb"\S", data)
     if start is None:
         return None
     at = start.start()
     line = len(re.findall(rb"\r\n|\r|\n", data[:at])) + 1
-    end = re.compile(rb"[\r\n]").search(data, at)
+    found = re.compile(rb"[\r\n]").search(data, at)
+    end = found.start() if found else len(data)
     # No header is longer; what is would be base64 in one line, and is not worth being read as names.
-    text = data[at : min(end.start() if end else len(data), at + 100_000)].decode("utf-8", "replace")
+    text = data[at : min(end, at + 100_000)].decode("utf-8", "replace")
     separator = max(",;\t", key=text.count)
     try:
         cells = next(csv.reader(io.StringIO(text), delimiter=separator))
     except csv.Error:
         return None
-    return tuple(cell.strip() for cell in cells), line, separator
+    return tuple(cell.strip() for cell in cells), line, separator, end
 
 
 def _has_step(names: tuple[str, ...]) -> bool:
