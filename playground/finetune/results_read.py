@@ -1,0 +1,194 @@
+"""results.csv → Results: pandas' C reader over the whole file, and line by line only to say what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from playground.errors import InvalidRequest
+from playground.finetune.results import Column, Floats, Results
+from playground.finetune.results_columns import AXES, Axis, format_of, meaning
+from playground.finetune.results_text import HINT, MOST_COLUMNS, Table, shown, table
+from playground.finetune.words import Said
+
+NANS = ("nan", "NaN", "NAN")
+MISSING = ("", "N/A", "n/a", "NA", "null", "None", *NANS, *(f"-{nan}" for nan in NANS))
+"""Cells that hold nothing. The NaNs among them are noted: something was measured, and came out as no number."""
+
+_TRUTH = (b"rue", b"RUE", b"alse", b"ALSE")
+
+#: What pandas reads as a number: of ASCII digits only, and without the underscores that Python allows.
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
+
+
+def read(data: bytes) -> Results:
+    """The results in a file's bytes. Raises InvalidRequest, naming line and column where a cell is no number.
+
+    Missing are empty cells, N/A and the like; NaN and infinite ones, with a note; and −1, with a note, in a loss, an
+    accuracy or a classification column that has no other negative value: those measures cannot be negative, and the
+    legacy API writes −1 for "not measured". In other columns −1 is a number like any other.
+    Rows without a step are left out and rows out of order put in order, each with a note.
+    """
+    found = table(data)
+    names, notes = _names(found.names)
+    frame, more = _parsed(found, names)
+    arrays = {name: frame[number].to_numpy() for number, name in enumerate(names) if name}
+    rows, about_rows = _rows(next(values for name, values in arrays.items() if name.lower() == "step"))
+    notes += [*more, *_nan_notes(found), *about_rows]
+    axes: dict[Axis, Floats] = {}
+    columns: dict[str, Column] = {}
+    for name, values in arrays.items():
+        values = values if rows is None else values[rows]
+        axis = AXES.get(name.lower())
+        # Elapsed examples or tokens that do not stand in every row cannot place them; then they are a column like any.
+        if axis and np.isfinite(values).all():
+            axes[axis] = _locked(values)
+        else:
+            columns[name], about = _column(name, values)
+            notes += about
+    notes += [*found.notes]
+    return Results(format=format_of(list(arrays)), axes=axes, columns=columns, notes=tuple(notes))
+
+
+def _names(header: Sequence[str]) -> tuple[list[str], list[Said]]:
+    """The columns' names, each its own; "" for one without a name, which is left out (pandas' index, a last comma)."""
+    names: list[str] = []
+    notes = []
+    for name in header:
+        unique, count = name, 2
+        while unique and unique.lower() in (other.lower() for other in names):
+            unique, count = f"{name} ({count})", count + 1
+        if unique != name:
+            notes.append(Said("note.renamed", {"name": name, "new": unique}))
+        names.append(unique)
+    if "" in names:
+        notes.append(Said("note.unnamed", {"count": names.count("")}))
+    return names, notes
+
+
+def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
+    """Every cell as a float. Where pandas finds one that is none, the lines are looked at one by one."""
+    notes = [] if found.separator == "," else [Said("note.separator")]
+    try:
+        frame = _frame(found, skip=range(found.header_line))
+        beyond = frame.iloc[:, len(names) :].notna().any(axis=None)
+        # pandas reads True and False as 1 and 0 where a column has nothing else.
+        if not beyond and not any(found.data.find(end, found.body) >= 0 for end in _TRUTH):
+            return frame, notes
+    except (ValueError, OverflowError):  # pandas' own errors are ValueErrors
+        pass
+    repeated = _inspect(found, names)
+    frame = _frame(found, skip=[*range(found.header_line), *(line - 1 for line in repeated)])
+    steps = frame[[name.lower() for name in names].index("step")].to_numpy()
+    if not (np.diff(steps) > 0).all():
+        raise InvalidRequest(
+            f"Line {repeated[0]} repeats the header, and the steps begin again: two results in one file.",
+            param="file",
+            hint=f"Cut the file before line {repeated[0]} and open the two parts.",
+        )
+    return frame, [*notes, Said("note.repeated_header", {"line": repeated[0], "count": len(repeated)})]
+
+
+def _frame(found: Table, skip: Sequence[int]) -> pd.DataFrame:
+    """pandas' columns are numbers here: as many as the header has names, or the first row cells, if those are more."""
+    beginning = found.data[:100_000].decode("utf-8", "ignore").splitlines()[found.header_line :]
+    first = next((line for line in beginning if line.strip()), "")
+    width = max(len(found.names), min(first.count(found.separator) + 1, MOST_COLUMNS))
+    return pd.read_csv(
+        io.BytesIO(found.data),
+        sep=found.separator,
+        # As spreadsheets write it where the decimal point is a comma.
+        decimal="," if found.separator == ";" and "," in first else ".",
+        header=None,
+        names=range(width),
+        index_col=False,
+        skiprows=skip,
+        dtype="float64",
+        na_values=MISSING,
+        keep_default_na=False,
+        skipinitialspace=True,
+    )
+
+
+def _inspect(found: Table, names: list[str]) -> list[int]:
+    """The lines that repeat the header. Raises InvalidRequest at the first cell that is not a number."""
+    text = io.TextIOWrapper(io.BytesIO(found.data), encoding="utf-8", newline="")
+    rows = csv.reader(text, delimiter=found.separator)
+    repeated = []
+    try:
+        for row in rows:
+            cells = [cell.strip() for cell in row]
+            if rows.line_num <= found.header_line or not any(cells):
+                continue
+            if tuple(cells) == found.names:
+                repeated.append(rows.line_num)
+            else:
+                _check(cells, names, rows.line_num, found.separator)
+    except csv.Error as error:
+        raise _unreadable(rows.line_num) from error
+    if not repeated:
+        raise _unreadable(found.header_line + 1)
+    return repeated
+
+
+def _check(cells: list[str], names: list[str], line: int, separator: str) -> None:
+    if any(cells[len(names) :]):
+        message = f"Line {line} has {len(cells)} cells, and the header {len(names)}."
+        raise InvalidRequest(message, param="file", hint="Mend that line, or write the file again.")
+    for number, (cell, name) in enumerate(zip(cells, names, strict=False), 1):
+        plain = cell.replace(",", ".", 1) if separator == ";" else cell
+        if cell not in MISSING and not _NUMBER.fullmatch(plain):
+            column = f"column {shown(name)}" if name else f"column {number}"
+            message = f"Line {line}, {column}: {shown(cell)} is not a number."
+            raise InvalidRequest(message, param="file", hint="Leave a cell empty where nothing was measured.")
+
+
+def _unreadable(line: int) -> InvalidRequest:
+    return InvalidRequest(f"The file cannot be read as CSV from about line {line} on.", param="file", hint=HINT)
+
+
+def _nan_notes(found: Table) -> list[Said]:
+    """Every cell has been read as a number or as missing, so that what spells NaN is one."""
+    count = sum(found.data.count(nan.encode(), found.body) for nan in NANS)
+    return [Said("note.nan", {"count": count})] if count else []
+
+
+def _rows(steps: Floats) -> tuple[NDArray[np.intp] | None, list[Said]]:
+    """Which rows to take in which order, None for all of them as they are."""
+    placed = np.isfinite(steps)
+    notes = [] if placed.all() else [Said("note.no_step", {"count": int((~placed).sum())})]
+    if not notes and (np.diff(steps) >= 0).all():
+        return None, []
+    rows = np.flatnonzero(placed)
+    order = np.argsort(steps[rows], kind="stable")
+    if (np.diff(order) < 0).any():
+        notes.append(Said("note.sorted"))
+    return rows[order], notes
+
+
+def _column(name: str, values: Floats) -> tuple[Column, list[Said]]:
+    """A column with NaN for everything that is missing, and what was taken for it."""
+    what, notes = meaning(name), []
+    infinite = np.isinf(values)
+    present = np.flatnonzero(~np.isnan(values))
+    ends_infinite = bool(len(present)) and bool(infinite[present[-1]])
+    if infinite.any():
+        notes.append(Said("note.infinite", {"name": name, "count": int(infinite.sum())}))
+        values = np.where(infinite, np.nan, values)
+    unmeasured = values == -1
+    if what.kind != "other" and unmeasured.any() and not (values[~unmeasured] < 0).any():
+        notes.append(Said("note.minus_one", {"name": name, "count": int(unmeasured.sum())}))
+        values = np.where(unmeasured, np.nan, values)
+    return Column(name=name, meaning=what, values=_locked(values), ends_infinite=ends_infinite), notes
+
+
+def _locked(values: Floats) -> Floats:
+    values = values.view()
+    values.flags.writeable = False
+    return values
