@@ -78,12 +78,20 @@ def _lowest(y: Floats, starts: NDArray[np.intp]) -> NDArray[np.intp]:
     return lowest[np.searchsorted(lowest, starts)]
 
 
-def curves(results: Results, *, axis: Axis = "step", alpha: float = 1.0, width: int = WIDTH) -> dict[str, Any]:
+def curves(
+    results: Results,
+    *,
+    axis: Axis = "step",
+    alpha: float = 1.0,
+    width: int = WIDTH,
+    within: tuple[float, float] | None = None,
+) -> dict[str, Any]:
     """Every column as a curve that a browser draws: below 300 KB as JSON however many rows there are.
 
     {"axis", "axes": those the file has, "curves": [{"name", "kind", "side", "measure", "points": of the file,
     "x", "y", "smooth_x"?, "smooth_y"?}]}; x has ten digits and y six. Smoothed where `alpha` is below 1: over all
-    points, before they are reduced. Raises InvalidRequest for an axis that the file does not have.
+    points, before they are reduced. `within` (low, high) asks for that part of the axis alone, in more detail. Raises
+    InvalidRequest for an axis that the file does not have.
     """
     x = results.axes.get(axis)
     if x is None:
@@ -92,18 +100,28 @@ def curves(results: Results, *, axis: Axis = "step", alpha: float = 1.0, width: 
         )
     series = len(results.columns) * (2 if alpha < 1 else 1)
     width = max(1, min(width, MOST_POINTS // (4 * max(1, series))))
-    drawn = [_curve(column, x, alpha, width) for column in results.columns.values()]
+    part = slice(None) if within is None else _part(x, within)
+    drawn = [_curve(column, x, alpha, width, part) for column in results.columns.values()]
     return {"axis": axis, "axes": list(results.axes), "curves": drawn}
 
 
-def _curve(column: Column, x: Floats, alpha: float, width: int) -> dict[str, Any]:
+def _curve(column: Column, x: Floats, alpha: float, width: int, part: slice) -> dict[str, Any]:
     what = column.meaning
     curve: dict[str, Any] = {"name": column.name, "kind": what.kind, "side": what.side, "measure": what.measure}
     curve["points"] = int(np.isfinite(column.values).sum())
-    curve["x"], curve["y"] = _rounded(*reduce(x, column.values, width))
+    curve["x"], curve["y"] = _rounded(*reduce(x[part], column.values[part], width))
     if alpha < 1:
-        curve["smooth_x"], curve["smooth_y"] = _rounded(*reduce(x, smooth(column.values, alpha), width))
+        smoothed = smooth(column.values, alpha)
+        curve["smooth_x"], curve["smooth_y"] = _rounded(*reduce(x[part], smoothed[part], width))
     return curve
+
+
+def _part(x: Floats, within: tuple[float, float]) -> slice:
+    """The rows from the last before `within` to the first behind it, so that lines leave the chart at its edges."""
+    inside = np.flatnonzero((x >= within[0]) & (x <= within[1]))
+    if not len(inside):
+        return slice(None)
+    return slice(max(0, int(inside[0]) - 1), int(inside[-1]) + 2)
 
 
 def _rounded(x: Floats, y: Floats) -> tuple[list[float], list[float]]:

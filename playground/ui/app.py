@@ -23,6 +23,7 @@ from playground.ui.header import bind_header, build_header
 from playground.ui.history import build_history
 from playground.ui.layout import RunTab, bind
 from playground.ui.opening import Places
+from playground.ui.results import build_results
 from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
 from playground.ui.theme import theme
@@ -37,6 +38,7 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
+    "results": build_results,
     "history": build_history,
     "usage": build_usage,
     "tokenizer": build_tokenizer,
@@ -111,13 +113,13 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
         inbrowser=open_browser,
         auth=("playground", settings.password) if settings.password else None,
         theme=theme(),
-        css=components.static("style.css"),
+        css=components.style(),
         head=components.head(),
         i18n=T,
         footer_links=["api"],
         run_history=False,
         show_error=False,
-        max_file_size="16mb",
+        max_file_size="120mb",
         enable_monitoring=False,
         ssr_mode=False,
         quiet=True,

@@ -50,7 +50,7 @@ _PICKER = """<div class="pg-picker"><label for="pg-picker-input"></label><div cl
 <div class="pg-picker-about" aria-live="polite"></div></div>"""
 
 
-_SHARED = ("shared.js", "tree.js", "pictures.js", "message.js")
+_SHARED = ("shared.js", "tree.js", "pictures.js", "message.js", "files.js", "vendor/uPlot-1.6.32.min.js")
 
 
 def static(name: str) -> str:
@@ -60,6 +60,10 @@ def static(name: str) -> str:
 def head() -> str:
     """What the page's head holds: the scripts that the components share."""
     return static("head.html") + "".join(f"<script>{static(name)}</script>" for name in _SHARED)
+
+
+def style() -> str:
+    return static("vendor/uPlot-1.6.32.min.css") + static("style.css")
 
 
 def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:

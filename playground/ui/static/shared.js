@@ -28,6 +28,7 @@ window.playground = (() => {
     more: 'M5 12h.5M12 12h.5M19 12h.5',
     thumb_up: 'M7 10v11M7 10l4-8a3 3 0 0 1 3 3v4h5.5a2 2 0 0 1 2 2.3l-1.3 8a2 2 0 0 1-2 1.7H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1z',
     thumb_down: 'M17 14V3M17 14l-4 8a3 3 0 0 1-3-3v-4H4.500a2 2 0 0 1-2-2.300l1.300-8A2 2 0 0 1 5.800 3H20a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1z',
+    file: 'M14 3H6v18h12V7zM14 3v4h4M12 18v-6M9 15l3-3 3 3',
     check: 'M20 6 9 17l-5-5',
   };
   const icon = (name) => {

@@ -1,0 +1,210 @@
+"""The Results tab: one or several results.csv as charts, each with a verdict, its rows, and exports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import anyio.to_thread
+
+from playground.deps import Deps
+from playground.errors import InvalidRequest
+from playground.finetune.report import report
+from playground.finetune.results import Results, accuracy_floor, best, last
+from playground.finetune.results_columns import AXES, Axis
+from playground.finetune.results_read import read
+from playground.finetune.results_reduce import curves
+from playground.finetune.results_summary import to_csv
+from playground.finetune.results_verdict import verdict
+from playground.finetune.words import Language, Said, texts
+from playground.ui import components, present
+from playground.ui.events import ASKED, shown
+from playground.ui.opening import Places
+from playground.ui.uploads import Held, take
+
+MOST = 120_000_000
+"""Bytes of a file: a million steps have 40 to 60 MB."""
+FILES = 12
+"""Files side by side: more colours than that nobody tells apart."""
+ROWS = 100
+"""Rows of the table at a time."""
+Named = tuple[str, Results]
+
+_MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
+<div class="pg-result-files"></div><div class="pg-result-bar" hidden></div><div class="pg-result-charts"></div>
+<div class="pg-result-tables"></div></div>"""
+
+
+def build_results(deps: Deps) -> Callable[[Places], None]:
+    """Lay the tab out; nothing of it reaches the rest of the page."""
+    held: Held[Named] = Held()
+    words = {language: _page_words(language) for language in ("en", "es")}
+    view = components.component("results.js", _MARKUP, {}, words=words, most=MOST, elem_id="pg-results")
+
+    async def on_ask(value: Any) -> Any:
+        return await act(held, value)
+
+    view.input(on_ask, view, view, **ASKED)
+    return lambda places: None
+
+
+def _page_words(language: Any) -> dict[str, str]:
+    """What the script itself writes; sentences with figures come whole from the server."""
+    return {key: text for key, text in texts(language).items() if "{" not in text}
+
+
+async def act(held: Held[Named], value: Any) -> Any:
+    """Do what the tab asks: `{action, n, language, …}` in, plain JSON out. Never raises."""
+    asked = value if isinstance(value, Mapping) else {}
+    echo = {"n": asked.get("n"), "of": asked.get("action")}
+    try:
+        do = _ACTIONS.get(str(asked.get("action")))
+        if do is None:
+            raise InvalidRequest("There is no such action.")
+        return {**echo, **await anyio.to_thread.run_sync(do, held, asked)}
+    except Exception as error:
+        return {**echo, "notice": present.failure(shown(error))}
+
+
+def _open(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Files that were dropped. One that cannot be read does not keep the others out."""
+    given = asked.get("files")
+    if not isinstance(given, list) or not 1 <= len(given) <= FILES:
+        raise InvalidRequest(f"Choose one to {FILES} files.", param="file")
+    opened = []
+    for file in given:
+        about = file if isinstance(file, Mapping) else {}
+        name = str(about.get("name") or "results.csv")[:120]
+        try:
+            data = take(about.get("path"), most=MOST)
+            results = read(data)
+            id_ = held.put((name, results), _size(results))
+            opened.append({"id": id_, **_about(name, results, _language(asked))})
+        except Exception as error:
+            opened.append({"name": name, "notice": present.failure(shown(error))})
+    return {"opened": opened}
+
+
+def _again(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Files that a page which was loaded anew had open; those that are no longer held are left out."""
+    opened = []
+    for id_ in _ids(asked):
+        try:
+            opened.append({"id": id_, **_about(*held.get(id_), _language(asked))})
+        except InvalidRequest:
+            continue
+    return {"opened": opened}
+
+
+def _size(results: Results) -> int:
+    return sum(values.nbytes for values in results.axes.values()) + sum(
+        column.values.nbytes for column in results.columns.values()
+    )
+
+
+def _about(name: str, results: Results, language: Language) -> dict[str, Any]:
+    """What a file says, in words and last and best values."""
+    judged = verdict(results)
+    rows = {"rows": len(results.steps), "points": results.validation_points}
+    return {
+        "name": name,
+        "format": results.format,
+        "axes": list(results.axes),
+        "rows": len(results.steps),
+        "about": Said("report.rows", rows).text(language),
+        "verdict": {"kind": judged.kind, "text": judged.said.text(language)},
+        "notes": [note.text(language) for note in results.notes],
+        "columns": [
+            {
+                "name": column.name,
+                "explains": column.meaning.explains,
+                "last": _point(last(results, column)),
+                "best": _point(best(results, column)),
+            }
+            for column in results.columns.values()
+        ],
+    }
+
+
+def _point(point: Any) -> list[float] | None:
+    return None if point is None else [point.step, float(f"{point.value:.6g}")]
+
+
+def _curves(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+    alpha, axis = asked.get("alpha", 1), asked.get("axis", "step")
+    if axis not in AXES.values():
+        raise InvalidRequest("There is no such axis.", param="axis")
+    if not isinstance(alpha, (int, float)) or isinstance(alpha, bool):
+        raise InvalidRequest("The smoothing is no number.", param="alpha")
+    files = {}
+    for id_ in _ids(asked):
+        results = held.get(id_)[1]
+        # A file that does not say how many tokens it saw is drawn by its steps.
+        across: Axis = axis if axis in results.axes else "step"
+        files[id_] = curves(results, axis=across, alpha=float(alpha), within=_within(asked.get("within")))
+    return {"curves": files, "floor": _floor(asked)}
+
+
+def _floor(asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The accuracy that a wrong answer reaches, for completions as long as the person says."""
+    tokens = asked.get("floor")
+    if type(tokens) is not int or not 1 <= tokens <= 100_000:
+        return None
+    floor = accuracy_floor(tokens)
+    return {"value": floor.value, "why": floor.why.text(_language(asked))}
+
+
+def _within(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, Sequence) or len(value) != 2:
+        return None
+    low, high = (float(each) if isinstance(each, (int, float)) else math.nan for each in value)
+    return (low, high) if low < high else None
+
+
+def _rows(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a file's table."""
+    results, start = held.get(asked.get("id"))[1], asked.get("start")
+    first = max(0, min(start, len(results.steps))) if type(start) is int else 0
+    part = slice(first, first + ROWS)
+    named = {name: results.axes[axis] for name, axis in AXES.items() if axis in results.axes}
+    named |= {name: column.values for name, column in results.columns.items()}
+    table = [[_cell(value) for value in values[part].tolist()] for values in named.values()]
+    return {"id": asked.get("id"), "start": first, "names": list(named), "table": list(zip(*table, strict=True))}
+
+
+def _cell(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.6g}")
+
+
+def _export(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A file for the person: the report of all, or one's rows."""
+    runs = [held.get(id_) for id_ in _ids(asked)]
+    if asked.get("format") == "html":
+        return {"file": {"name": "results-report.html", "text": report(runs, language=_language(asked))}}
+    if asked.get("format") != "csv" or len(runs) != 1:
+        raise InvalidRequest("Results are exported as CSV, one file at a time, or as an HTML report.")
+    name, results = runs[0]
+    return {"file": {"name": f"{name.rsplit('.', 1)[0]}-clean.csv", "text": to_csv(results)}}
+
+
+def _ids(asked: Mapping[str, Any]) -> list[Any]:
+    given = asked.get("ids")
+    if not isinstance(given, list) or not 1 <= len(given) <= FILES:
+        raise InvalidRequest("Choose a results file first.", param="file")
+    return given
+
+
+def _language(asked: Mapping[str, Any]) -> Language:
+    return "es" if asked.get("language") == "es" else "en"
+
+
+_ACTIONS: dict[str, Callable[[Held[Named], Mapping[str, Any]], dict[str, Any]]] = {
+    "open": _open,
+    "again": _again,
+    "curves": _curves,
+    "rows": _rows,
+    "export": _export,
+}

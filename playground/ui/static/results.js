@@ -1,0 +1,207 @@
+// The Results tab: files, a verdict each, charts that lie over each other, a table of rows, exports.
+// Value to the server: {action, n, language, …}; from it: {of, n, opened | curves | table | file | notice}.
+const {make, iconButton, keep, kept, files: {dropZone, give}} = playground, say = playground.saying(props), words = props.words[playground.language()];
+const $ = (selector) => element.querySelector(selector);
+const home = $('.pg-results'), notice = $('.pg-notice'), list = $('.pg-result-files'), bar = $('.pg-result-bar'), charts = $('.pg-result-charts'), tables = $('.pg-result-tables');
+const COLOURS = ['#10a37f', '#2563eb', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
+const view = {smoothing: 0, log: false, axis: 'step', floor: 1, within: null};
+let open = [], curves = {}, floor = null, plots = [];
+const {ask, heard} = playground.asking({props, trigger, answered});
+
+// --- files ---
+
+const tell = (parts, tone = 'error') => { notice.hidden = !parts.length; notice.dataset.tone = tone; notice.replaceChildren(...parts.map((text) => make('span', {text}))); };
+
+function opened(files) {
+  const failed = files.filter((file) => file.notice);
+  tell(failed.flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint].filter(Boolean)));
+  for (const file of files) if (!file.notice) open.push({...file, hidden: false, colour: COLOURS[open.length % COLOURS.length]});
+  remember();
+  drawFiles();
+  refresh();
+}
+
+const remember = () => keep('results', {ids: open.map((file) => file.id), view: {...view, within: null}});
+
+function drawFiles() {
+  list.replaceChildren(...open.map(card));
+  bar.hidden = !open.length;
+  const axes = new Set(open.flatMap((file) => file.axes));
+  for (const option of axis.options) option.disabled = !axes.has(option.value);
+  drawTables();
+}
+
+function card(file) {
+  const swatch = make('button', {type: 'button', class: 'pg-swatch', 'aria-pressed': String(!file.hidden), title: say('results_show'), 'aria-label': `${say('results_show')}: ${file.name}`});
+  swatch.style.setProperty('--colour', file.colour);
+  swatch.addEventListener('click', () => { file.hidden = !file.hidden; drawFiles(); draw(); });
+  const close = iconButton('close', say('remove'));
+  close.addEventListener('click', () => { open = open.filter((each) => each !== file); remember(); drawFiles(); open.length ? draw() : charts.replaceChildren(); });
+  const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
+  csv.addEventListener('click', () => ask('export', {ids: [file.id], format: 'csv'}));
+  return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
+    make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
+    ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})));
+}
+
+// --- what is shown ---
+
+const refresh = () => { const ids = open.map((file) => file.id); if (ids.length) ask('curves', {ids, alpha: 1 - view.smoothing, axis: view.axis, floor: view.floor, within: view.within}); };
+
+// Curves of one measure on one chart: training and validation of every file, each with the points that it has.
+function measures() {
+  const found = new Map();
+  for (const file of open) for (const curve of curves[file.id]?.curves || []) {
+    if (!curve.x.length) continue;
+    if (!found.has(curve.measure)) found.set(curve.measure, {kind: curve.kind, lines: []});
+    found.get(curve.measure).lines.push({file, curve});
+  }
+  return found;
+}
+
+const faint = (colour) => colour + '55';
+const positive = (values) => view.log ? values.map((y) => y > 0 ? y : null) : values;
+
+function series({file, curve}) {
+  const single = open.length === 1, valid = curve.side === 'validation', colour = single ? COLOURS[valid ? 1 : 0] : file.colour;
+  const label = (single ? '' : file.name + ' · ') + curve.name, dash = valid && !single ? [6, 4] : undefined, few = curve.points < 80;
+  const line = {label, stroke: colour, width: 1.75, dash, spanGaps: true, points: {show: few, size: 5}, show: !file.hidden};
+  // What was measured stays faint behind what is smoothed, and goes with it when that is hidden.
+  if (!curve.smooth_x) return [[{...line}, [curve.x, positive(curve.y)]]];
+  return [[{...line, raw: true, stroke: faint(colour), width: 1, dash: undefined, points: {show: few, size: 3}}, [curve.x, positive(curve.y)]], [{...line, points: {show: false}}, [curve.smooth_x, positive(curve.smooth_y)]]];
+}
+
+const colourOf = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+const figure = (value) => value == null ? '–' : Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+
+// A line that is level stands in the middle.
+const padded = (low, high, share) => low === high ? [low - 0.5, high + 0.5] : [low - (high - low) * share, high + (high - low) * share];
+
+function plot(measure, {kind, lines}, width) {
+  const all = lines.flatMap(series), grid = {stroke: colourOf('--pg-line'), width: 1}, ink = {stroke: colourOf('--pg-quiet'), grid, ticks: grid, font: '12px ui-sans-serif, system-ui, sans-serif'};
+  const data = uPlot.join(all.map(([, points]) => points));
+  const options = {
+    width, height: 260, series: [{label: words['axis.' + view.axis], value: (_, x) => figure(x)}, ...all.map(([line]) => ({...line, value: (_, y) => figure(y)}))],
+    scales: {x: {time: false, range: (_, low, high) => view.within || padded(low, high, 0)}, y: view.log ? {distr: 3} : {range: (_, low, high) => padded(low, high, 0.06)}},
+    axes: [{...ink, size: 34}, {...ink, size: 60, values: (_, ticks) => ticks.map((tick) => tick == null ? '' : figure(tick))}],
+    cursor: {sync: {key: 'results'}, drag: {x: true, y: false, setScale: false}, focus: {prox: 24}, bind: {dblclick: () => () => { zoom(null); return null; }}},
+    focus: {alpha: 0.3},
+    hooks: {setSelect: [(chart) => { if (chart.select.width > 4) zoom([chart.posToVal(chart.select.left, 'x'), chart.posToVal(chart.select.left + chart.select.width, 'x')]); }]},
+  };
+  options.hooks.setSeries = [(chart, at, {show}) => { if (show != null && chart.series[at - 1]?.raw && chart.series[at - 1].show !== show) chart.setSeries(at - 1, {show}); }];
+  if (kind === 'accuracy' && floor && measure === 'token_accuracy') options.hooks.draw = [drawFloor];
+  const node = make('figure', {class: 'pg-plot'}, make('figcaption', {text: words['measure.' + measure] ?? measure}));
+  charts.append(node);
+  const chart = new uPlot(options, data, node);
+  plots.push(chart);
+  chart.root.querySelectorAll('.u-legend .u-series').forEach((row, number) => { row.hidden = Boolean(chart.series[number].raw); });
+  if (options.hooks.draw) node.append(make('p', {class: 'pg-quiet', text: floor.why}));
+}
+
+// What a wrong answer reaches all the same.
+function drawFloor(chart) {
+  const y = chart.valToPos(floor.value, 'y', true), {left, width, top, height} = chart.bbox, {ctx} = chart;
+  if (y < top || y > top + height) return;
+  ctx.save();
+  ctx.strokeStyle = colourOf('--pg-amber');
+  ctx.setLineDash([3, 4]);
+  ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
+  ctx.restore();
+}
+
+function draw() {
+  for (const chart of plots) chart.destroy();
+  plots = [];
+  charts.replaceChildren();
+  const width = Math.max(260, charts.clientWidth - 26);
+  const found = measures(), order = ['loss', 'accuracy', 'classification', 'other'];
+  for (const [measure, about] of [...found].sort(([, a], [, b]) => order.indexOf(a.kind) - order.indexOf(b.kind))) plot(measure, about, width);
+  reset.disabled = !view.within;
+}
+
+function zoom(within) { view.within = within; refresh(); draw(); }
+
+// --- the bar ---
+
+const labelled = (key, control, ...more) => make('label', {class: 'pg-result-control'}, make('span', {text: say(key)}), control, ...more);
+const smoothing = make('input', {type: 'range', min: '0', max: '0.99', step: '0.01', value: '0'}), shown = make('output', {text: '0'});
+smoothing.addEventListener('input', () => { view.smoothing = Number(smoothing.value); shown.textContent = smoothing.value; remember(); refresh(); });
+const axis = make('select', {class: 'pg-select'}, ...['step', 'examples', 'tokens'].map((name) => make('option', {value: name, text: words['axis.' + name]})));
+axis.addEventListener('change', () => { view.axis = axis.value; view.within = null; remember(); refresh(); });
+const log = make('input', {type: 'checkbox'});
+log.addEventListener('change', () => { view.log = log.checked; remember(); draw(); });
+const tokens = make('input', {type: 'number', min: '1', max: '100000', value: '1', class: 'pg-filter'});
+tokens.addEventListener('input', () => { view.floor = tokens.value ? Math.round(Number(tokens.value)) : null; remember(); refresh(); });
+const reset = make('button', {type: 'button', class: 'pg-button', text: say('results_reset')});
+reset.addEventListener('click', () => zoom(null));
+const png = make('button', {type: 'button', class: 'pg-button', text: 'PNG'}), html = make('button', {type: 'button', class: 'pg-button', text: say('results_report')});
+png.addEventListener('click', picture);
+html.addEventListener('click', () => ask('export', {ids: open.map((file) => file.id), format: 'html'}));
+bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_axis', axis), labelled('results_log', log), labelled('results_floor', tokens), reset, make('span', {class: 'pg-result-exports'}, png, html));
+
+// All charts, one below the other, with their names and their lines' names.
+function picture() {
+  const ratio = devicePixelRatio || 1, LINE = 20 * ratio, canvas = make('canvas'), paper = canvas.getContext('2d');
+  const heads = plots.map((chart) => [chart.root.parentNode.querySelector('figcaption').textContent, ...chart.series.slice(1).filter((line) => line.show && !line.raw).map((line) => line.label)]);
+  canvas.width = Math.max(...plots.map((chart) => chart.ctx.canvas.width));
+  canvas.height = plots.reduce((sum, chart, at) => sum + chart.ctx.canvas.height + LINE * (heads[at].length + 1), 0);
+  paper.fillStyle = colourOf('--pg-surface');
+  paper.fillRect(0, 0, canvas.width, canvas.height);
+  let top = 0;
+  plots.forEach((chart, at) => {
+    const lines = chart.series.slice(1).filter((line) => line.show && !line.raw);
+    heads[at].forEach((text, row) => {
+      paper.font = `${row ? '' : 'bold '}${13 * ratio}px sans-serif`;
+      paper.fillStyle = row ? lines[row - 1].stroke() : colourOf('--pg-text');
+      paper.fillText(text, 12 * ratio, top += LINE);
+    });
+    paper.drawImage(chart.ctx.canvas, 0, top + LINE / 2);
+    top += chart.ctx.canvas.height + LINE;
+  });
+  canvas.toBlob((blob) => give('results.png', [blob], 'image/png'));
+}
+
+// --- tables ---
+
+const at = (point) => point ? make('span', {}, make('strong', {text: figure(point[1])}), make('small', {text: ` ${words['axis.step'].toLowerCase()} ${point[0].toLocaleString()}`})) : make('span', {text: '–'});
+
+function drawTables() {
+  tables.replaceChildren(...open.filter((file) => !file.hidden).map((file) => {
+    const body = file.columns.map((column) => make('tr', {}, make('th', {scope: 'row'}, make('code', {text: column.name}), make('small', {text: words[column.explains] ?? ''})), make('td', {}, at(column.last)), make('td', {}, at(column.best))));
+    const rows = make('div', {class: 'pg-result-rows'}), more = make('button', {type: 'button', class: 'pg-button', text: say('results_rows')});
+    rows.dataset.id = file.id;
+    more.addEventListener('click', () => ask('rows', {id: file.id, start: rows.querySelectorAll('tbody tr').length}));
+    return make('section', {class: 'pg-result-table'}, make('h3', {text: open.length > 1 ? file.name : say('results_columns')}),
+      make('table', {}, make('thead', {}, make('tr', {}, ...['report.column', 'report.last', 'report.best'].map((key) => make('th', {scope: 'col', text: words[key]})))), make('tbody', {}, ...body)), rows, more);
+  }));
+}
+
+function addRows({id, start, names, table}) {
+  const rows = tables.querySelector(`.pg-result-rows[data-id="${CSS.escape(id)}"]`), file = open.find((each) => each.id === id);
+  if (!rows || !file) return;
+  if (!rows.firstChild) rows.append(make('table', {}, make('thead', {}, make('tr', {}, ...names.map((text) => make('th', {scope: 'col', text})))), make('tbody')));
+  if (rows.querySelectorAll('tbody tr').length !== start) return;
+  rows.querySelector('tbody').append(...table.map((cells) => make('tr', {}, ...cells.map((cell) => make('td', {text: cell == null ? '' : cell.toLocaleString(undefined, {maximumSignificantDigits: 6})})))));
+  rows.nextSibling.hidden = start + table.length >= file.rows;
+}
+
+// --- what the server says ---
+
+function answered(value) {
+  if (value.notice) return tell([value.notice.message, value.notice.hint].filter(Boolean));
+  if (value.opened) opened(value.opened);
+  if (value.curves) { curves = value.curves; floor = value.floor; draw(); }
+  if (value.table) addRows(value);
+  if (value.file) give(value.file.name, [value.file.text]);
+}
+
+$('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: (files) => ask('open', {files}), problem: (text) => tell([text])}));
+const before = kept('results');
+if (before?.view) {
+  Object.assign(view, before.view);
+  smoothing.value = shown.textContent = String(view.smoothing); axis.value = view.axis; log.checked = view.log; tokens.value = view.floor ?? '';
+}
+if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
+new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26); if (charts.clientWidth) for (const chart of plots) if (chart.width !== width) chart.setSize({width, height: 260}); }).observe(charts);
+new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
+watch('value', () => heard(props.value));
