@@ -1,0 +1,51 @@
+"""The command line: `python -m playground complete|tokens|cost|models|results`.
+
+Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
+What is heavy is imported inside the commands: counting tokens must not pay for a database and an SDK.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from playground import __version__
+from playground.cli.complete import complete
+from playground.cli.counting import cost, models, tokens
+from playground.cli.results import results
+
+app = typer.Typer(
+    help="A playground for language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show local variables, and with them keys
+    rich_markup_mode=None,
+)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"playground {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A playground for language models."""
+
+
+for command in (complete, tokens, cost, models, results):
+    app.command()(command)
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding lacks, or half of an emoji, is shown as ? instead of breaking the run off.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app(prog_name="python -m playground")
