@@ -1,0 +1,156 @@
+"""The Results tab: files become charts, each with a verdict; what was set stays; what cannot be read is said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+HOSTILE = "<img src=x onerror=window.pwned=1>"
+
+
+def current(rows: int, *, valid_every: int = 5) -> str:
+    """A run whose training loss falls and whose validation loss turns after the middle."""
+    lines = ["step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"]
+    for step in range(1, rows + 1):
+        train = 2 * math.exp(-step / (rows / 4)) + 0.02 * math.sin(step * 7)
+        valid = 0.8 + abs(step - rows / 2) / rows + 0.01 * math.sin(step * 3) if step % valid_every == 0 else ""
+        lines.append(f"{step},{train:.5f},{1 - train / 4:.5f},{valid},{0.7 if valid else ''}")
+    return "\n".join(lines) + "\n"
+
+
+LEGACY = "step,elapsed_tokens,elapsed_examples,training_loss,training_token_accuracy\n" + "".join(
+    f"{step},{step * 128},{step * 4},{3 / step:.4f},{step / 40:.4f}\n" for step in range(1, 31)
+)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def screen(visits: Any, fake_app: Any) -> Any:
+    opened = await visits(fake_app, model="server/fake")
+    await opened.tab("results")
+    return opened
+
+
+async def drop(screen: Any, folder: Path, files: dict[str, str | bytes], *, plots: bool = True) -> None:
+    paths = []
+    for name, text in files.items():
+        path = folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        paths.append(str(path))
+    async with screen.page.expect_file_chooser() as chooser:
+        await screen.page.click(".pg-results .pg-dropzone button")
+    await (await chooser.value).set_files(paths)
+    if plots:
+        await screen.page.locator(".pg-plot canvas").first.wait_for()
+
+
+async def titles(screen: Any) -> list[str]:
+    return list(await screen.page.locator(".pg-plot figcaption").all_inner_texts())
+
+
+async def legend(screen: Any, at: int) -> list[str]:
+    labels = screen.page.locator(".pg-plot").nth(at).locator(".u-series:not([hidden]) .u-label")
+    return list(await labels.all_inner_texts())
+
+
+async def test_a_file_becomes_charts_with_training_and_validation_together(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(200)})
+    assert await titles(screen) == ["Loss", "Token accuracy"]
+    assert await legend(screen, 0) == ["Step", "train_loss", "valid_loss"]
+    verdict = screen.page.locator(".pg-verdict")
+    assert await verdict.get_attribute("data-kind") == "overfitting"
+    assert "valid_loss" in await verdict.inner_text()
+    assert "200 rows" in await screen.page.inner_text(".pg-result-file header")
+    table = await screen.page.inner_text(".pg-result-table")
+    assert "learns by heart" in table
+    assert await screen.page.locator(".pg-plot p").inner_text() == (
+        "With 1 tokens in a completion, a wrong answer may still score about 0.67: "
+        "OpenAI's accuracy reportedly counts two hidden end tokens as well."
+    )
+
+
+async def test_runs_lie_over_each_other_and_each_can_be_hidden(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"new.csv": current(60), "old.csv": LEGACY})
+    assert await titles(screen) == ["Loss", "Token accuracy"]
+    assert await legend(screen, 0) == [
+        "Step",
+        "new.csv · train_loss",
+        "new.csv · valid_loss",
+        "old.csv · training_loss",
+    ]
+    await screen.page.click(".pg-swatch >> nth=1")
+    hidden = screen.page.locator(".pg-plot").first.locator(".u-series.u-off .u-label")
+    assert await hidden.all_inner_texts() == ["old.csv · training_loss"]
+    await screen.page.locator(".pg-result-control select").select_option("tokens")
+    await screen.until("document.querySelector('.pg-plot .u-label').textContent === 'Tokens seen'")
+
+
+async def test_what_was_set_stays_through_smoothing_zoom_and_a_reload(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(400)})
+    await screen.page.locator(".pg-result-control input[type=range]").fill("0.9")
+    await screen.until("document.querySelectorAll('.pg-plot:first-child .u-series[hidden]').length === 2")
+    box = await screen.page.locator(".pg-plot .u-over").first.bounding_box()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    await screen.page.mouse.down()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    await screen.page.mouse.up()
+    reset = screen.page.locator(".pg-result-bar .pg-button >> text=Reset zoom")
+    await screen.until("!document.querySelector('.pg-result-bar .pg-button').disabled")
+    await screen.page.locator(".pg-result-control input[type=range]").fill("0.5")
+    await screen.page.wait_for_timeout(400)
+    assert await reset.is_enabled()
+    await reset.click()
+    assert await reset.is_disabled()
+    await screen.page.reload()
+    await screen.ready()
+    await screen.page.locator(".pg-plot canvas").first.wait_for()
+    assert await screen.page.input_value(".pg-result-control input[type=range]") == "0.5"
+    assert "job.csv" in await screen.page.inner_text(".pg-result-file")
+
+
+async def test_rows_are_shown_in_parts_and_files_are_given_out(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(150)})
+    await screen.page.click(".pg-result-table >> text=Show rows")
+    await screen.until("document.querySelectorAll('.pg-result-rows tbody tr').length === 100")
+    await screen.page.click(".pg-result-table >> text=Show rows")
+    await screen.until("document.querySelectorAll('.pg-result-rows tbody tr').length === 150")
+    async with screen.page.expect_download() as download:
+        await screen.page.click(".pg-result-file .pg-link")
+    rows = list(csv.DictReader(io.StringIO(await screen.downloaded(await download.value))))
+    assert len(rows) == 150
+    assert rows[0]["valid_loss"] == ""
+    async with screen.page.expect_download() as download:
+        await screen.page.click(".pg-result-bar >> text=HTML report")
+    report = await screen.downloaded(await download.value)
+    assert report.startswith("<!doctype html>")
+    assert "<script" not in report
+    async with screen.page.expect_download() as download:
+        await screen.page.click(".pg-result-bar >> text=PNG")
+    picture = await (await download.value).path()
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")  # noqa: ASYNC240
+
+
+async def test_a_file_that_cannot_be_read_is_said_and_the_others_open(screen: Any, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "good.csv": current(40),
+        "nosteps.csv": "epoch,loss\n1,2\n",
+        "cell.csv": "step,train_loss\n1,0.5\n2,abc\n",
+        "picture.csv": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        "empty.csv": "",
+    }
+    await drop(screen, tmp_path, files)
+    said = await screen.page.inner_text(".pg-results > .pg-notice")
+    assert all(name in said for name in files if name != "good.csv")
+    assert "Line 3, column 'train_loss'" in said
+    assert await screen.page.locator(".pg-result-file").count() == 1
+
+
+async def test_names_in_a_file_are_shown_as_text(screen: Any, tmp_path: Path) -> None:
+    rows = "".join(f"{step},{3 / step}\n" for step in range(1, 25))
+    await drop(screen, tmp_path, {f"{HOSTILE.replace('/', '')}.csv": f'step,"{HOSTILE} loss"\n{rows}'})
+    assert await screen.page.evaluate("window.pwned") is None
+    assert any(HOSTILE in label for label in await legend(screen, 0))
