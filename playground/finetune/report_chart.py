@@ -78,13 +78,9 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def _scale(values: list[Floats], first: float, last: float, *, pad: float) -> _Scale:
     low, high = min(float(each.min()) for each in values), max(float(each.max()) for each in values)
-    if low == high:
-        margin = abs(low) * 0.1 or 1.0
-        low, high = _finite(low - margin), _finite(high + margin)
-    else:
-        margin = (high / 2 - low / 2) * 2 * pad if pad else 0.0
-        low, high = _finite(low - margin), _finite(high + margin)
-    return _Scale(low, high, first, last) if high > low else _Scale(-1.0, 1.0, first, last)
+    span = high / 2 - low / 2
+    margin = span * pad * 2 if span > 0 else max(abs(low) * 0.1, 1e-300)
+    return _Scale(_finite(low - margin), _finite(high + margin), first, last)
 
 
 def _finite(value: float) -> float:

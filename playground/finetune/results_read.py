@@ -86,7 +86,7 @@ def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
     repeated = _inspect(found, names)
     frame = _frame(found, skip=[*range(found.header_line), *(line - 1 for line in repeated)])
     steps = frame[[name.lower() for name in names].index("step")].to_numpy()
-    if not (np.diff(steps) > 0).all():
+    if not (steps[1:] > steps[:-1]).all():
         raise InvalidRequest(
             f"Line {repeated[0]} repeats the header, and the steps begin again: two results in one file.",
             param="file",
@@ -163,7 +163,7 @@ def _rows(steps: Floats) -> tuple[NDArray[np.intp] | None, list[Said]]:
     """Which rows to take in which order, None for all of them as they are."""
     placed = np.isfinite(steps)
     notes = [] if placed.all() else [Said("note.no_step", {"count": int((~placed).sum())})]
-    if not notes and (np.diff(steps) >= 0).all():
+    if not notes and (steps[1:] >= steps[:-1]).all():
         return None, []
     rows = np.flatnonzero(placed)
     order = np.argsort(steps[rows], kind="stable")

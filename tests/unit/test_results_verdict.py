@@ -137,6 +137,7 @@ def test_so_few_points_are_not_judged(points: int) -> None:
         ("step,valid_loss\n1,2\n", "verdict.no_loss"),
         ("step,train_loss\n" + "1,2\n" * 50, "verdict.too_short"),
         ("step,train_loss\n1,3\n" + "2,2\n" * 50, "verdict.too_short"),
+        ("step,train_loss\n0,3\n" + "5e-324,2\n" * 50, "verdict.too_short"),
         ("step,train_loss\n1,2\n2,inf\n", "verdict.infinite"),
     ],
 )
