@@ -21,7 +21,9 @@ NANS = ("nan", "NaN", "NAN")
 MISSING = ("", "N/A", "n/a", "NA", "null", "None", *NANS, *(f"-{nan}" for nan in NANS))
 """Cells that hold nothing. The NaNs among them are noted: something was measured, and came out as no number."""
 
-_TRUTH = (b"rue", b"RUE", b"alse", b"ALSE")
+_TRUTH = ("rue", "RUE", "alse", "ALSE")
+_PLAIN = b'0123456789.+-eE,;\t\r\n" '
+"""What a file has that holds numbers and empty cells only."""
 
 #: What pandas reads as a number: of ASCII digits only, and without the underscores that Python allows.
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
@@ -79,7 +81,7 @@ def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
         frame = _frame(found, skip=range(found.header_line))
         beyond = frame.iloc[:, len(names) :].notna().any(axis=None)
         # pandas reads True and False as 1 and 0 where a column has nothing else.
-        if not beyond and not any(found.data.find(end, found.body) >= 0 for end in _TRUTH):
+        if not beyond and not _count(found, _TRUTH):
             return frame, notes
     except (ValueError, OverflowError):  # pandas' own errors are ValueErrors
         pass
@@ -155,8 +157,16 @@ def _unreadable(line: int) -> InvalidRequest:
 
 def _nan_notes(found: Table) -> list[Said]:
     """Every cell has been read as a number or as missing, so that what spells NaN is one."""
-    count = sum(found.data.count(nan.encode(), found.body) for nan in NANS)
+    count = _count(found, NANS)
     return [Said("note.nan", {"count": count})] if count else []
+
+
+def _count(found: Table, words: Sequence[str]) -> int:
+    """How often one of `words` stands below the header. Most files have no words there, which is soon seen."""
+    header = found.data[: found.body]
+    if len(found.data.translate(None, _PLAIN)) == len(header.translate(None, _PLAIN)):
+        return 0
+    return sum(found.data.count(word.encode(), found.body) for word in words)
 
 
 def _rows(steps: Floats) -> tuple[NDArray[np.intp] | None, list[Said]]:

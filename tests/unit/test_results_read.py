@@ -32,6 +32,7 @@ def values(results: Results, name: str) -> list[float | None]:
 
 
 def keys(results: Results) -> list[str]:
+    assert all(note.text("en") and note.text("es") for note in results.notes)
     return [note.key for note in results.notes]
 
 
