@@ -111,13 +111,13 @@ class _Layout(NamedTuple):
 
 
 def _layout(found: Table) -> _Layout:
-    beginning = re.split(r"[\r\n]+", found.data[found.body : found.body + 100_000].decode("utf-8", "replace"))
-    first = next((line for line in beginning if line.strip()), "")
+    beginning = found.data[found.body : found.body + 100_000].decode("utf-8", "replace")
+    first = next((line for line in re.split(r"[\r\n]+", beginning) if line.strip()), "")
     width = max(len(found.names), first.count(found.separator) + 1)
     if width > MOST_COLUMNS:
         raise _unreadable(found.header_line + 1)
     # As spreadsheets write it where the decimal point is a comma.
-    return _Layout(width, "," if found.separator == ";" and "," in first else ".")
+    return _Layout(width, "," if found.separator == ";" and "," in beginning else ".")
 
 
 def _frame(found: Table, layout: _Layout, skip: Sequence[int] = ()) -> pd.DataFrame:

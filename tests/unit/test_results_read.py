@@ -396,6 +396,10 @@ def test_a_cell_that_is_no_number_is_named_by_line_and_column(rows: str, said: s
     assert len(message) < 300
 
 
+def test_a_comma_may_first_appear_below_the_first_row() -> None:
+    assert values(read(b"step;a\n1;2\n2;1,5\n"), "a") == [2, 1.5]
+
+
 def test_where_the_point_is_a_comma_a_point_is_none() -> None:
     assert "Line 3, column 'a': '1.5'" in refused("step;a\n1;1,5\n2;1.5\n").message
 
