@@ -13,7 +13,7 @@ from playground.finetune.results import Floats
 from playground.finetune.results_reduce import reduce, smooth
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 40
 COLOURS = 6
 """`--c0` to `--c5`: further lines begin again."""
 
@@ -95,7 +95,7 @@ def _grid(across: _Scale, up: _Scale, x_label: str) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{value:.4g}</text>')
     values = ticks(across.low, across.high, 6)
     for value, at in zip(values, across(np.array(values)), strict=True):
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:.7g}</text>')
+        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:,.7g}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     return "".join(parts)
