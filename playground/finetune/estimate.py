@@ -104,11 +104,13 @@ def estimate(
     epochs = default_epochs(len(records)) if epochs is None else epochs
     if epochs not in EPOCHS:
         raise InvalidRequest(f"epochs must be {EPOCHS[0]} to {EPOCHS[-1]}.", param="epochs")
-    lengths: dict[tuple[str, bool], list[Length]] = {}
+    images = chats and any(_has_image(each) for each in records)
+    lengths: dict[tuple[str, ...], list[Length]] = {}
     candidates = []
     for row, known in _rows(bases, chats=chats):
         encoding = encoding_for(known.id) or ""
-        key = encoding, known.kind == "chat"
+        # Models of one encoding count alike, but for images.
+        key = encoding, known.kind, known.id if images else ""
         if key not in lengths:
             lengths[key] = [_length(each, known, encoding, counter) for each in records]
         candidates.append(_candidate(row, known, encoding, lengths[key], epochs, as_chat=not chats, today=today))
@@ -130,6 +132,12 @@ def _sorted_out(examples: Iterable[Example]) -> tuple[bool, list[Example]]:
 
 def _is_pair(example: Example) -> bool:
     return isinstance(example, tuple) and len(example) == 2 and all(isinstance(text, str) for text in example)
+
+
+def _has_image(example: Example) -> bool:
+    contents = (each.get("content") for each in example if isinstance(each, Mapping))
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    return any(isinstance(part, Mapping) and part.get("type") == "image_url" for part in parts)
 
 
 def _rows(bases: Sequence[str] | None, *, chats: bool) -> list[tuple[dict[str, Any], ModelFacts]]:

@@ -13,7 +13,7 @@ from playground.finetune.results import Floats
 from playground.finetune.results_reduce import reduce, smooth
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 40
 COLOURS = 6
 """`--c0` to `--c5`: further lines begin again."""
 
@@ -78,13 +78,9 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def _scale(values: list[Floats], first: float, last: float, *, pad: float) -> _Scale:
     low, high = min(float(each.min()) for each in values), max(float(each.max()) for each in values)
-    if low == high:
-        margin = abs(low) * 0.1 or 1.0
-        low, high = _finite(low - margin), _finite(high + margin)
-    else:
-        margin = (high / 2 - low / 2) * 2 * pad if pad else 0.0
-        low, high = _finite(low - margin), _finite(high + margin)
-    return _Scale(low, high, first, last) if high > low else _Scale(-1.0, 1.0, first, last)
+    span = high / 2 - low / 2
+    margin = span * pad * 2 if span > 0 else max(abs(low) * 0.1, 1e-300)
+    return _Scale(_finite(low - margin), _finite(high + margin), first, last)
 
 
 def _finite(value: float) -> float:
@@ -99,7 +95,7 @@ def _grid(across: _Scale, up: _Scale, x_label: str) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{value:.4g}</text>')
     values = ticks(across.low, across.high, 6)
     for value, at in zip(values, across(np.array(values)), strict=True):
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:.7g}</text>')
+        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:,.7g}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     return "".join(parts)

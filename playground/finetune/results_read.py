@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,10 @@ NANS = ("nan", "NaN", "NAN")
 MISSING = ("", "N/A", "n/a", "NA", "null", "None", *NANS, *(f"-{nan}" for nan in NANS))
 """Cells that hold nothing. The NaNs among them are noted: something was measured, and came out as no number."""
 
-_TRUTH = (b"rue", b"RUE", b"alse", b"ALSE")
+_COMMA = str.maketrans(",.", ".,")
+_TRUTH = ("rue", "RUE", "alse", "ALSE")
+_PLAIN = b'0123456789.+-eE,;\t\r\n" '
+"""What a file has that holds numbers and empty cells only."""
 
 #: What pandas reads as a number: of ASCII digits only, and without the underscores that Python allows.
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
@@ -75,18 +79,22 @@ def _names(header: Sequence[str]) -> tuple[list[str], list[Said]]:
 def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
     """Every cell as a float. Where pandas finds one that is none, the lines are looked at one by one."""
     notes = [] if found.separator == "," else [Said("note.separator")]
+    layout = _layout(found)
     try:
-        frame = _frame(found, skip=range(found.header_line))
+        frame = _frame(found, layout)
         beyond = frame.iloc[:, len(names) :].notna().any(axis=None)
         # pandas reads True and False as 1 and 0 where a column has nothing else.
-        if not beyond and not any(found.data.find(end, found.body) >= 0 for end in _TRUTH):
+        if not beyond and not _count(found, _TRUTH):
             return frame, notes
     except (ValueError, OverflowError):  # pandas' own errors are ValueErrors
         pass
-    repeated = _inspect(found, names)
-    frame = _frame(found, skip=[*range(found.header_line), *(line - 1 for line in repeated)])
+    repeated = _inspect(found, layout, names)
+    try:
+        frame = _frame(found, layout, skip=repeated)
+    except (ValueError, OverflowError) as error:
+        raise _unreadable(repeated[0]) from error
     steps = frame[[name.lower() for name in names].index("step")].to_numpy()
-    if not (np.diff(steps) > 0).all():
+    if not (steps[1:] > steps[:-1]).all():
         raise InvalidRequest(
             f"Line {repeated[0]} repeats the header, and the steps begin again: two results in one file.",
             param="file",
@@ -95,20 +103,36 @@ def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
     return frame, [*notes, Said("note.repeated_header", {"line": repeated[0], "count": len(repeated)})]
 
 
-def _frame(found: Table, skip: Sequence[int]) -> pd.DataFrame:
-    """pandas' columns are numbers here: as many as the header has names, or the first row cells, if those are more."""
-    beginning = found.data[:100_000].decode("utf-8", "ignore").splitlines()[found.header_line :]
-    first = next((line for line in beginning if line.strip()), "")
-    width = max(len(found.names), min(first.count(found.separator) + 1, MOST_COLUMNS))
+class _Layout(NamedTuple):
+    """`width`: as many cells as the header has names, or the first row, if it has more (it may end in a comma)."""
+
+    width: int
+    decimal: str
+
+
+def _layout(found: Table) -> _Layout:
+    beginning = found.data[found.body : found.body + 100_000].decode("utf-8", "replace")
+    first = next((line for line in re.split(r"[\r\n]+", beginning) if line.strip()), "")
+    width = max(len(found.names), first.count(found.separator) + 1)
+    if width > MOST_COLUMNS:
+        raise _unreadable(found.header_line + 1)
+    # As spreadsheets write it where the decimal point is a comma.
+    return _Layout(width, "," if found.separator == ";" and "," in beginning else ".")
+
+
+def _frame(found: Table, layout: _Layout, skip: Sequence[int] = ()) -> pd.DataFrame:
+    """The rows but for the lines to `skip`; the columns are numbered."""
+    rows = io.BytesIO(found.data)  # shares the bytes; a slice of them would be a copy
+    rows.seek(found.body)
     return pd.read_csv(
-        io.BytesIO(found.data),
+        rows,
         sep=found.separator,
-        # As spreadsheets write it where the decimal point is a comma.
-        decimal="," if found.separator == ";" and "," in first else ".",
+        decimal=layout.decimal,
         header=None,
-        names=range(width),
+        names=range(layout.width),
         index_col=False,
-        skiprows=skip,
+        # What is left of the header's line is line 0 here, and empty.
+        skiprows=[line - found.header_line for line in skip],
         dtype="float64",
         na_values=MISSING,
         keep_default_na=False,
@@ -116,54 +140,62 @@ def _frame(found: Table, skip: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def _inspect(found: Table, names: list[str]) -> list[int]:
+def _inspect(found: Table, layout: _Layout, names: list[str]) -> list[int]:
     """The lines that repeat the header. Raises InvalidRequest at the first cell that is not a number."""
     text = io.TextIOWrapper(io.BytesIO(found.data), encoding="utf-8", newline="")
     rows = csv.reader(text, delimiter=found.separator)
     repeated = []
     try:
         for row in rows:
-            cells = [cell.strip() for cell in row]
+            cells = [cell.lstrip(" ") for cell in row]
             if rows.line_num <= found.header_line or not any(cells):
                 continue
-            if tuple(cells) == found.names:
+            if tuple(cell.strip() for cell in cells) == found.names:
                 repeated.append(rows.line_num)
             else:
-                _check(cells, names, rows.line_num, found.separator)
+                _check(cells, names, rows.line_num, layout)
     except csv.Error as error:
         raise _unreadable(rows.line_num) from error
-    if not repeated:
-        raise _unreadable(found.header_line + 1)
+    if not repeated:  # a quotation mark that opens at the very end, most likely
+        raise _unreadable(rows.line_num)
     return repeated
 
 
-def _check(cells: list[str], names: list[str], line: int, separator: str) -> None:
-    if any(cells[len(names) :]):
+def _check(cells: list[str], names: list[str], line: int, layout: _Layout) -> None:
+    if any(cells[len(names) :]) or len(cells) > layout.width:
         message = f"Line {line} has {len(cells)} cells, and the header {len(names)}."
         raise InvalidRequest(message, param="file", hint="Mend that line, or write the file again.")
     for number, (cell, name) in enumerate(zip(cells, names, strict=False), 1):
-        plain = cell.replace(",", ".", 1) if separator == ";" else cell
-        if cell not in MISSING and not _NUMBER.fullmatch(plain):
+        plain = cell.translate(_COMMA) if layout.decimal == "," else cell
+        if cell not in MISSING and not _NUMBER.fullmatch(plain.rstrip(" \t")):
             column = f"column {shown(name)}" if name else f"column {number}"
             message = f"Line {line}, {column}: {shown(cell)} is not a number."
             raise InvalidRequest(message, param="file", hint="Leave a cell empty where nothing was measured.")
 
 
 def _unreadable(line: int) -> InvalidRequest:
-    return InvalidRequest(f"The file cannot be read as CSV from about line {line} on.", param="file", hint=HINT)
+    return InvalidRequest(f"The file cannot be read as CSV, at about line {line}.", param="file", hint=HINT)
 
 
 def _nan_notes(found: Table) -> list[Said]:
     """Every cell has been read as a number or as missing, so that what spells NaN is one."""
-    count = sum(found.data.count(nan.encode(), found.body) for nan in NANS)
+    count = _count(found, NANS)
     return [Said("note.nan", {"count": count})] if count else []
+
+
+def _count(found: Table, words: Sequence[str]) -> int:
+    """How often one of `words` stands below the header. Most files have no words there, which is soon seen."""
+    header = found.data[: found.body]
+    if len(found.data.translate(None, _PLAIN)) == len(header.translate(None, _PLAIN)):
+        return 0
+    return sum(found.data.count(word.encode(), found.body) for word in words)
 
 
 def _rows(steps: Floats) -> tuple[NDArray[np.intp] | None, list[Said]]:
     """Which rows to take in which order, None for all of them as they are."""
     placed = np.isfinite(steps)
     notes = [] if placed.all() else [Said("note.no_step", {"count": int((~placed).sum())})]
-    if not notes and (np.diff(steps) >= 0).all():
+    if not notes and (steps[1:] >= steps[:-1]).all():
         return None, []
     rows = np.flatnonzero(placed)
     order = np.argsort(steps[rows], kind="stable")

@@ -50,7 +50,7 @@ def reduce(x: Floats, y: Floats, width: int) -> tuple[Floats, Floats]:
     present = np.isfinite(x) & np.isfinite(y)
     if not present.all():
         x, y = x[present], y[present]
-    if len(x) > 1 and (np.diff(x) < 0).any():
+    if (x[1:] < x[:-1]).any():
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
     if len(x) <= 4 * width:

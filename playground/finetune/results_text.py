@@ -75,10 +75,13 @@ def _utf8(data: bytes) -> tuple[bytes | None, tuple[Said, ...]]:
     wide = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else _wide(data[:200])
     if wide:
         try:
-            text = data.decode(wide).encode()
+            text, _ = _utf8(data.decode(wide).encode())
         except UnicodeError:
             return None, ()
-        return (None, ()) if _binary(text) else (text, (Said("note.utf16"),))
+        return text, (Said("note.utf16"),)
+    if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
+        # pandas swallows the comma of an empty first cell after a line end of this old kind.
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     while data.startswith(codecs.BOM_UTF8):  # two where a tool added one to a file that had one
         data = data[3:]
     if _binary(data):

@@ -42,8 +42,13 @@ class Line(NamedTuple):
         return free >= 2 and sign * self.change > (2.33 + 4 / free + 11 / free**2) * self.error
 
 
+def spread_out(x: Floats) -> bool:
+    """Whether a line can be laid through points at these places: halves, as `fit` takes them."""
+    return bool(x[-1] / 2 > x[0] / 2)
+
+
 def fit(x: Floats, y: Floats) -> Line:
-    """The line through at least three points whose x are not all the same."""
+    """The line through at least three points, in the order of x, that are `spread_out`."""
     low, high = float(x[0]), float(x[-1])
     place = (x / 2 - low / 2) / (high / 2 - low / 2)  # halved: the largest numbers' difference is infinite
     place -= place.mean()

@@ -29,7 +29,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from playground.finetune.results import Column, Floats, Results
-from playground.finetune.results_trend import LEAST_PROGRESS, Course, Line, course, fit, running_mean
+from playground.finetune.results_trend import LEAST_PROGRESS, Course, Line, course, fit, running_mean, spread_out
 from playground.finetune.words import Said
 
 VerdictKind = Literal["overfitting", "still_learning", "converged", "diverging", "noisy", "too_short"]
@@ -72,7 +72,7 @@ def verdict(results: Results) -> Verdict:
     scale = largest if largest > HUGE else 1.0
     train = _loss(results, column, scale)
     valid = _loss(results, held_out, scale) if held_out else None
-    if len(train.y) < FEWEST or train.x[0] == train.x[-1] or train.x[len(train.x) // 2] == train.x[-1]:
+    if len(train.y) < FEWEST or not spread_out(train.x[len(train.x) // 2 :]):
         said = Said("verdict.too_short", {"name": column.name, "points": len(train.y), "needed": FEWEST})
         return Verdict(kind="too_short", said=said, evidence={"training_points": len(train.y)})
     whole = course(train.x, train.y)
@@ -97,7 +97,7 @@ def _loss(results: Results, column: Column, scale: float) -> _Loss:
 
 
 def _judges(valid: _Loss) -> bool:
-    return len(valid.y) >= FEWEST_TO_JUDGE and valid.x[len(valid.x) // 2] < valid.x[-1]
+    return len(valid.y) >= FEWEST_TO_JUDGE and spread_out(valid.x[len(valid.x) // 2 :])
 
 
 def _diverging(train: _Loss, whole: Course, scale: float) -> Verdict | None:
@@ -134,7 +134,7 @@ def _overfitting(train: _Loss, valid: _Loss, scale: float) -> Verdict | None:
     lowest = int(np.argmin(means))
     best, at = float(means[lowest]), lowest + width // 2
     x, y = valid.x[at + 1 :], valid.y[at + 1 :]
-    if len(y) < FEWEST_AFTER or x[0] == x[-1]:
+    if len(y) < FEWEST_AFTER or not spread_out(x):
         return None
     after, end = fit(x, y), float(y[-max(2, len(y) // 3) :].mean())
     trained = _over(train, float(valid.x[at]))
@@ -157,7 +157,7 @@ def _overfitting(train: _Loss, valid: _Loss, scale: float) -> Verdict | None:
 def _over(train: _Loss, step: float) -> Line | None:
     """Training loss from `step` on."""
     x, y = train.x[train.x >= step], train.y[train.x >= step]
-    return fit(x, y) if len(y) > 2 and x[0] < x[-1] else None
+    return fit(x, y) if len(y) > 2 and spread_out(x) else None
 
 
 def _by_trend(train: _Loss, whole: Course, valid: _Loss | None, seen: Course | None, scale: float) -> Verdict:

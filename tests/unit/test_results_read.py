@@ -32,6 +32,7 @@ def values(results: Results, name: str) -> list[float | None]:
 
 
 def keys(results: Results) -> list[str]:
+    assert all(note.text("en") and note.text("es") for note in results.notes)
     return [note.key for note in results.notes]
 
 
@@ -167,6 +168,21 @@ def test_however_it_is_packed_the_same_is_read(pack: Callable[[str], bytes], not
 
 def test_only_the_first_row_ends_in_a_comma() -> None:
     assert values(read(b"step,a\n1,2,\n2,3\n"), "a") == [2, 3]
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\x0c"])
+def test_only_line_ends_of_csv_end_a_line(end: str) -> None:
+    assert values(read(f"step,a{end}b,c\n1,2,3,\n".encode()), "c") == [3]
+
+
+def test_a_first_row_of_nothing_but_commas_is_refused() -> None:
+    assert "line 2" in refused(f"step,a\n1,2{',' * 1_000}\n3,4\n").message
+
+
+def test_an_empty_first_cell_stays_one_whatever_ends_the_line() -> None:
+    for end in ("\n", "\r\n", "\r"):
+        results = read(f"a,step{end},1{end},2{end}5,3{end}".encode())
+        assert (results.steps.tolist(), values(results, "a")) == ([1, 2, 3], [None, None, 5])
 
 
 def test_a_pandas_index_has_no_name_and_is_left_out() -> None:
@@ -364,6 +380,10 @@ def test_a_header_wins_over_base64_that_it_also_could_be() -> None:
         ("1,2\n2,3,4\n", "Line 3 has 3 cells, and the header 2"),
         ("1,2,3\n", "Line 2 has 3 cells"),
         ("1,2,\n2,3,4\n", "Line 3 has 3 cells"),
+        ("1,2\n2,N/A\t\n", "Line 3, column 'train_loss': 'N/A"),
+        ('1,2\n2,3\n"', "line 4"),
+        ("1,2\n2,3,\n", "Line 3 has 3 cells"),
+        ("1,2\n2,3\u2028\n", "Line 3, column 'train_loss'"),
         ("1,2step,train_loss\n1,2\n", "Line 2"),
         ("step,train_loss\n1,a\n", "Line 3, column 'train_loss': 'a'"),
         (f"1,{'9' * 200_000}x\n", "line 2"),
@@ -374,6 +394,14 @@ def test_a_cell_that_is_no_number_is_named_by_line_and_column(rows: str, said: s
     message = refused(f"step,train_loss\n{rows}").message
     assert said in message
     assert len(message) < 300
+
+
+def test_a_comma_may_first_appear_below_the_first_row() -> None:
+    assert values(read(b"step;a\n1;2\n2;1,5\n"), "a") == [2, 1.5]
+
+
+def test_where_the_point_is_a_comma_a_point_is_none() -> None:
+    assert "Line 3, column 'a': '1.5'" in refused("step;a\n1;1,5\n2;1.5\n").message
 
 
 def test_the_line_is_that_of_the_file_not_of_the_rows() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
 
 from playground.errors import InvalidRequest
 from playground.finetune.results import Floats, Results, accuracy_floor
+from playground.finetune.results_columns import Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_trend import Line
-from playground.finetune.results_verdict import FEWEST, Verdict, verdict
+from playground.finetune.results_verdict import FEWEST, Verdict, VerdictKind, verdict
 from playground.finetune.words import texts
 
 SEEDS = range(40)
@@ -137,6 +139,7 @@ def test_so_few_points_are_not_judged(points: int) -> None:
         ("step,valid_loss\n1,2\n", "verdict.no_loss"),
         ("step,train_loss\n" + "1,2\n" * 50, "verdict.too_short"),
         ("step,train_loss\n1,3\n" + "2,2\n" * 50, "verdict.too_short"),
+        ("step,train_loss\n0,3\n" + "5e-324,2\n" * 50, "verdict.too_short"),
         ("step,train_loss\n1,2\n2,inf\n", "verdict.infinite"),
     ],
 )
@@ -177,10 +180,10 @@ def test_three_points_prove_nothing() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_every_verdict_has_its_sentence(language: str) -> None:
+def test_every_verdict_has_its_sentence(language: Literal["en", "es"]) -> None:
     u = np.linspace(0, 1, 100)
     for said in (verdict(results(LEARNS(u), turns(u))), verdict(results(explodes(u))), verdict(results(u[:3]))):
-        assert "{" not in said.said.text("en" if language == "en" else "es")
+        assert "{" not in said.said.text(language)
 
 
 def test_both_languages_have_the_same_texts_with_the_same_figures() -> None:
@@ -192,6 +195,13 @@ def test_both_languages_have_the_same_texts_with_the_same_figures() -> None:
     assert texts("en").keys() == texts("es").keys()
     for key, text in texts("en").items():
         assert figures(text) == figures(texts("es")[key]), key
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_kind_and_axis_has_its_name(language: Literal["en", "es"]) -> None:
+    words = texts(language)
+    assert {f"kind.{kind}" for kind in get_args(VerdictKind)} <= words.keys()
+    assert {f"axis.{axis}" for axis in get_args(Axis)} <= words.keys()
 
 
 # --- the floor of OpenAI's token accuracy ---

@@ -1,0 +1,209 @@
+"""A results file in figures, as CSV, and as a page that nothing in a file can take over."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from playground.errors import InvalidRequest
+from playground.finetune.report import report
+from playground.finetune.report_chart import COLOURS, HEIGHT, WIDTH, Line, chart, ticks
+from playground.finetune.results import best, last
+from playground.finetune.results_read import read
+from playground.finetune.results_summary import summary, to_csv
+from playground.finetune.words import Language
+
+TEXT = "step,train_loss,train_accuracy,valid_loss,extra\n1,2.5,0.5,2.75,9\n2,1.5,0.75,,\n3,2,0.75,2.25,8\n4,,,,\n"
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><script>alert(1)</script>",
+    "</svg></title>{0} {name} %s &lt;",
+    "' onload='alert(1)",
+    "\u202etxt.exe",
+]
+
+# --- figures ---
+
+
+def test_the_best_is_the_lowest_loss_and_the_highest_accuracy_where_first_reached() -> None:
+    results = read(TEXT.encode())
+    assert best(results, results.columns["train_loss"]) == (2, 1.5)
+    assert best(results, results.columns["train_accuracy"]) == (2, 0.75)
+    assert best(results, results.columns["extra"]) is None
+    assert last(results, results.columns["train_loss"]) == (3, 2)
+
+
+def test_the_summary_is_json() -> None:
+    said = json.loads(json.dumps(summary(read(TEXT.encode())), allow_nan=False))
+    assert list(said) == ["format", "steps", "validation_points", "last", "best", "verdict", "notes"]
+    assert (said["format"], said["steps"], said["validation_points"], said["notes"]) == ("current", 4, 2, [])
+    assert said["last"]["valid_loss"] == {"value": 2.25, "step": 3}
+    assert said["best"]["valid_loss"] == {"value": 2.25, "step": 3}
+    assert said["last"]["extra"] == {"value": 8, "step": 3}
+    assert "extra" not in said["best"]
+    assert said["verdict"]["kind"] == "too_short"
+    assert "3 points" in said["verdict"]["sentence"]
+
+
+@pytest.mark.parametrize("text", ["step\n", "step,train_loss\n", "step,train_loss\n1,\n", "step\n1\n2\n"])
+def test_a_file_without_values_has_a_summary(text: str) -> None:
+    said = summary(read(text.encode()))
+    assert (said["last"], said["best"], said["verdict"]["kind"]) == ({}, {}, "too_short")
+
+
+def test_repairs_are_in_the_summary() -> None:
+    assert summary(read(b"step,train_loss\n1,NaN\n"))["notes"] == ["NaN stood in 1 cells. They count as missing."]
+
+
+# --- CSV ---
+
+
+def test_the_cleaned_rows_read_the_same_again() -> None:
+    text = "train_loss,step,elapsed_tokens,valid_loss\n0.1234567890123456,2,20,-1\n1e-300,1,10,0.5\nN/A,3,30,NaN\n"
+    cleaned = to_csv(read(text.encode()))
+    assert cleaned == ("step,elapsed_tokens,train_loss,valid_loss\n1,10,1e-300,0.5\n2,20,0.1234567890123456,\n3,30,,\n")
+    again = read(cleaned.encode())
+    assert (to_csv(again), again.notes) == (cleaned, ())
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a"])
+def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
+    assert to_csv(read(f"step,{name}\n1,2\n".encode())) == f"step,'{name}\n1,2\n"
+
+
+def test_a_name_with_a_comma_stays_one_cell() -> None:
+    assert to_csv(read(b'step,"a,b"\n1,2\n')) == 'step,"a,b"\n1,2\n'
+
+
+def test_csv_of_a_file_without_rows() -> None:
+    assert to_csv(read(b"step,train_loss\n")) == "step,train_loss\n"
+
+
+# --- the report ---
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page: elements with their attributes, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def check(text: str) -> Page:
+    """Nothing in the page runs, and nothing in it asks another host."""
+    page = Page(text)
+    allowed = {
+        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "strong", "small", "section"),
+        *("table", "thead", "tbody", "tr", "th", "td", "ul", "li", "dl", "dt", "dd", "svg", "path", "text", "circle"),
+    }
+    assert {tag for tag, _ in page.elements} <= allowed
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert not {name for name in names if name.startswith("on") or name in ("src", "href", "style")}
+    assert not re.search(r"https?://|//[a-z]|url\(|@import", text)
+    return page
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_hostile_names_are_shown_and_nothing_else(hostile: str, language: Language) -> None:
+    quoted = hostile.replace('"', '""')
+    rows = "".join(f"{row},{1 / row},nan\n" for row in range(1, 40))
+    results = read(f'step,"train_loss{quoted}","{quoted}"\n{rows}'.encode())
+    page = check(report([(hostile, results), (hostile + "2", results)], language=language))
+    assert hostile in page.words
+    assert any(hostile in (attributes.get("aria-label") or "") for _, attributes in page.elements)
+
+
+def test_the_page_says_it_in_its_language() -> None:
+    results = read(TEXT.encode())
+    assert "Training report" in check(report([("a", results)])).words
+    page = check(report([("a", results)], language="es"))
+    assert "Informe del entrenamiento" in page.words
+    assert page.elements[0] == ("html", {"lang": "es"})
+
+
+def test_training_and_validation_of_a_measure_share_a_chart() -> None:
+    page = check(report([("a", read(TEXT.encode()))]))
+    labels = [
+        attributes["aria-label"] for tag, attributes in page.elements if tag == "svg" and "aria-label" in attributes
+    ]
+    assert labels == ["Loss: train_loss, valid_loss", "Token accuracy: train_accuracy", "extra: extra"]
+
+
+def test_several_runs_lie_over_each_other() -> None:
+    runs = [(name, read(TEXT.encode())) for name in ("first", "second")]
+    page = check(report(runs))
+    labels = [attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"]
+    assert "Loss: first: train_loss, first: valid_loss, second: train_loss, second: valid_loss" in labels
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step\n",
+        "step,train_loss\n",
+        "step,train_loss\n1,\n",
+        "step,train_loss\n1,2\n",
+        "step,train_loss\n1,0\n2,0\n",
+        "step,train_loss\n1,1.7e308\n2,-1.7e308\n3,0\n",
+        "step,train_loss\n1,1.7e308\n2,1.7e308\n",
+        "step,train_loss\n-1.7e308,1\n1.7e308,2\n",
+        "step,train_loss\n1,5e-324\n2,0\n",
+        "step,train_loss\n1,1\n2,1.0000000000000002\n",
+        "step,train_loss\n1e15,1\n1000000000000001,2\n",
+        "step,train_loss\n1e300,1\n1.0000000000000002e300,2\n",
+    ],
+)
+def test_any_numbers_can_be_drawn(text: str) -> None:
+    page = check(report([("a", read(text.encode()))]))
+    for _, attributes in page.elements:
+        drawn = attributes.get("d") or ""
+        assert "nan" not in drawn
+        assert "inf" not in drawn
+        for number in re.findall(r"-?\d+\.\d", drawn):
+            assert -1 <= float(number) <= max(WIDTH, HEIGHT) + 1
+
+
+def test_a_million_points_make_a_small_page() -> None:
+    rows = 200_000
+    loss = np.random.default_rng(1).random(rows)
+    text = "step,train_loss\n" + "".join(f"{row},{value}\n" for row, value in enumerate(loss.round(5).tolist()))
+    assert len(report([("a", read(text.encode()))])) < 300_000
+
+
+def test_there_are_more_lines_than_colours() -> None:
+    lines = [Line(label=str(n), x=np.arange(3.0), y=np.arange(3.0), colour=n) for n in range(COLOURS + 2)]
+    used = set(re.findall(r'class="line (c\d+)"', chart("t", "x", lines)))
+    assert used == {f"c{number}" for number in range(COLOURS)}
+
+
+def test_a_report_on_nothing_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        report([])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (-3, 4, [-2, 0, 2, 4]),
+        (1, 240, [50, 100, 150, 200]),
+    ],
+)
+def test_marks_are_round_numbers(low: float, high: float, marks: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(marks)
