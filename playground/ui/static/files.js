@@ -17,9 +17,9 @@ window.playground.files = (() => {
     return (await answer).map((path, at) => ({path, name: files[at].name}));
   }
 
-  // A place to drop files on. `taken` gets [{path, name}]; `say` has `${key}`, `${key}_choose`, `too_large`, `upload_failed`.
+  // A place to drop files on. `taken` gets [{path, name}]; `say` has `${key}`, `choose_files`, `too_large`, `upload_failed`.
   function dropZone({home, say, key, accept, many = false, most, taken, problem}) {
-    const button = make('button', {type: 'button', class: 'pg-button', text: say(key + '_choose')}), progress = make('progress', {max: '1', value: '0', hidden: ''});
+    const button = make('button', {type: 'button', class: 'pg-button', text: say('choose_files')}), progress = make('progress', {max: '1', value: '0', hidden: ''});
     const input = make('input', {type: 'file', accept, hidden: '', 'aria-hidden': 'true', tabindex: '-1', ...(many ? {multiple: ''} : {})});
     const zone = make('div', {class: 'pg-dropzone'}, make('span', {class: 'pg-dropzone-icon'}, icon('file')), make('span', {class: 'pg-dropzone-text', text: say(key)}), button, progress, input);
     const go = async (given) => {

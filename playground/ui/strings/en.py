@@ -279,7 +279,7 @@ EN: dict[str, str] = {
     "encoding": "Tokenizer",
     "tab_results": "Results",
     "results_drop": "Drop results.csv files of fine-tuning jobs here: one, or several to lay them over each other.",
-    "results_drop_choose": "Choose files",
+    "choose_files": "Choose files",
     "too_large": "{name} is too large: at most {most} MB are read.",
     "upload_failed": "The upload broke off. Try again.",
     "results_show": "Show or hide",

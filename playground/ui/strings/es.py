@@ -294,7 +294,7 @@ ES: dict[str, str] = {
     "encoding": "Tokenizador",
     "tab_results": "Resultados",
     "results_drop": "Suelta aquí archivos results.csv de trabajos de fine-tuning: uno, o varios para superponerlos.",
-    "results_drop_choose": "Elegir archivos",
+    "choose_files": "Elegir archivos",
     "too_large": "{name} es demasiado grande: se leen {most} MB como máximo.",
     "upload_failed": "La subida se interrumpió. Inténtalo de nuevo.",
     "results_show": "Mostrar u ocultar",
