@@ -132,17 +132,15 @@ def _point(point: Any) -> list[float] | None:
 
 
 def _curves(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
-    alpha, axis = asked.get("alpha", 1), asked.get("axis", "step")
+    alpha, axis = _number(asked.get("alpha", 1)), asked.get("axis", "step")
     if axis not in AXES.values():
         raise InvalidRequest("There is no such axis.", param="axis")
-    if not isinstance(alpha, (int, float)) or isinstance(alpha, bool):
-        raise InvalidRequest("The smoothing is no number.", param="alpha")
     files = {}
     for id_ in _ids(asked):
         results = held.get(id_)[1]
         # A file that does not say how many tokens it saw is drawn by its steps.
         across: Axis = axis if axis in results.axes else "step"
-        files[id_] = curves(results, axis=across, alpha=float(alpha), within=_within(asked.get("within")))
+        files[id_] = curves(results, axis=across, alpha=alpha, within=_within(asked.get("within")))
     return {"curves": files, "floor": _floor(asked)}
 
 
@@ -158,8 +156,16 @@ def _floor(asked: Mapping[str, Any]) -> dict[str, Any] | None:
 def _within(value: Any) -> tuple[float, float] | None:
     if not isinstance(value, Sequence) or len(value) != 2:
         return None
-    low, high = (float(each) if isinstance(each, (int, float)) else math.nan for each in value)
+    low, high = map(_number, value)
     return (low, high) if low < high else None
+
+
+def _number(value: Any) -> float:
+    """NaN for what is none: no comparison holds for it, so that it is refused where a range is."""
+    try:
+        return float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _rows(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
