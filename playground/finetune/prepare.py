@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from playground.finetune.affixes import common_suffix
 from playground.finetune.findings import Finding
 from playground.finetune.rules import RULES, Kind, kind_of
 from playground.finetune.table import Table, wrong
@@ -109,15 +110,11 @@ def apply(analysis: Analysis, refused: AbstractSet[str] = _NOTHING) -> Prepared:
         analysis = analyse(analysis.source, refused)
     if analysis.error:
         raise wrong(analysis.error.message, analysis.error.hint)
-    table, ends, findings = analysis.table, {"separator": "", "ending": ""}, list(analysis.findings)
+    table, findings = analysis.table, list(analysis.findings)
     for finding in analysis.findings:
         rule = _BY_ID[finding.rule]
         if finding.severity == "recommended" and not rule.early and rule.id not in refused and rule.apply:
             table = rule.apply(table, finding)
-        elif finding.key not in ("separator_kept", "ending_kept"):
-            continue
-        if finding.rule in ends:
-            ends[finding.rule] = str(finding.args[finding.rule])
     if not table:
         raise wrong("No pair is left.", "Keep the long pairs, or cut them.")
     kind = kind_of(table)
@@ -128,12 +125,18 @@ def apply(analysis: Analysis, refused: AbstractSet[str] = _NOTHING) -> Prepared:
         table,
         tuple(findings),
         kind,
-        ends["separator"],
-        ends["ending"],
+        _end("separator", findings, table.prompts),
+        _end("ending", findings, table.completions),
         kind == "classification" and "split" not in refused,
         table.format != "jsonl" or bool(table.repairs) or analysis.source.columns != table.columns,
         tuple(_previews(analysis.table, table)),
     )
+
+
+def _end(rule: str, findings: Iterable[Finding], texts: Sequence[str]) -> str:
+    """What a separator or an ending has become: added or not, in lower case, shortened with a prefix it overlapped."""
+    found = next((str(finding.args[rule]) for finding in findings if rule in finding.args), "")
+    return common_suffix(texts)[-len(found) :] if found else ""
 
 
 def _previews(before: Table, after: Table) -> Iterable[Preview]:

@@ -35,9 +35,9 @@ REPAIRS = {
 
 def shown(text: str, limit: int = SHOWN) -> str:
     """`text` on one line and cut, so that a message can quote it."""
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    cut = cut.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
-    return "".join(char if char.isprintable() else "�" for char in cut)
+    line = text[: limit + 1].replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return "".join(char if char.isprintable() else "�" for char in line)
 
 
 def wrong(message: str, hint: str) -> InvalidRequest:

@@ -71,9 +71,7 @@ def _format(name: str) -> Format:
 
 def _check_size(size: int) -> None:
     if size > LIMIT:
-        raise wrong(
-            f"The file has {size / 2**20:,.0f} MB; at most {LIMIT >> 20} MB are read.", "Split it into several files."
-        )
+        raise wrong(f"The file is larger than {LIMIT >> 20} MB.", "Split it into several files.")
 
 
 def _encoding(data: bytes) -> tuple[str, tuple[Repair, ...]]:

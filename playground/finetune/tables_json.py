@@ -51,9 +51,8 @@ def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
     """Every line's number and value. Only \n ends a line: JSON texts may hold other line ends (U+2028)."""
     with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as lines:
         for number, line in enumerate(lines, 1):
-            stripped = line.strip()
-            if stripped:
-                yield number, _decoded(stripped, line=number)
+            if line.strip():
+                yield number, _decoded(line, line=number)
 
 
 def _whole(data: bytes, encoding: str) -> Any:

@@ -22,7 +22,8 @@ UNPACKED_LIMIT = 512 * 1024 * 1024
 ENTRIES_LIMIT = 10_000
 _ERRORS = frozenset({"#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"})
 #: What openpyxl raises for a damaged workbook depends on where the damage is.
-_DAMAGE = (ParseError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, AttributeError, OSError)
+_DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+_DAMAGED_XML = (ParseError, LookupError, ValueError, TypeError, AttributeError)
 _SAVE = "Open it in a spreadsheet, save it as CSV in UTF-8, and try again."
 
 
@@ -43,7 +44,7 @@ def read_xlsx(data: bytes, name: str) -> Table:
                 book.close()
     except InvalidRequest:
         raise
-    except _DAMAGE as error:
+    except (*_DAMAGED_ZIP, *_DAMAGED_XML) as error:
         raise wrong("The workbook is damaged and cannot be read.", _SAVE) from error
 
 
