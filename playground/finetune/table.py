@@ -1,0 +1,110 @@
+"""A training file once it is read: columns of text, where each row stood, and what had to be repaired to read it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from playground.errors import InvalidRequest
+
+Format = Literal["csv", "tsv", "xlsx", "txt", "json", "jsonl"]
+Place = Literal["line", "row", "record"]
+
+FIELDS = ("prompt", "completion")
+COLUMNS_LIMIT = 200
+SHOWN = 60
+"""Characters of a person's data that a message quotes at most."""
+ROWS_SHOWN = 5
+"""How many rows a note names; the rest is a number."""
+
+REPAIRS = {
+    "encoding": "The file is not UTF-8; it was read as {encoding}.",
+    "delimiter": "The columns are separated by {delimiter}, not by {expected}; the file was read that way.",
+    "short_rows": "{count} rows have fewer fields than the header; what is missing is read as empty.",
+    "extra_cells": "{count} rows have cells beyond the last heading; those cells are not read.",
+    "sheets": "The workbook has {count} sheets; only the first, {sheet}, is read.",
+    "array": "The file is one JSON array, not one object per line; its {count} objects are read.",
+    "columns": "The file is one JSON object of columns; its {count} rows are read.",
+    "missing_keys": "{count} records have no {column}; it is read as empty.",
+    "surrogates": "{count} texts held half a character (a lone surrogate), which is replaced by �.",
+    "bom": "The file begins with a byte order mark, which is left out.",
+}
+
+
+def shown(text: str, limit: int = SHOWN) -> str:
+    """`text` on one line and cut, so that a message can quote it."""
+    line = text[: limit + 1].replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return "".join(char if char.isprintable() else "�" for char in line)
+
+
+def wrong(message: str, hint: str) -> InvalidRequest:
+    """What is raised for a file that cannot be used."""
+    return InvalidRequest(message, param="file", hint=hint)
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """The columns' names: as pandas gives them where one has none or occurs twice. Raises InvalidRequest."""
+    if len(header) < 2:
+        raise wrong(
+            f"The file has only one column, “{shown(header[0] if header else '', 40)}”.",
+            "It needs the columns prompt and completion, with a comma between them in a CSV, a tab in a TSV.",
+        )
+    if len(header) > COLUMNS_LIMIT:
+        raise wrong(f"The file has more than {COLUMNS_LIMIT} columns.", "It needs the columns prompt and completion.")
+    names: list[str] = []
+    for place, name in enumerate(header):
+        unique = name or f"Unnamed: {place}"
+        if unique in names and unique.lower() in FIELDS:
+            raise wrong(f"Two columns are called {unique}.", "Rename or remove one of them.")
+        while unique in names:
+            unique += ".1"
+        names.append(unique)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Something that was mended while the file was read: `key` and `args` for a translation, `message` in English."""
+
+    key: str
+    args: Mapping[str, str | int] = field(default_factory=dict)
+    rows: tuple[int, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return REPAIRS[self.key].format(**self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equally many texts. `rows` says at which `place` each row stood, the first being 1."""
+
+    name: str
+    format: Format
+    columns: Mapping[str, Sequence[str]]
+    rows: Sequence[int]
+    place: Place = "line"
+    repairs: tuple[Repair, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return self.columns["prompt"]
+
+    @property
+    def completions(self) -> Sequence[str]:
+        return self.columns["completion"]
+
+    def keep(self, places: Sequence[int]) -> Table:
+        """The rows at `places` (the first being 0), in that order."""
+        columns = {name: [values[i] for i in places] for name, values in self.columns.items()}
+        return replace(self, columns=columns, rows=array("L", (self.rows[i] for i in places)))
+
+    def having(self, column: str, values: Iterable[str]) -> Table:
+        """The table with other values in a column."""
+        return replace(self, columns={**self.columns, column: list(values)})

@@ -1,0 +1,173 @@
+"""Reads a training file: csv, tsv, xlsx, txt, json and jsonl, as `openai tools fine_tunes.prepare_data` (0.28) does.
+
+It read them by pandas; what pandas takes for granted is kept (blank lines are skipped, a short row is filled up). What
+it could not read is repaired where only one reading makes sense, and every repair is stated. Everything else is refused
+with the line it is in.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from array import array
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from playground.finetune.table import ROWS_SHOWN, Format, Repair, Table, column_names, shown, wrong
+from playground.finetune.tables_json import read_json
+from playground.finetune.tables_xlsx import read_xlsx
+
+LIMIT = 512 * 1024 * 1024
+"""Bytes. OpenAI takes training files of up to 512 MB."""
+FORMATS: dict[str, Format] = {
+    ".csv": "csv", ".tsv": "tsv", ".xlsx": "xlsx", ".txt": "txt", ".json": "json", ".jsonl": "jsonl"
+}  # fmt: skip
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_CHUNK = 1 << 20
+_SENTINEL = "\ue000end of file\ue000"
+_WAYS = "Save it as CSV in UTF-8, or as JSONL, and try again."
+
+
+def read_file(path: Path) -> Table:
+    """The file at `path`; one that is too large is refused before it is read. Raises InvalidRequest."""
+    try:
+        _check_size(path.stat().st_size)
+        data = path.read_bytes()
+    except OSError as error:
+        raise wrong(
+            f"The file cannot be read: {error.strerror}.", "Check its name and that you may read it."
+        ) from error
+    return read(data, path.name)
+
+
+def read(data: bytes, name: str) -> Table:
+    """The table in `data`, whose format its `name` ends with. Raises InvalidRequest, which names the line."""
+    kind = _format(name)
+    _check_size(len(data))
+    if not data.strip():
+        raise wrong("The file is empty.", "It needs at least one prompt and its completion.")
+    if kind == "xlsx":
+        return read_xlsx(data, name)
+    encoding, repairs = _encoding(data)
+    if kind in ("json", "jsonl"):
+        return read_json(data, name, kind, encoding, repairs)
+    if kind == "txt":
+        return _text(data, name, encoding, repairs)
+    return _delimited(data, name, kind, encoding, repairs)
+
+
+def _format(name: str) -> Format:
+    suffix = Path(name).suffix.lower()
+    if suffix in (".xlsm", ".xltm", ".xlsb"):
+        raise wrong("Workbooks that can hold macros are not read.", "Save it as .xlsx or CSV.")
+    if suffix not in FORMATS:
+        what = f"ends with {shown(suffix, 20)}" if suffix else "has no ending"
+        raise wrong(f"The file's name {what}.", f"It has to end with one of {', '.join(FORMATS)}.")
+    return FORMATS[suffix]
+
+
+def _check_size(size: int) -> None:
+    if size > LIMIT:
+        raise wrong(f"The file is larger than {LIMIT >> 20} MB.", "Split it into several files.")
+
+
+def _encoding(data: bytes) -> tuple[str, tuple[Repair, ...]]:
+    """The encoding of a text, and a repair where it is not UTF-8. Raises InvalidRequest for what is no text."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if not _decodes(data, "utf-16"):
+            raise wrong("The file is not text, though it begins like UTF-16.", _WAYS)
+        return "utf-16", (Repair("encoding", {"encoding": "UTF-16"}),)
+    if b"\0" in data:
+        raise wrong("The file is not text: it has bytes that only binary files have.", _WAYS)
+    if _decodes(data, "utf-8-sig"):
+        return "utf-8-sig", (Repair("bom"),) if data.startswith(codecs.BOM_UTF8) else ()
+    if _decodes(data, "cp1252"):
+        return "cp1252", (Repair("encoding", {"encoding": "Windows-1252"}),)
+    return "latin-1", (Repair("encoding", {"encoding": "Latin-1"}),)
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether `data` is text in that encoding, found out in pieces: the whole text may be four times as large."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    view = memoryview(data)
+    try:
+        for at in range(0, len(data), _CHUNK):
+            if "\0" in decoder.decode(view[at : at + _CHUNK], final=at + _CHUNK >= len(data)):
+                return False
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(data: bytes, name: str, encoding: str, repairs: tuple[Repair, ...]) -> Table:
+    """Each line is a completion without a prompt. The empty ones fall to the rule about empty completions."""
+    with io.TextIOWrapper(io.BytesIO(data), encoding) as lines:
+        completions = [line.removesuffix("\n") for line in lines]
+    if not any(completions):
+        raise wrong("The file has nothing but empty lines.", "Write one completion per line.")
+    columns = {"prompt": [""] * len(completions), "completion": completions}
+    return Table(name, "txt", columns, range(1, len(completions) + 1), "line", repairs)
+
+
+def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tuple[Repair, ...]) -> Table:
+    """csv and tsv. Its rows are numbered by the line in which they begin, as an editor shows it."""
+    delimiter = DELIMITERS[kind]
+    found = _delimiter(data, encoding, delimiter)
+    if found != delimiter:
+        names = {"delimiter": DELIMITER_NAMES[found], "expected": DELIMITER_NAMES[delimiter]}
+        repairs += (Repair("delimiter", names),)
+    rows = _rows(data, encoding, found)
+    header = column_names(next(rows, (0, []))[1])
+    columns: list[list[str]] = [[] for _ in header]
+    numbers, short, width = array("L"), array("L"), len(header)
+    for number, row in rows:
+        if len(row) != width:
+            if len(row) > width and any(row[width:]):
+                raise wrong(
+                    f"Line {number} has {len(row)} fields, but the header has {width}.",
+                    'Put a text that has a separator in it between quotation marks ("…"), and double those inside it.',
+                )
+            if len(row) < width:
+                short.append(number)
+                row += [""] * (width - len(row))
+        for values, cell in zip(columns, row, strict=False):
+            values.append(cell)
+        numbers.append(number)
+    if not numbers:
+        raise wrong("The file has a header and no rows.", "Add at least one prompt and its completion.")
+    if short:
+        repairs += (Repair("short_rows", {"count": len(short)}, tuple(short[:ROWS_SHOWN])),)
+    return Table(name, kind, dict(zip(header, columns, strict=True)), numbers, "line", repairs)
+
+
+def _rows(data: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with the line in which they begin. Raises where a quotation mark is never closed."""
+    csv.field_size_limit(LIMIT)  # the module's own limit, 128 KB, is less than a long example
+    with io.TextIOWrapper(io.BytesIO(data), encoding, newline="") as lines:
+        # A last row of our own: inside a quotation mark that is never closed it is not a row.
+        reader = csv.reader(chain(lines, [_SENTINEL]), delimiter=delimiter)
+        begins = 1
+        for row in reader:
+            if row == [_SENTINEL]:
+                return
+            if row and row[-1].endswith(_SENTINEL):
+                raise wrong(
+                    f"A quotation mark in the row that begins in line {begins} is never closed.",
+                    'Close it, or double it ("") where it is part of the text.',
+                )
+            if row and (len(row) > 1 or row[0].strip(" \t")):
+                yield begins, row
+            begins = reader.line_num + 1
+
+
+def _delimiter(data: bytes, encoding: str, expected: str) -> str:
+    """What separates the columns: by the first line that is not blank, where it has no `expected` one.
+
+    Spreadsheets write semicolons in countries whose decimals have a comma.
+    """
+    with io.TextIOWrapper(io.BytesIO(data), encoding) as lines:
+        first = next((line for line in lines if line.strip()), "")
+    return expected if expected in first else next((each for each in ";\t|," if each in first), expected)

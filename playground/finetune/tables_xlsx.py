@@ -1,0 +1,103 @@
+"""xlsx: the first sheet of a workbook, its first row that has anything being the header.
+
+A workbook is a zip of XML, and comes from anywhere: what it would unpack to is checked before anything is.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from playground.errors import InvalidRequest
+from playground.finetune.table import COLUMNS_LIMIT, ROWS_SHOWN, Repair, Table, column_names, shown, wrong
+
+UNPACKED_LIMIT = 512 * 1024 * 1024
+"""Bytes of all that the workbook unpacks to; zipfile never unpacks more than an entry declares."""
+ENTRIES_LIMIT = 10_000
+_ERRORS = frozenset({"#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"})
+#: What openpyxl raises for a damaged workbook depends on where the damage is.
+_DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+_DAMAGED_XML = (ParseError, LookupError, ValueError, TypeError, AttributeError)
+_SAVE = "Open it in a spreadsheet, save it as CSV in UTF-8, and try again."
+
+
+def read_xlsx(data: bytes, name: str) -> Table:
+    """Raises InvalidRequest for what is no workbook, holds macros, is protected, or would unpack to too much."""
+    _check(data)
+    import openpyxl  # not above: half a second that only workbooks need
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of styles and validations, which are not read
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            try:
+                if not book.worksheets:
+                    raise wrong("The workbook has no sheet with cells.", _SAVE)
+                titles = len(book.worksheets)
+                return _sheet(book.worksheets[0], name, titles)
+            finally:
+                book.close()
+    except InvalidRequest:
+        raise
+    except (*_DAMAGED_ZIP, *_DAMAGED_XML) as error:
+        raise wrong("The workbook is damaged and cannot be read.", _SAVE) from error
+
+
+def _check(data: bytes) -> None:
+    try:
+        entries = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        raise wrong("The file is not an Excel workbook, or is protected by a password.", _SAVE) from None
+    if len(entries) > ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
+        raise wrong(f"The workbook unpacks to more than {UNPACKED_LIMIT >> 20} MB.", _SAVE)
+    if any(entry.filename.rsplit("/", 1)[-1].lower() == "vbaproject.bin" for entry in entries):
+        raise wrong("The workbook holds macros.", "Save it as .xlsx without macros, or as CSV.")
+
+
+def _sheet(sheet: Any, name: str, titles: int) -> Table:
+    sheet.reset_dimensions()  # what a file says of its own size is not always true, and rows would be cut to it
+    rows = _rows(sheet)
+    header = [_text(cell) for cell in next(rows, (0, ()))[1]]
+    while header and not header[-1]:
+        header.pop()
+    names, width = column_names(header), len(header)
+    columns: list[list[str]] = [[] for _ in header]
+    numbers, beyond = array("L"), array("L")
+    for number, cells in rows:
+        if any(cell is not None for cell in cells[width:]):
+            beyond.append(number)
+        for place, values in enumerate(columns):
+            values.append(_text(cells[place]) if place < len(cells) else "")
+        numbers.append(number)
+    if not numbers:
+        raise wrong("The sheet has a header and no rows.", "Add at least one prompt and its completion.")
+    repairs = _repairs(sheet.title, titles, beyond)
+    return Table(name, "xlsx", dict(zip(names, columns, strict=True)), numbers, "row", tuple(repairs))
+
+
+def _rows(sheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Rows that have anything in them, with their numbers in the sheet."""
+    for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=COLUMNS_LIMIT + 1), 1):
+        if any(cell is not None for cell in cells):
+            yield number, cells
+
+
+def _text(cell: Any) -> str:
+    """A cell as pandas writes it: whole numbers without a decimal point, an error as nothing."""
+    if isinstance(cell, str):
+        return "" if cell in _ERRORS else cell
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _repairs(title: str, titles: int, beyond: array[int]) -> Iterator[Repair]:
+    if titles > 1:
+        yield Repair("sheets", {"count": titles, "sheet": shown(title, 40)})
+    if beyond:
+        yield Repair("extra_cells", {"count": len(beyond)}, tuple(beyond[:ROWS_SHOWN]))
