@@ -7,51 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.finetune.table import shown
+from playground.finetune.words import Language, texts
 
 Severity = Literal["info", "necessary", "recommended", "error"]
 
 QUOTED = 30
 """Characters of a person's text that an argument shows in a message. A message has two at most."""
-
-TEXTS = {
-    "format": "The file will be converted from {format} to JSONL.",
-    "few": "There are {count} pairs; a few hundred at least are recommended. Twice as many tend to do steadily better.",
-    "pairs": "There are {count} pairs.",
-    "rename": "The column “{found}” will be called {column}.",
-    "no_column": "There is no column called {column}. The file has: {columns}.",
-    "extra_columns": "Only prompt and completion are used. These will be left out: {columns}.",
-    "missing_words": "{count} cells hold a word that stands for a missing value ({words}); read them as empty.",
-    "empty": "{count} rows have an empty completion and will be left out.",
-    "all_empty": "No row has a completion.",
-    "open_ended": "No row has a prompt: this looks like open-ended generation.",
-    "classification": "{classes} different completions for {count} rows: this looks like classification. "
-    "A held-out part of the file can show how well it does.",
-    "conditional": "This looks like conditional generation: each prompt has a completion of its own.",
-    "duplicates": "{count} rows repeat an earlier prompt and completion; leave them out.",
-    "long": "{count} rows have more than {limit} characters, more than a model of that time reads; leave them out.",
-    "upper": "More than a third of the letters in {column} are capitals; write it in lower case.",
-    "identical_prompts": "All prompts are identical: “{text}”.",
-    "separator_missing": "The prompts have no common separator at their end; add “{separator}” to all.",
-    "separator_kept": "All prompts end with “{separator}”.",
-    "separator_long": "The common end of the prompts is long; “{separator}” would be shorter.",
-    "separator_repeated": "{count} prompts hold their separator more than once.",
-    "prompt_prefix": "All prompts begin with “{prefix}”; training does not need that. Remove it.",
-    "prompt_prefix_kept": "All prompts begin with “{prefix}”.",
-    "completion_prefix": "All completions begin with “{prefix}”; remove it.",
-    "identical_completions": "All completions are identical: “{text}”. A model would only repeat it.",
-    "ending_missing": "The completions have no common ending; add “{ending}” to all.",
-    "ending_kept": "All completions end with “{ending}”.",
-    "ending_long": "The common end of the completions is long; “{ending}” would be shorter.",
-    "ending_repeated": "{count} completions hold their ending more than once.",
-    "space": "{count} completions do not begin with a space, which older models' tokens expect; add one.",
-    "split": "Split into {train} pairs for training and {valid} for validation.",
-}
-HINTS = {
-    "no_column": "Name the columns prompt and completion.",
-    "all_empty": "Fill the column completion in: it is what the model learns to write.",
-    "identical_prompts": "Leave the prompts empty for open-ended generation, or make them different.",
-    "identical_completions": "Give each prompt the completion that belongs to it.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +44,16 @@ class Finding:
 
     @property
     def message(self) -> str:
-        return TEXTS[self.key].format(**self.words)
+        return self.text("en")
 
     @property
     def hint(self) -> str:
-        return HINTS.get(self.key, "")
+        return self.advice("en")
+
+    def text(self, language: Language) -> str:
+        """What was found, in a sentence."""
+        return texts(language)[f"finding.{self.key}"].format(**self.words)
+
+    def advice(self, language: Language) -> str:
+        """What to do about an error; empty where the sentence says it."""
+        return texts(language).get(f"finding_hint.{self.key}", "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from playground.errors import InvalidRequest
+from playground.finetune.words import Language, texts
 
 Format = Literal["csv", "tsv", "xlsx", "txt", "json", "jsonl"]
 Place = Literal["line", "row", "record"]
@@ -18,19 +19,6 @@ SHOWN = 60
 """Characters of a person's data that a message quotes at most."""
 ROWS_SHOWN = 5
 """How many rows a note names; the rest is a number."""
-
-REPAIRS = {
-    "encoding": "The file is not UTF-8; it was read as {encoding}.",
-    "delimiter": "The columns are separated by {delimiter}, not by {expected}; the file was read that way.",
-    "short_rows": "{count} rows have fewer fields than the header; what is missing is read as empty.",
-    "extra_cells": "{count} rows have cells beyond the last heading; those cells are not read.",
-    "sheets": "The workbook has {count} sheets; only the first, {sheet}, is read.",
-    "array": "The file is one JSON array, not one object per line; its {count} objects are read.",
-    "columns": "The file is one JSON object of columns; its {count} rows are read.",
-    "missing_keys": "{count} records have no {column}; it is read as empty.",
-    "surrogates": "{count} texts held half a character (a lone surrogate), which is replaced by �.",
-    "bom": "The file begins with a byte order mark, which is left out.",
-}
 
 
 def shown(text: str, limit: int = SHOWN) -> str:
@@ -75,7 +63,10 @@ class Repair:
 
     @property
     def message(self) -> str:
-        return REPAIRS[self.key].format(**self.args)
+        return self.text("en")
+
+    def text(self, language: Language) -> str:
+        return texts(language)[f"repair.{self.key}"].format(**self.args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.errors import InvalidRequest
-from playground.finetune.findings import HINTS, TEXTS, Finding
+from playground.finetune.findings import Finding
 from playground.finetune.prepare import OutputFile, Prepared, Preview, analyse, apply, output, split_places, write
 from playground.finetune.rules import RULES
 from playground.finetune.tables import read, read_file
+from playground.finetune.words import texts
 
 DATA = Path(__file__).parents[1] / "data"
 CASES: list[dict[str, Any]] = json.loads((DATA / "prepare_data.json").read_text(encoding="utf-8"))
@@ -227,7 +228,7 @@ def test_what_cannot_be_trained_on_is_an_error_with_a_hint(data: bytes, key: str
     assert analysis.error.key == key
     with pytest.raises(InvalidRequest, match=word) as caught:
         apply(analysis)
-    assert caught.value.hint == HINTS[key]
+    assert caught.value.hint == texts("en")[f"finding_hint.{key}"]
 
 
 def test_no_pair_left_is_said() -> None:
@@ -261,7 +262,7 @@ def test_every_finding_has_an_english_text() -> None:
             findings = analysis.findings if analysis.error else apply(analysis).findings
             assert all(finding.message for finding in findings)
             seen |= set(keys(findings))
-    assert seen <= set(TEXTS)
+    assert {f"finding.{key}" for key in seen} <= set(texts("en"))
     assert len(seen) > 20
 
 
