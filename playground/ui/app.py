@@ -23,6 +23,7 @@ from playground.ui.header import bind_header, build_header
 from playground.ui.history import build_history
 from playground.ui.layout import RunTab, bind
 from playground.ui.opening import Places
+from playground.ui.prepare import build_prepare
 from playground.ui.results import build_results
 from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
@@ -38,6 +39,7 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
+    "finetune": build_prepare,
     "results": build_results,
     "history": build_history,
     "usage": build_usage,

@@ -1,0 +1,201 @@
+"""The Fine-tune tab: a training file is checked, prepared and priced; nothing is written before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+
+from playground import pricing
+from playground.deps import Deps
+from playground.errors import InvalidRequest
+from playground.finetune.estimate import Candidate, estimate
+from playground.finetune.findings import Finding
+from playground.finetune.prepare import Prepared, analyse, apply, output
+from playground.finetune.table import Table
+from playground.finetune.tables import read
+from playground.finetune.words import Language
+from playground.parameters import escape
+from playground.presets import Preset
+from playground.ui import components, present
+from playground.ui.events import ASKED, shown
+from playground.ui.opening import Places, Updates, nothing, opened
+from playground.ui.uploads import Held, take
+
+MOST = 120_000_000
+"""Bytes of a training file."""
+PRICED = 20_000
+"""Pairs whose tokens are counted; of more, as many from the beginning, and the rest by their average."""
+
+_MARKUP = """<div class="pg-prepare"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
+<div class="pg-prepare-about" hidden></div><div class="pg-prepare-findings"></div><div class="pg-prepare-result"></div>
+<div class="pg-prepare-price"></div></div>"""
+
+Answer = tuple[dict[str, Any], Updates]
+
+
+def build_prepare(deps: Deps) -> Callable[[Places], None]:
+    """Lay the part out; returns how it is wired to the rest of the page."""
+    held: Held[Table] = Held()
+    view = components.component("prepare.js", _MARKUP, {}, most=MOST, elem_id="pg-prepare")
+
+    def wire(places: Places) -> None:
+        async def on_ask(value: Any) -> tuple[Any, ...]:
+            return await act(deps, held, value)
+
+        view.input(on_ask, view, [view, *places.all], **ASKED)
+
+    return wire
+
+
+async def act(deps: Deps, held: Held[Table], value: Any) -> tuple[Any, ...]:
+    """Do what the part asks: `{action, n, language, …}` in; its value and the page's updates out. Never raises."""
+    asked = value if isinstance(value, Mapping) else {}
+    echo = {"n": asked.get("n"), "of": asked.get("action")}
+    try:
+        do = _ACTIONS.get(str(asked.get("action")))
+        if do is None:
+            raise InvalidRequest("There is no such action.")
+        said, updates = await anyio.to_thread.run_sync(partial(do, deps, held, asked))
+        return ({**echo, **said}, *updates)
+    except Exception as error:
+        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+
+
+def _open(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+    file = asked.get("file")
+    about = file if isinstance(file, Mapping) else {}
+    name = str(about.get("name") or "")[:120]
+    data = take(about.get("path"), most=MOST)
+    table = read(data, name)
+    return {"id": held.put(table, 3 * len(data)), "name": name}, nothing()
+
+
+def _prepare(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+    """What was found, and what comes of it without what the person refused."""
+    table, language = held.get(asked.get("id")), _language(asked)
+    refused = _refused(asked)
+    analysis = analyse(table, refused)
+    said: dict[str, Any] = {
+        "id": asked.get("id"),
+        "name": table.name,
+        "repairs": [repair.text(language) for repair in table.repairs],
+        "findings": [_finding(each, language, refused, table.place) for each in analysis.findings],
+    }
+    if analysis.error is None:
+        prepared = apply(analysis, refused)
+        seen = {finding.rule for finding in analysis.findings}
+        later = [each for each in prepared.findings if each.rule not in seen]
+        said["findings"] += [_finding(each, language, refused, table.place) for each in later]
+        said["prepared"] = _prepared(prepared)
+    return said, nothing()
+
+
+def _finding(found: Finding, language: Language, refused: frozenset[str], place: str) -> dict[str, Any]:
+    return {
+        "rule": found.rule,
+        "severity": found.severity,
+        "text": found.text(language),
+        "hint": found.advice(language),
+        "place": place,
+        "rows": list(found.rows),
+        "examples": list(found.examples),
+        "kept": found.rule not in refused,
+    }
+
+
+def _prepared(prepared: Prepared) -> dict[str, Any]:
+    files = output(prepared)
+    return {
+        "kind": prepared.kind,
+        "pairs": len(prepared.table),
+        "changed": prepared.changed,
+        "separator": escape(prepared.separator),
+        "ending": escape(prepared.ending),
+        "previews": [
+            {
+                "row": each.row,
+                "before": [_cut(text) for text in each.before],
+                "after": [_cut(text) for text in each.after],
+            }
+            for each in prepared.previews
+        ],
+        "files": [{"name": file.name, "lines": file.data.count(b"\n"), "bytes": len(file.data)} for file in files],
+    }
+
+
+def _cut(text: str) -> str:
+    """A preview's text: its beginning, and its end, where separators stand."""
+    return text if len(text) <= 400 else f"{text[:250]} […] {text[-130:]}"
+
+
+def _files(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+    """The prepared files themselves."""
+    prepared = _applied(held, asked)
+    return {"files": [{"name": file.name, "text": file.data.decode("utf-8")} for file in output(prepared)]}, nothing()
+
+
+def _try(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+    """The first prompt in Complete, as the fine-tuned model will want it: with its separator, and its `stop` set."""
+    prepared = _applied(held, asked)
+    stop = [prepared.ending] if prepared.ending else None
+    params = {"temperature": 0, "stop": [escape(each) for each in stop] if stop else None}
+    preset = Preset(id="", name="", mode="complete", text=prepared.table.prompts[0], params=params)
+    return {"tried": True}, opened(preset)
+
+
+def _applied(held: Held[Table], asked: Mapping[str, Any]) -> Prepared:
+    refused = _refused(asked)
+    return apply(analyse(held.get(asked.get("id")), refused), refused)
+
+
+def _price(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+    """What training on the prepared pairs would cost at OpenAI's prices, base by base, with the arithmetic."""
+    prepared, language = _applied(held, asked), _language(asked)
+    epochs = asked.get("epochs")
+    table = prepared.table
+    pairs = zip(table.prompts[:PRICED], table.completions[:PRICED], strict=True)
+    today = datetime.now(UTC).date()
+    found = estimate(pairs, counter=deps.counter, today=today, epochs=epochs if type(epochs) is int else None)
+    return {
+        "price": {
+            "records": found.records,
+            "of": len(table),
+            "epochs": found.epochs,
+            "source": found.prices,
+            "candidates": [_candidate(each, language) for each in found.candidates],
+        }
+    }, nothing()
+
+
+def _candidate(each: Candidate, language: Language) -> dict[str, Any]:
+    return {
+        "base": each.base,
+        "status": each.status,
+        "tokens": each.billed_tokens,
+        "training": pricing.format_money(each.training),
+        "tuned": None if each.tuned is None else pricing.format_money(each.tuned),
+        "untuned": None if each.untuned is None else pricing.format_money(each.untuned),
+        "lines": [line.text(language) for line in each.lines],
+    }
+
+
+def _refused(asked: Mapping[str, Any]) -> frozenset[str]:
+    given = asked.get("refused")
+    return frozenset(each for each in given if isinstance(each, str)) if isinstance(given, list) else frozenset()
+
+
+def _language(asked: Mapping[str, Any]) -> Language:
+    return "es" if asked.get("language") == "es" else "en"
+
+
+_ACTIONS: dict[str, Callable[[Deps, Held[Table], Mapping[str, Any]], Answer]] = {
+    "open": _open,
+    "prepare": _prepare,
+    "files": _files,
+    "try": _try,
+    "price": _price,
+}

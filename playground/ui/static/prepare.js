@@ -1,0 +1,88 @@
+// The Fine-tune tab's preparation: a file, what was found in it, each recommendation with its checkbox, before and after, the price.
+// Value to the server: {action, n, language, …}; from it: {of, n, id | findings, prepared | files | price | notice}.
+const {make, keep, kept, diff, files: {dropZone, give}} = playground, say = playground.saying(props);
+const $ = (selector) => element.querySelector(selector);
+const home = $('.pg-prepare'), notice = $('.pg-notice'), about = $('.pg-prepare-about'), list = $('.pg-prepare-findings'), result = $('.pg-prepare-result'), price = $('.pg-prepare-price');
+let id = null, refused = new Set();
+const {ask, heard} = playground.asking({props, trigger, answered});
+
+const tell = (...parts) => { const said = parts.filter(Boolean); notice.hidden = !said.length; notice.dataset.tone = 'error'; notice.replaceChildren(...said.map((text) => make('span', {text}))); };
+const about_ = (more = {}) => ({id, refused: [...refused], ...more});
+
+function look() {
+  keep('prepare', about_());
+  ask('prepare', about_());
+}
+
+// --- what was found ---
+
+function finding(found) {
+  const recommended = found.severity === 'recommended', box = make('input', {type: 'checkbox', 'aria-label': found.text});
+  box.checked = found.kept;
+  box.addEventListener('change', () => { box.checked ? refused.delete(found.rule) : refused.add(found.rule); look(); });
+  const where = found.rows.length ? `${say('place_' + found.place)} ${found.rows.map((row) => row.toLocaleString()).join(', ')}${found.examples.length ? ': ' : ''}` : '';
+  const mark = recommended ? box : make('span', {class: 'pg-finding-mark', 'data-severity': found.severity, text: say('finding_' + found.severity)});
+  const body = make('div', {}, make('span', {text: found.text}), ...(found.hint ? [make('span', {class: 'pg-quiet', text: ' ' + found.hint})] : []));
+  if (where || found.examples.length) body.append(make('div', {class: 'pg-finding-where'}, where, ...found.examples.map((text) => make('code', {text}))));
+  return make('label', {class: 'pg-finding', 'data-severity': found.severity}, mark, body);
+}
+
+// What was taken out and put in, where the texts are close; else the new one.
+function changed(before, after) {
+  const made = make('td'), at = after.indexOf(before);
+  const parts = before === after ? null : at < 0 || !before ? diff(before, after) : [['in', after.slice(0, at)], ['same', before], ['in', after.slice(at + before.length)]].filter(([, text]) => text);
+  parts ? made.append(...parts.map(([kind, text]) => kind === 'same' ? text : make(kind === 'out' ? 'del' : 'ins', {text: visible(text)}))) : made.textContent = after;
+  return made;
+}
+
+const visible = (text) => text.replace(/\n/g, '↵\n').replace(/^ | $/g, '␣');
+
+function prepared(found) {
+  const rows = found.previews.map((each) => make('tr', {}, make('th', {scope: 'row', text: each.row.toLocaleString()}), changed(each.before[0], each.after[0]), changed(each.before[1], each.after[1])));
+  const ends = make('p', {class: 'pg-prepare-ends'});
+  if (found.separator) ends.append(make('span', {}, say('prepare_separator') + ' ', make('code', {text: visible(found.separator)})));
+  if (found.ending) ends.append(make('span', {}, say('prepare_stop') + ' ', make('code', {text: visible(found.ending)})));
+  const button = (key, fn, primary = false) => { const made = make('button', {type: 'button', class: 'pg-button' + (primary ? ' pg-primary' : ''), text: say(key)}); made.addEventListener('click', fn); return made; };
+  result.replaceChildren(
+    make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString())}),
+      make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: '#'}), make('th', {scope: 'col', text: 'prompt'}), make('th', {scope: 'col', text: 'completion'}))), make('tbody', {}, ...rows))), ends,
+      make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_price', () => ask('price', about_())),
+        make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString()})`).join(' · ')}))));
+}
+
+// --- the price ---
+
+function priced(found) {
+  const rows = found.candidates.map((each) => {
+    const lines = make('tr', {class: 'pg-price-lines', hidden: ''}, make('td', {colspan: '4'}, ...each.lines.map((text) => make('p', {text})))), open = make('button', {type: 'button', class: 'pg-link', 'aria-expanded': 'false', text: each.base});
+    open.addEventListener('click', () => { lines.hidden = !lines.hidden; open.setAttribute('aria-expanded', String(!lines.hidden)); });
+    return [make('tr', {'data-status': each.status}, make('th', {scope: 'row'}, open, make('small', {text: say('base_' + each.status)})), make('td', {text: each.training}), make('td', {text: each.tuned ?? '–'}), make('td', {text: each.untuned ?? '–'})), lines];
+  }).flat();
+  const epochs = make('input', {type: 'number', min: '1', max: '50', value: String(found.epochs), class: 'pg-filter', 'aria-label': say('epochs')});
+  epochs.addEventListener('change', () => ask('price', about_({epochs: Number(epochs.value)})));
+  price.replaceChildren(make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('price_title')}),
+    make('p', {class: 'pg-price-about'}, make('label', {}, say('epochs') + ' ', epochs), make('span', {class: 'pg-quiet', text: found.records < found.of ? say('price_part').replace('{records}', found.records.toLocaleString()).replace('{of}', found.of.toLocaleString()) : ''})),
+    make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['base', 'training', 'tuned', 'untuned'].map((key) => make('th', {scope: 'col', text: say('price_' + key)})))), make('tbody', {}, ...rows))),
+    make('p', {class: 'pg-quiet', text: `${say('price_source')} ${found.source}`})));
+}
+
+// --- what the server says ---
+
+function answered(value) {
+  if (value.notice) { if (value.of === 'prepare' && !list.children.length) id = null; return tell(value.notice.message, value.notice.hint); }
+  tell();
+  if (value.of === 'open') { id = value.id; refused = new Set(); price.replaceChildren(); result.replaceChildren(); list.replaceChildren(); return look(); }
+  if (value.findings) {
+    about.hidden = false;
+    about.replaceChildren(make('strong', {text: value.name}), ...value.repairs.map((text) => make('span', {class: 'pg-quiet', text})));
+    list.replaceChildren(...value.findings.map(finding));
+    value.prepared ? prepared(value.prepared) : result.replaceChildren();
+  }
+  if (value.files) for (const file of value.files) give(file.name, [file.text]);
+  if (value.price) priced(value.price);
+}
+
+$('.pg-drop-zone').append(dropZone({home, say, key: 'prepare_drop', accept: '.csv,.tsv,.xlsx,.txt,.json,.jsonl', most: props.most, taken: ([file]) => ask('open', {file}), problem: (text) => tell(text)}));
+const before = kept('prepare');
+if (typeof before?.id === 'string' && Array.isArray(before.refused)) { id = before.id; refused = new Set(before.refused); ask('prepare', about_()); }
+watch('value', () => heard(props.value));
