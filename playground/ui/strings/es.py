@@ -307,8 +307,8 @@ ES: dict[str, str] = {
     "results_rows": "Ver filas",
     "results_columns": "Qué dicen las columnas",
     "tab_finetune": "Fine-tuning",
-    "prepare_drop": "Suelta aquí un archivo de entrenamiento: CSV, TSV, Excel, TXT, JSON o JSONL, con prompt y completion."
-    " Primero se comprueba; no se escribe nada hasta que lo digas.",
+    "prepare_drop": "Suelta aquí un archivo de entrenamiento: CSV, TSV, Excel, TXT, JSON o JSONL, "
+    "con prompt y completion. Primero se comprueba; no se escribe nada hasta que lo digas.",
     "finding_info": "Nota",
     "finding_necessary": "Necesario",
     "finding_error": "Error",
