@@ -97,9 +97,9 @@ window.playground = (() => {
     button.addEventListener('click', () => busy ? stop() : begin());
     // Before anybody else hears the key: what is open on top takes Esc for itself, and is gone a moment later.
     document.addEventListener('keydown', (event) => {
-      if (event.isComposing || document.querySelector(ON_TOP)) return;
+      if (event.isComposing) return;
       if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); begin(); }
-      if (event.key === 'Escape' && busy && element.offsetParent) { event.preventDefault(); stop(); }
+      if (event.key === 'Escape' && busy && element.offsetParent && !document.querySelector(ON_TOP)) { event.preventDefault(); stop(); }
     }, true);
     set(false);
     return {set, get busy() { return busy; }};
