@@ -29,6 +29,7 @@ REPAIRS = {
     "columns": "The file is one JSON object of columns; its {count} rows are read.",
     "missing_keys": "{count} records have no {column}; it is read as empty.",
     "surrogates": "{count} texts held half a character (a lone surrogate), which is replaced by �.",
+    "not_text": "{count} answers have images or function calls about them and make no pair.",
     "bom": "The file begins with a byte order mark, which is left out.",
 }
 
@@ -38,6 +39,11 @@ def shown(text: str, limit: int = SHOWN) -> str:
     line = text[: limit + 1].replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return "".join(char if char.isprintable() else "�" for char in line)
+
+
+def whole(text: str) -> str:
+    """`text` without halves of characters (lone surrogates), which JSON can hold and no file can."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def wrong(message: str, hint: str) -> InvalidRequest:
