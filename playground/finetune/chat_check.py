@@ -19,34 +19,34 @@ LEAST = 10
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 KEYS = frozenset({"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal"})
 
-#: What each problem is called, and what to do about it.
+#: What each problem is called, and what to do about it. Counts stand apart, so that no sentence needs a plural.
 PROBLEMS: dict[str, tuple[str, str]] = {
     "empty_file": ("The file is empty.", "Write one example per line."),
     "bom": ("The file begins with a byte order mark.", "Save it as UTF-8 without one (no BOM)."),
     "array": ("The file is one JSON array.", "Write one object per line, without [ ] and without commas between."),
-    "not_utf8": ("{count} lines are not UTF-8.", "Save the file as UTF-8."),
-    "not_json": ("{count} lines are not valid JSON.", "Each line is one whole object; look at the quotation marks."),
-    "not_object": ("{count} lines are not an object.", 'Each line is {"messages": […]}.'),
-    "no_messages": ("{count} examples have no list of messages.", 'Each line is {"messages": […]}.'),
-    "message_not_object": ("{count} messages are not objects.", 'A message is {"role": "…", "content": "…"}.'),
-    "missing_key": ("{count} messages lack their role or content.", "Every message has a role and a content."),
-    "unknown_key": ("{count} messages have an unknown key.", "Remove it; role, content, name and weight are known."),
-    "unknown_role": ("{count} messages have an unknown role.", f"A role is one of {', '.join(ROLES)}."),
-    "no_content": ("{count} messages have no content.", "Give them a text, or remove them."),
-    "bad_content": ("{count} contents are neither text nor a list of parts.", "Write the text in quotation marks."),
-    "bad_part": ("{count} parts of messages are neither text nor image.", "A part has a type: text or image_url."),
-    "image_role": ("{count} images are in a message that is not the user's.", "Only user messages hold images."),
-    "bad_tool_calls": ("{count} function calls are incomplete.", "A call has an id, a function name and arguments."),
-    "calls_role": ("{count} function calls are not the assistant's.", "Only the assistant calls functions."),
-    "no_call_id": ("{count} tool messages do not say which call they answer.", "Give them a tool_call_id."),
-    "bad_tools": ("{count} examples have tools that are no function definitions.", "tools is a list of functions."),
-    "bad_weight": (
-        "{count} weights are not 0 or 1, or not on an answer.",
-        "Write 0 or 1, and on answers only.",
+    "not_utf8": ("Lines that are not UTF-8: {count}.", "Save the file as UTF-8."),
+    "not_json": ("Lines that are not valid JSON: {count}.", "A line is one whole object; look at its quotation marks."),
+    "not_object": ("Lines that are no object: {count}.", 'Each line is {"messages": […]}.'),
+    "no_messages": ("Examples without a list of messages: {count}.", 'Each line is {"messages": […]}.'),
+    "message_not_object": ("Messages that are no object: {count}.", 'A message is {"role": "…", "content": "…"}.'),
+    "missing_key": ("Messages without role or content: {count}.", "Every message has a role and a content."),
+    "unknown_key": ("Messages with an unknown key: {count}.", "Remove it; role, content, name and weight are known."),
+    "unknown_role": ("Messages with an unknown role: {count}.", f"A role is one of {', '.join(ROLES)}."),
+    "no_content": ("Messages without content: {count}.", "Give them a text, or remove them."),
+    "bad_content": ("Contents that are no text and no list of parts: {count}.", "Write the text in quotation marks."),
+    "bad_part": ("Parts of messages that are no text and no image: {count}.", "A part is of type text or image_url."),
+    "image_role": ("Images in a message that is not the user's: {count}.", "Only user messages hold images."),
+    "bad_tool_calls": ("Incomplete function calls: {count}.", "A call has an id, a function name and arguments."),
+    "calls_role": ("Function calls that are not the assistant's: {count}.", "Only the assistant calls functions."),
+    "no_call_id": ("Tool messages that name no call: {count}.", "Give them a tool_call_id."),
+    "bad_tools": ("Examples whose tools are no function definitions: {count}.", "tools is a list of functions."),
+    "bad_weight": ("Weights that are not 0 or 1, or not on an answer: {count}.", "Write 0 or 1, on answers only."),
+    "no_assistant": ("Examples without an answer of the assistant: {count}.", "Add the answer that is to be learned."),
+    "nothing_learned": (
+        "Examples whose answers all have weight 0: {count}.",
+        "Give one weight 1, or remove them.",
     ),
-    "no_assistant": ("{count} examples have no message of the assistant.", "Add the answer that is to be learned."),
-    "nothing_learned": ("{count} examples have weight 0 on every answer.", "Give one weight 1, or remove the example."),
-    "few": ("There are {count} examples.", f"OpenAI needs {LEAST} at least, and recommends 50 to 100."),
+    "few": ("Examples: {count}.", f"OpenAI needs {LEAST} at least, and recommends 50 to 100."),
 }
 WARNINGS = frozenset({"nothing_learned"})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import eq
 
@@ -68,6 +69,7 @@ def nearly_equal(texts: Sequence[str], *, threshold: float = 0.8) -> Groups:
     plain = _without_common([normalised(texts[place][:LONGEST]) for place in places])
     leader = list(range(len(plain)))
     signatures: list[array[int]] = []
+    shingles = lru_cache(1_000)(_shingles)
     first: list[dict[bytes, int]] = [{} for _ in range(BANDS)]
     for place, signature in enumerate(chain.from_iterable(map(_signatures, _blocks(plain)))):
         signatures.append(signature)
@@ -76,7 +78,8 @@ def nearly_equal(texts: Sequence[str], *, threshold: float = 0.8) -> Groups:
             one, other = _root(leader, candidate), _root(leader, place)
             if one == other or sum(map(eq, signature, signatures[candidate])) < (threshold - MARGIN) * len(signature):
                 continue
-            if _shared(plain[candidate], plain[place]) >= threshold:
+            mine, theirs = shingles(plain[place]), shingles(plain[candidate])
+            if len(mine & theirs) >= threshold * len(mine | theirs):
                 leader[max(one, other)] = min(one, other)
     return [tuple(places[at] for at in group) for group in equal([_root(leader, at) for at in range(len(plain))])]
 
@@ -135,7 +138,5 @@ def _signatures(texts: Sequence[str]) -> list[array[int]]:
     return [array("I", row.tobytes()) for row in signatures]
 
 
-def _shared(one: str, other: str) -> float:
-    """The part of their different shingles that both have."""
-    mine, theirs = ({text[at : at + SHINGLE] for at in range(max(1, len(text) - SHINGLE + 1))} for text in (one, other))
-    return len(mine & theirs) / len(mine | theirs)
+def _shingles(text: str) -> frozenset[str]:
+    return frozenset(text[at : at + SHINGLE] for at in range(max(1, len(text) - SHINGLE + 1)))

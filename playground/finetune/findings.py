@@ -13,28 +13,29 @@ Severity = Literal["info", "necessary", "recommended", "error"]
 QUOTED = 30
 """Characters of a person's text that an argument shows in a message. A message has two at most."""
 
+#: Counts stand apart, so that no sentence needs a plural.
 TEXTS = {
     "format": "The file will be converted from {format} to JSONL.",
-    "few": "There are {count} pairs; a few hundred at least are recommended. Twice as many tend to do steadily better.",
-    "pairs": "There are {count} pairs.",
+    "few": "Pairs: {count}. A few hundred at least are recommended; twice as many tend to do steadily better.",
+    "pairs": "Pairs: {count}.",
     "rename": "The column “{found}” will be called {column}.",
     "no_column": "There is no column called {column}. The file has: {columns}.",
-    "extra_columns": "Only prompt and completion are used. These will be left out: {columns}.",
-    "missing_words": "{count} cells hold a word that stands for a missing value ({words}); read them as empty.",
-    "empty": "{count} rows have an empty completion and will be left out.",
+    "extra_columns": "Only prompt and completion are used. Other columns, left out: {columns}.",
+    "missing_words": "Read words for missing values ({words}) as empty. Cells that hold one: {count}.",
+    "empty": "Rows with an empty completion, left out: {count}.",
     "all_empty": "No row has a completion.",
     "open_ended": "No row has a prompt: this looks like open-ended generation.",
-    "classification": "{classes} different completions for {count} rows: this looks like classification. "
-    "A held-out part of the file can show how well it does.",
+    "classification": "This looks like classification: different completions: {classes}, rows: {count}. "
+    "A part held out of training can show how well it does.",
     "conditional": "This looks like conditional generation: each prompt has a completion of its own.",
-    "duplicates": "{count} rows repeat an earlier prompt and completion; leave them out.",
-    "long": "{count} rows have more than {limit} characters, more than a model of that time reads; leave them out.",
+    "duplicates": "Leave out rows that repeat an earlier prompt and completion: {count}.",
+    "long": "Leave out rows of more than {limit} characters, longer than such models read: {count}.",
     "upper": "More than a third of the letters in {column} are capitals; write it in lower case.",
     "identical_prompts": "All prompts are identical: “{text}”.",
     "separator_missing": "The prompts have no common separator at their end; add “{separator}” to all.",
     "separator_kept": "All prompts end with “{separator}”.",
     "separator_long": "The common end of the prompts is long; “{separator}” would be shorter.",
-    "separator_repeated": "{count} prompts hold their separator more than once.",
+    "separator_repeated": "Prompts that hold their separator more than once: {count}.",
     "prompt_prefix": "All prompts begin with “{prefix}”; training does not need that. Remove it.",
     "prompt_prefix_kept": "All prompts begin with “{prefix}”.",
     "completion_prefix": "All completions begin with “{prefix}”; remove it.",
@@ -42,9 +43,9 @@ TEXTS = {
     "ending_missing": "The completions have no common ending; add “{ending}” to all.",
     "ending_kept": "All completions end with “{ending}”.",
     "ending_long": "The common end of the completions is long; “{ending}” would be shorter.",
-    "ending_repeated": "{count} completions hold their ending more than once.",
-    "space": "{count} completions do not begin with a space, which older models' tokens expect; add one.",
-    "split": "Split into {train} pairs for training and {valid} for validation.",
+    "ending_repeated": "Completions that hold their ending more than once: {count}.",
+    "space": "Begin each completion with a space, which older models' tokens expect. Without one: {count}.",
+    "split": "Split into training ({train}) and validation ({valid}).",
 }
 HINTS = {
     "no_column": "Name the columns prompt and completion.",

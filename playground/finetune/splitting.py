@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -54,3 +55,19 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
     held = set(valid)
     train = tuple(place for place in range(len(keys)) if place not in held)
     return Split(train, tuple(sorted(valid)), max(0, wanted - len(valid)))
+
+
+def split_lines(data: bytes, *, ratio: float, seed: int) -> tuple[bytes, bytes]:
+    """A JSONL file's lines for training and for validation, as they are. Equal records, however written, stay together."""
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    made = split([_record(line) for line in lines], ratio=ratio, seed=seed)
+    train, valid = (b"".join(lines[place] + b"\n" for place in places) for places in (made.train, made.valid))
+    return train, valid
+
+
+def _record(line: bytes) -> bytes:
+    """A line's record written in the one way; what is none stands for itself."""
+    try:
+        return json.dumps(json.loads(line), sort_keys=True).encode()
+    except (ValueError, RecursionError):
+        return line.strip()

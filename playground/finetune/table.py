@@ -19,18 +19,20 @@ SHOWN = 60
 ROWS_SHOWN = 5
 """How many rows a note names; the rest is a number."""
 
+#: Counts stand apart, so that no sentence needs a plural.
 REPAIRS = {
     "encoding": "The file is not UTF-8; it was read as {encoding}.",
-    "delimiter": "The columns are separated by {delimiter}, not by {expected}; the file was read that way.",
-    "short_rows": "{count} rows have fewer fields than the header; what is missing is read as empty.",
-    "extra_cells": "{count} rows have cells beyond the last heading; those cells are not read.",
-    "sheets": "The workbook has {count} sheets; only the first, {sheet}, is read.",
-    "array": "The file is one JSON array, not one object per line; its {count} objects are read.",
-    "columns": "The file is one JSON object of columns; its {count} rows are read.",
-    "missing_keys": "{count} records have no {column}; it is read as empty.",
-    "surrogates": "{count} texts held half a character (a lone surrogate), which is replaced by �.",
-    "not_text": "{count} answers have images or function calls about them and make no pair.",
+    "bad_bytes": "Bytes that are not UTF-8, replaced by �: {count}.",
     "bom": "The file begins with a byte order mark, which is left out.",
+    "delimiter": "The columns are separated by {delimiter}, not by {expected}; the file was read that way.",
+    "short_rows": "Rows with fewer fields than the header, filled up with empty ones: {count}.",
+    "extra_cells": "Rows with cells beyond the last heading, which are not read: {count}.",
+    "sheets": "Sheets in the workbook: {count}. Only the first, {sheet}, is read.",
+    "array": "The file is one JSON array, not one object per line. Objects read: {count}.",
+    "columns": "The file is one JSON object of columns. Rows read: {count}.",
+    "missing_keys": "Records without {column}, which is read as empty: {count}.",
+    "surrogates": "Texts with half a character (a lone surrogate), replaced by �: {count}.",
+    "not_text": "Answers about images or function calls, which make no pair: {count}.",
 }
 
 

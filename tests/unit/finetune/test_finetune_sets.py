@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playground.chat_tokens import count_chat
 from playground.errors import InvalidRequest
 from playground.finetune.duplicates import contradictions, equal, leaked, nearly_equal, normalised
-from playground.finetune.splitting import split, suggested_ratio
+from playground.finetune.splitting import split, split_lines, suggested_ratio
 from playground.finetune.statistics import chat_statistics, pair_statistics, summary
 from playground.finetune.table import Table
 from playground.tokens import Counter, load
@@ -124,6 +124,15 @@ def test_a_ratio_that_leaves_a_side_empty_is_refused(ratio: float) -> None:
 def test_one_example_cannot_be_split(keys: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="two different"):
         split(keys, ratio=0.5, seed=1)
+
+
+def test_lines_are_split_as_they_are_and_equal_records_stay_together() -> None:
+    lines = [b'{"a": 1, "b": "\xc3\xb1"}', b'{"b":"\\u00f1","a":1}', b'{"a": 2}', b"not json", b'{"a": 3}']
+    train, valid = split_lines(b"\r\n".join(lines) + b"\n\n", ratio=0.5, seed=4)
+    sides = [{line.strip() for line in side.splitlines()} for side in (train, valid)]
+    assert sides[0] | sides[1] == set(lines)
+    assert not sides[0] & sides[1]
+    assert set(lines[:2]) <= sides[0] or set(lines[:2]) <= sides[1]
 
 
 def test_equal_rows_are_grouped() -> None:
