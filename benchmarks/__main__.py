@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.harness import Figure
 
-PARTS = ("counting", "startup", "wire", "closing", "browser", "conversation", "history", "results")
+PARTS = ("counting", "startup", "wire", "closing", "browser", "conversation", "history", "results", "prepare")
 
 
 def main() -> int:

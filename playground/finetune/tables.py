@@ -47,11 +47,11 @@ def read(data: bytes, name: str) -> Table:
     """The table in `data`, whose format its `name` ends with. Raises InvalidRequest, which names the line."""
     kind = _format(name)
     _check_size(len(data))
-    if not data.strip():
+    if not data or data.isspace():
         raise wrong("The file is empty.", "It needs at least one prompt and its completion.")
     if kind == "xlsx":
         return read_xlsx(data, name)
-    encoding, repairs = _encoding(data)
+    data, encoding, repairs = _decodable(data)
     if kind in ("json", "jsonl"):
         return read_json(data, name, kind, encoding, repairs)
     if kind == "txt":
@@ -74,19 +74,24 @@ def _check_size(size: int) -> None:
         raise wrong(f"The file is larger than {LIMIT >> 20} MB.", "Split it into several files.")
 
 
-def _encoding(data: bytes) -> tuple[str, tuple[Repair, ...]]:
-    """The encoding of a text, and a repair where it is not UTF-8. Raises InvalidRequest for what is no text."""
+def _decodable(data: bytes) -> tuple[bytes, str, tuple[Repair, ...]]:
+    """A text's bytes, its encoding, and a repair where it is not UTF-8. Raises InvalidRequest for what is no text."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         if not _decodes(data, "utf-16"):
             raise wrong("The file is not text, though it begins like UTF-16.", _WAYS)
-        return "utf-16", (Repair("encoding", {"encoding": "UTF-16"}),)
+        return data, "utf-16", (Repair("encoding", {"encoding": "UTF-16"}),)
     if b"\0" in data:
         raise wrong("The file is not text: it has bytes that only binary files have.", _WAYS)
     if _decodes(data, "utf-8-sig"):
-        return "utf-8-sig", (Repair("bom"),) if data.startswith(codecs.BOM_UTF8) else ()
+        return data, "utf-8-sig", (Repair("bom"),) if data.startswith(codecs.BOM_UTF8) else ()
+    text = data.decode("utf-8-sig", "replace")
+    bad = text.count("�")
+    if bad < sum(1 for char in text if char > "\x7f") - bad:
+        # Letters of other alphabets that are whole in UTF-8 are no accident: the file is UTF-8, and damaged.
+        return text.encode(), "utf-8", (Repair("bad_bytes", {"count": bad}),)
     if _decodes(data, "cp1252"):
-        return "cp1252", (Repair("encoding", {"encoding": "Windows-1252"}),)
-    return "latin-1", (Repair("encoding", {"encoding": "Latin-1"}),)
+        return data, "cp1252", (Repair("encoding", {"encoding": "Windows-1252"}),)
+    return data, "latin-1", (Repair("encoding", {"encoding": "Latin-1"}),)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -9,7 +9,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from playground.finetune.table import COLUMNS_LIMIT, FIELDS, ROWS_SHOWN, Format, Place, Repair, Table, shown, wrong
+from playground.finetune.table import (
+    COLUMNS_LIMIT,
+    FIELDS,
+    ROWS_SHOWN,
+    Format,
+    Place,
+    Repair,
+    Table,
+    shown,
+    whole,
+    wrong,
+)
 
 _FIXES = 'Each line is an object such as {"prompt": "…", "completion": "…"}, its texts between quotation marks.'
 
@@ -133,12 +144,8 @@ class _Gathering:
                     f"{at}: {key.lower()} is {what}, not a text.", "Write it as one text between quotation marks."
                 )
             return shown(str(value)[:100])  # a column that is not used
-        text = str(value)
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            self.surrogates += 1
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = whole(str(value))
+        self.surrogates += text != str(value)
         return text
 
     def repairs(self) -> Iterator[Repair]:

@@ -119,6 +119,12 @@ def test_bytes_that_windows_does_not_know_are_latin_1() -> None:
     assert table.repairs[0].message == "The file is not UTF-8; it was read as Latin-1."
 
 
+def test_a_few_bad_bytes_do_not_garble_the_rest() -> None:
+    table = read("prompt,completion\nañil,así sí\n".encode() + b"caf\xe9,\xff\n", "a.csv")
+    assert columns(table) == {"prompt": ["añil", "caf�"], "completion": ["así sí", "�"]}
+    assert [(repair.key, repair.args) for repair in table.repairs] == [("bad_bytes", {"count": 2})]
+
+
 def test_a_spreadsheets_semicolons_are_read_and_said() -> None:
     table = read_text("prompt;completion\na, b;c\n")
     assert columns(table) == {"prompt": ["a, b"], "completion": ["c"]}

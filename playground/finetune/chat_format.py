@@ -1,0 +1,90 @@
+"""Prompt and completion pairs ↔ chat examples, one {"messages": […]} a line."""
+
+from __future__ import annotations
+
+import io
+import json
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from playground.finetune.table import ROWS_SHOWN, Repair, Table, whole, wrong
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def to_chat(table: Table, *, system: str = "", separator: str = "", ending: str = "", space: bool = False) -> bytes:
+    """A line per pair: `system` and the prompt, as the user's message, where they are not empty, and the completion.
+
+    `separator`, `ending` and (`space`) a completion's first space are what preparing has added; chats do without.
+    """
+    lines = io.BytesIO()
+    for prompt, completion in zip(table.prompts, table.completions, strict=True):
+        answer = completion.removesuffix(ending)
+        asked = (("system", system), ("user", prompt.removesuffix(separator)))
+        messages = [{"role": role, "content": text} for role, text in asked if text]
+        messages.append({"role": "assistant", "content": answer.removeprefix(" ") if space else answer})
+        lines.write(_encode({"messages": messages}).encode("utf-8") + b"\n")
+    return lines.getvalue()
+
+
+def to_pairs(data: bytes, name: str) -> Table:
+    """A pair per answer of the assistant that is trained on, with everything said before it as the prompt.
+
+    A single question is the prompt as it is; of a longer conversation each message says whose it is. System messages
+    are left out. What is not text (images, function calls) makes no pair; `repairs` says how many. Raises
+    InvalidRequest.
+    """
+    prompts, completions = list[str](), list[str]()
+    rows, skipped = array("L"), array("L")
+    for line, example in examples(data):
+        for pair in _pairs(example):
+            if pair is None:
+                skipped.append(line)
+                continue
+            prompts.append(whole(pair[0]))
+            completions.append(whole(pair[1]))
+            rows.append(line)
+    if not prompts:
+        raise wrong("The file has no answer of an assistant.", "Check it as a chat file to see what is wrong.")
+    repairs = (Repair("not_text", {"count": len(skipped)}, tuple(skipped[:ROWS_SHOWN])),) if skipped else ()
+    return Table(name, "jsonl", {"prompt": prompts, "completion": completions}, rows, "line", repairs)
+
+
+def _pairs(example: Mapping[str, Any]) -> Iterator[tuple[str, str] | None]:
+    """None stands for an answer that no pair can hold."""
+    said: list[tuple[str, str]] = []
+    plain = True
+    for message in example["messages"]:
+        role, text = message.get("role"), plain_text(message.get("content"))
+        if role in ("system", "developer"):
+            continue
+        plain = plain and text is not None and role in ("user", "assistant") and not message.get("tool_calls")
+        if role == "assistant" and message.get("weight", 1):
+            alone = len(said) == 1 and said[0][0] == "user"
+            before = said[0][1] if alone else "\n\n".join(f"{who.capitalize()}: {words}" for who, words in said)
+            yield (before, text) if plain and text else None
+        said.append((str(role), text or ""))
+
+
+def plain_text(content: Any) -> str | None:
+    """A message's content where it is nothing but text."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and content:
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        if len(texts) == len(content) and all(isinstance(text, str) for text in texts):
+            return "".join(map(str, texts))
+    return None
+
+
+def examples(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and example, of the lines that hold one; what is wrong with the others chat_check says."""
+    for number, line in enumerate(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), 1):
+        try:
+            example = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        messages = example.get("messages") if isinstance(example, dict) else None
+        if isinstance(messages, list) and messages and all(isinstance(message, dict) for message in messages):
+            yield number, example
