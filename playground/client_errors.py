@@ -15,6 +15,8 @@ from playground.types import Endpoint
 
 E = TypeVar("E", bound=errors.EndpointError)
 
+NO_SUCH_ROUTE = (404, 405, 501)
+"""How servers say that they have no such thing at all."""
 LONGEST_QUOTE = 400
 CONTINUE = "Submit again to continue from here."
 QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")

@@ -14,7 +14,8 @@ from openai import AsyncStream
 
 from playground import client_errors
 from playground.answers import Answer, model_info
-from playground.client.fine_tuning import NO_SUCH_ROUTE, FineTuning
+from playground.client.fine_tuning import FineTuning
+from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy
 from playground.tokens import added_texts

@@ -16,10 +16,10 @@ from openai import HttpxBinaryResponseContent
 
 from playground import client_errors
 from playground.client.connections import Connections
+from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import EndpointError, InvalidRequest, NotFound
 from playground.types import Endpoint
 
-NO_SUCH_ROUTE = (404, 405, 501)
 MOST_PAGES = 20
 """Pages of 100 fine-tuning jobs that are read at most."""
 MOST_EVENT_PAGES = 500
