@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
 from typing import Any, TypeVar
 
 from playground import errors
@@ -13,6 +15,8 @@ from playground.types import Endpoint
 
 E = TypeVar("E", bound=errors.EndpointError)
 
+NO_SUCH_ROUTE = (404, 405, 501)
+"""How servers say that they have no such thing at all."""
 LONGEST_QUOTE = 400
 CONTINUE = "Submit again to continue from here."
 QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
@@ -100,8 +104,8 @@ def _words(
         case 401:
             return errors.AuthenticationFailed, f"{who} does not accept the key.", _key_hint(endpoint)
         case 403 if code == "training_not_available":
-            said, hint = "no longer trains models for this account", "Fine-tune on this machine, or on another server."
-            return errors.PermissionDenied, f"{who} {said}.", hint
+            hint = "The job can run on another server, or on this machine."
+            return errors.PermissionDenied, f"{who} no longer trains models for this account. {_closing()}", hint
         case 403:
             return errors.PermissionDenied, f"{who} does not allow this.", "Check what the key may do."
         case 404 if code == "model_not_found" or param == "model":
@@ -190,6 +194,14 @@ def name(endpoint: Endpoint) -> str:
     """How a message calls the server, inside a sentence."""
     known = {"engine": "the model on this machine", "openai": "OpenAI"}
     return known.get(endpoint.kind, f"the server {endpoint.name!r}")
+
+
+@cache
+def _closing() -> str:
+    """Since when OpenAI trains for nobody, as a sentence."""
+    dates = json.loads(files("playground").joinpath("data", "training.json").read_text(encoding="utf-8"))
+    new, everyone = dates["closed_to_new"], dates["closed_to_all"]
+    return f"OpenAI's fine-tuning is closed to new organisations since {new}, and to all from {everyone} on."
 
 
 def _key_hint(endpoint: Endpoint) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `python -m playground complete|tokens|cost|models|prepare|results`.
+"""The command line: `python -m playground complete|tokens|cost|models|prepare|results|finetune`.
 
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
 What is heavy is imported inside the commands: counting tokens must not pay for a database and an SDK.
@@ -14,6 +14,7 @@ import typer
 from playground import __version__
 from playground.cli.complete import complete
 from playground.cli.counting import cost, models, tokens
+from playground.cli.finetune import app as finetune
 from playground.cli.prepare import prepare
 from playground.cli.results import results
 
@@ -43,6 +44,7 @@ def options(
 
 for command in (complete, tokens, cost, models, prepare, results):
     app.command()(command)
+app.add_typer(finetune, name="finetune")
 
 
 def main() -> None:

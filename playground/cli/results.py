@@ -26,7 +26,7 @@ def results(files: Files, as_json: Json = False) -> None:
             print_json(said)
             return
         for file, each in zip(files, said, strict=True):
-            _show(str(file), each)
+            show(str(file), each)
 
 
 def _opened(file: Path) -> Results:
@@ -40,7 +40,7 @@ def _opened(file: Path) -> Results:
         raise type(error)(f"{file}: {error.message}", hint=error.hint) from None
 
 
-def _show(name: str, said: dict[str, Any]) -> None:
+def show(name: str, said: dict[str, Any]) -> None:
     typer.echo(harmless(f"{name}: {said['format']} format, {said['steps']:,} rows"))
     typer.echo(harmless(f"  {said['verdict']['sentence']}"))
     for column, last in said["last"].items():

@@ -14,7 +14,8 @@ from openai import AsyncStream
 
 from playground import client_errors
 from playground.answers import Answer, model_info
-from playground.client.connections import Connections
+from playground.client.fine_tuning import FineTuning
+from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy
 from playground.tokens import added_texts
@@ -31,14 +32,10 @@ from playground.types import (
     ToolDelta,
 )
 
-NO_SUCH_ROUTE = (404, 405, 501)
-MOST_PAGES = 20
-"""Pages of 100 fine-tuning jobs that are read at most."""
-
 Said = TypeVar("Said")
 
 
-class Client(Connections):
+class Client(FineTuning):
     """The model servers, by endpoint name."""
 
     def __init__(
@@ -140,31 +137,6 @@ class Client(Connections):
                 model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
             ]
 
-    async def fine_tunes(self, endpoint: str) -> list[dict[str, Any]]:
-        """The server's fine-tuning jobs, newest first, as plain JSON; none where it has no such thing.
-
-        Raises a PlaygroundError.
-        """
-        server = self._endpoint(endpoint)
-        jobs: dict[str, dict[str, Any]] = {}
-        for _ in range(MOST_PAGES):
-            after = {"after": next(reversed(jobs))} if jobs else {}
-            try:
-                with self._mapped(server):
-                    options: Any = {"params": {"limit": 100, **after}}
-                    said: Any = await self._sdk(server).get("/fine_tuning/jobs", cast_to=object, options=options)
-            except EndpointError as error:
-                if error.status in (*NO_SUCH_ROUTE, 403):
-                    break
-                raise
-            page = {job["id"]: job for job in _listed(said) if isinstance(job.get("id"), str) and job["id"]}
-            # Nothing new: a server that does not know `after` sends its first page again and again.
-            done = page.keys() <= jobs.keys() or not said.get("has_more")
-            jobs |= page
-            if done:
-                break
-        return list(jobs.values())
-
     async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
         """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
 
@@ -206,12 +178,6 @@ class Client(Connections):
         if said is None:
             self._cannot.add((endpoint, read))
         return said
-
-
-def _listed(said: Any) -> list[dict[str, Any]]:
-    """The objects of one of OpenAI's lists."""
-    found = said.get("data") if isinstance(said, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _ids(said: dict[str, Any]) -> list[int] | None:

@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl
 from tests.fakes import openai_like, payloads
 from tests.fakes.faults import refusal
 from tests.fakes.replies import NEVER, Recorded, Reply
+from tests.fakes.training import JOBS, Training
 
 
 class FakeServer:
@@ -34,6 +35,7 @@ class FakeServer:
         self.pace = pace
         self.tokenizer = True
         self.jobs: list[dict[str, Any]] = []
+        self.training = Training()
         self.models: dict[str, Any] = payloads.MODELS
         self.requests: list[Recorded] = []
         self.open_streams = 0
@@ -125,7 +127,9 @@ class Connection(asyncio.Protocol):
             return
         self._buffer = rest[length:]
         method, path, _ = first.split(" ", 2)
-        body = json.loads(rest[:length]) if length else None
+        body: Any = rest[:length] or None
+        if body is not None and "multipart" not in headers.get("content-type", ""):
+            body = json.loads(body)
         where, _, query = path.partition("?")
         self._request = Recorded(method, where, headers, body, id(self), dict(parse_qsl(query)))
         self.server.requests.append(self._request)
@@ -135,7 +139,7 @@ class Connection(asyncio.Protocol):
         self.server.open_streams += 1
         try:
             # The list of jobs is asked for beside the list of models: it takes nothing from the queue.
-            jobs = request.path == "/v1/fine_tuning/jobs"
+            jobs = (request.method, request.path) == ("GET", JOBS)
             await self._route(request, self.server.pace if jobs else self.server.fault_for(request.body))
             request.finished_at = time.monotonic()
         finally:
@@ -160,8 +164,10 @@ class Connection(asyncio.Protocol):
             self.whole(200, payloads.encode(self.server.models))
         elif request.path == "/tokenize" and self.server.tokenizer:
             self.whole(200, payloads.encode(payloads.tokenized(request.body)))
-        elif request.path == "/v1/fine_tuning/jobs" and self.server.jobs:
+        elif (request.method, request.path) == ("GET", JOBS) and self.server.jobs:
             self.whole(200, payloads.encode(payloads.page(self.server.jobs, request.query)))
+        elif answer := self.server.training.answer(request.method, request.path, request.query, request.body):
+            self.whole(*answer)
         elif request.path in ("/v1/completions", "/v1/chat/completions"):
             await Reply(self, self.server.tokens, request, fault).send()
         else:

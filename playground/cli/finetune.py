@@ -1,0 +1,180 @@
+"""`finetune`: fine-tuning jobs on any server that has OpenAI's API for them."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from playground.cli.finetune_words import job_lines, job_row, left, measured, said_of
+from playground.cli.results import show as show_results
+from playground.cli.talk import Json, harmless, note, print_json, run_async, told
+from playground.cli.training import (
+    cancelled,
+    connected,
+    create_job,
+    every_job,
+    job_and_checkpoints,
+    of_base,
+    of_job,
+    parsed,
+    results_file,
+)
+from playground.errors import InvalidRequest, PlaygroundError
+
+if TYPE_CHECKING:
+    from playground.finetune.follow import Snapshot
+    from playground.finetune.jobs import Job
+
+app = typer.Typer(help="Fine-tuning jobs: create, follow and read them.", no_args_is_help=True, rich_markup_mode=None)
+
+File = Annotated[Path, typer.Argument(show_default=False, help="The training file: one JSON example a line.")]
+Base = Annotated[str, typer.Option("--base", help="The model to train, as model or endpoint/model.")]
+Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The job, as id or endpoint/id.")]
+Endpoint = Annotated[str | None, typer.Option(help="The server that trains; else the base's, else the first.")]
+Validation = Annotated[Path | None, typer.Option(help="A file to validate with.")]
+Out = Annotated[Path | None, typer.Option(help="Save the results.csv here instead of reading it out.")]
+
+
+@app.command()
+def create(
+    file: File,
+    base: Base,
+    suffix: Annotated[str | None, typer.Option(help="Becomes part of the new model's name.")] = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate_multiplier: float | None = None,
+    validation: Validation = None,
+    seed: int | None = None,
+    endpoint: Endpoint = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the job to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload the files and start training. What is not given is not sent, and the server decides."""
+    given = locals()
+    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier")
+    with told():
+        from playground.finetune.jobs import validate_job
+
+        server, model = of_base(base, endpoint)
+        plan = validate_job(base=model, **{name: given[name] for name in names})
+        for path in filter(None, (file, validation)):
+            if not path.is_file():
+                raise InvalidRequest(f"There is no file {path}.", param="file")
+        said = run_async(create_job(server, plan, file, validation))
+        if not as_json or follow:
+            (note if as_json else typer.echo)(harmless(f"{server}/{said['id']}"))
+        if follow:
+            _follow(server, said["id"], said, as_json=as_json)
+        elif as_json:
+            print_json(said)
+
+
+@app.command(name="list")
+def list_jobs(as_json: Json = False) -> None:
+    """List the jobs of every server, newest first."""
+    with told():
+        found = run_async(every_job())
+        if as_json:
+            print_json([{"endpoint": server, **said} for server, said in found])
+            return
+        for server, said in found:
+            typer.echo(harmless(job_row(server, parsed(said))))
+
+
+@app.command()
+def show(job: Id, as_json: Json = False) -> None:
+    """Show a job, and the checkpoints it has saved."""
+    with told():
+        server, name = of_job(job)
+        said, checkpoints = run_async(job_and_checkpoints(server, name))
+        if as_json:
+            print_json({**said, "checkpoints": checkpoints})
+            return
+        for line in job_lines(server, parsed(said), checkpoints):
+            typer.echo(harmless(line))
+
+
+@app.command()
+def follow(job: Id, as_json: Json = False) -> None:
+    """Print a job's events as they come, until it ends. Ctrl-C ends the following, not the job."""
+    with told():
+        server, name = of_job(job)
+        _follow(server, name, None, as_json=as_json)
+
+
+@app.command()
+def cancel(job: Id, as_json: Json = False) -> None:
+    """Cancel a job."""
+    with told():
+        server, name = of_job(job)
+        said = run_async(cancelled(server, name))
+        if as_json:
+            print_json(said)
+            return
+        typer.echo(harmless(f"{server}/{name}: {said_of(parsed(said))}"))
+
+
+@app.command()
+def results(job: Id, out: Out = None, as_json: Json = False) -> None:
+    """Read a job's results.csv out, as `results` does with a file, or save it."""
+    with told():
+        from playground.finetune.results_read import read
+        from playground.finetune.results_summary import summary
+        from playground.finetune.results_text import table
+
+        server, name = of_job(job)
+        content = run_async(results_file(server, name))
+        said = summary(read(content))
+        if out is not None:
+            try:
+                out.write_bytes(table(content).data)
+            except OSError as error:
+                raise InvalidRequest(f"{out} cannot be written: {error.strerror}.", param="out") from None
+            note(f"Saved as {out}.")
+        elif as_json:
+            print_json(said)
+        else:
+            show_results(f"{server}/{name}", said)
+
+
+def _follow(server: str, name: str, said: dict[str, Any] | None, *, as_json: bool) -> None:
+    """Exit code 0 only for a job that has succeeded."""
+    try:
+        ended = run_async(_followed(server, name, parsed(said) if said else None, as_json=as_json))
+    except KeyboardInterrupt:
+        again = f"python -m playground finetune follow {server}/{name}"
+        note("Stopped following. The job goes on.", f"Follow it again: {again}")
+        raise typer.Exit(130) from None
+    if ended.status != "succeeded":
+        raise typer.Exit(1)
+
+
+async def _followed(server: str, name: str, job: Job | None, *, as_json: bool) -> Job:
+    """Print what happens; with --json on stderr, and the job as it has ended on stdout."""
+    from playground.finetune.follow import follow
+
+    tell, last = (note if as_json else typer.echo), job
+    status = None
+    async with connected() as client:
+        async with aclosing(follow(client, server, name, job=job)) as snapshots:
+            async for snapshot in snapshots:
+                last = snapshot.job
+                _tell(snapshot, tell)
+                if last.status != status:
+                    status = last.status
+                    note(harmless(f"{said_of(last)}{left(snapshot)}"))
+        if as_json:
+            print_json(await client.job(server, name))
+    if last is None:
+        raise PlaygroundError("The server told nothing of the job.")
+    return last
+
+
+def _tell(snapshot: Snapshot, tell: Any) -> None:
+    if snapshot.error is not None:
+        note(f"Reconnecting in {snapshot.retry_in or 0:.0f} s. {snapshot.error.message}")
+    for event in snapshot.new:
+        tell(harmless(measured(event)))
