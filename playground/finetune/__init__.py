@@ -1,9 +1,10 @@
-"""Fine-tuning without a server: training files, what training costs, and what a job's results.csv says.
+"""Fine-tuning: training files, what training costs, jobs, and what a job's results.csv says.
 
 tables.py       bytes and a file's name → columns of text (tables_json.py, tables_xlsx.py)
 prepare.py      the rules of OpenAI's `prepare_data`, what each found, and the files that come of them (rules.py)
 chat_format.py  prompt and completion ↔ chat messages;  chat_check.py  is a chat file fit for training?
 statistics.py   tokens, turns and lengths;  splitting.py  training and validation;  duplicates.py  what occurs twice
+jobs.py         a job, its events and checkpoints as data; follow.py follows one to its end, through dropped connections
 estimate.py     what training and later requests cost, with the arithmetic
 results.py      a job's results.csv (results_read.py, results_reduce.py, results_verdict.py);  report.py  as a page
 """
