@@ -43,7 +43,7 @@ async def test_a_file_is_checked_and_what_is_recommended_is_done(screen: Any, tm
     await screen.page.locator(".pg-prepare-card").wait_for()
     said = await screen.page.inner_text(".pg-prepare-findings")
     assert "Only prompt and completion are used" in said
-    assert "1 rows have an empty completion" in said
+    assert "Rows with an empty completion, left out: 1." in said
     assert "Line 122" in said
     assert (await saved(screen))[0] == {"prompt": "Where is number 0. ->", "completion": " It is 0 or so\n"}
     assert len(await saved(screen)) == 120
