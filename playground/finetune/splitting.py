@@ -58,7 +58,7 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
 
 
 def split_lines(data: bytes, *, ratio: float, seed: int) -> tuple[bytes, bytes]:
-    """A JSONL file's lines for training and for validation, as they are. Equal records stay together."""
+    """A JSONL file's lines for training and for validation, as they are. Equal records stay on one side."""
     lines = [line for line in data.split(b"\n") if line.strip()]
     made = split([_record(line) for line in lines], ratio=ratio, seed=seed)
     train, valid = (b"".join(lines[place] + b"\n" for place in places) for places in (made.train, made.valid))

@@ -20,6 +20,7 @@ from playground.finetune.table import COLUMNS_LIMIT, ROWS_SHOWN, Repair, Table, 
 UNPACKED_LIMIT = 512 * 1024 * 1024
 """Bytes of all that the workbook unpacks to; zipfile never unpacks more than an entry declares."""
 ENTRIES_LIMIT = 10_000
+ROWS_LIMIT = 1_048_576
 _ERRORS = frozenset({"#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"})
 #: What openpyxl raises for a damaged workbook depends on where the damage is.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
@@ -83,6 +84,8 @@ def _sheet(sheet: Any, name: str, titles: int) -> Table:
 def _rows(sheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Rows that have anything in them, with their numbers in the sheet."""
     for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=COLUMNS_LIMIT + 1), 1):
+        if number > ROWS_LIMIT:  # a row can claim any number, and openpyxl makes all those before it
+            raise wrong(f"The sheet has more than {ROWS_LIMIT:,} rows, which no spreadsheet can.", _SAVE)
         if any(cell is not None for cell in cells):
             yield number, cells
 

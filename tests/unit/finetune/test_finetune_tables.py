@@ -256,6 +256,52 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
     assert "unpacks to more than 1 MB" in refused(zipped(**{"xl/workbook.xml": bytes(2 << 20)}), "a.xlsx").message
 
 
+def with_sheet(xml: str) -> bytes:
+    """A workbook whose first sheet is this XML."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(("a", "b")))) as source, zipfile.ZipFile(data, "w") as made:
+        for entry in source.infolist():
+            made.writestr(entry.filename, xml if entry.filename.endswith("sheet1.xml") else source.read(entry))
+    return data.getvalue()
+
+
+def sheet_of(rows: str, document_type: str = "") -> str:
+    header = (
+        '<row r="1"><c t="inlineStr"><is><t>prompt</t></is></c><c t="inlineStr"><is><t>completion</t></is></c></row>'
+    )
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return f'{document_type}<worksheet xmlns="{space}"><sheetData>{header}{rows}</sheetData></worksheet>'
+
+
+def entity(definitions: str) -> str:
+    row = '<row r="2"><c t="inlineStr"><is><t>&z;</t></is></c><c><v>1</v></c></row>'
+    return sheet_of(row, f"<!DOCTYPE x [{definitions}]>")
+
+
+@pytest.mark.parametrize(
+    ("xml", "says"),
+    [
+        (sheet_of('<row r="999999999"><c r="A999999999"><v>1</v></c></row>'), "more than 1,048,576 rows"),
+        (entity('<!ENTITY z SYSTEM "file:///etc/passwd">'), "damaged"),
+        (
+            entity(
+                f'<!ENTITY a "{"x" * 100}">'
+                + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghz", strict=True))
+            ),
+            "damaged",
+        ),
+    ],
+    ids=["a row of any number", "a file of the server", "a billion laughs"],
+)
+def test_a_workbook_that_means_harm_is_refused(xml: str, says: str) -> None:
+    assert says in refused(with_sheet(xml), "a.xlsx").message
+
+
+def test_cells_far_to_the_right_are_not_read() -> None:
+    rows = '<row r="2"><c r="A2"><v>1</v></c><c r="B2"><v>2</v></c><c r="XFD2"><v>3</v></c></row>'
+    assert columns(read(with_sheet(sheet_of(rows)), "a.xlsx")) == {"prompt": ["1"], "completion": ["2"]}
+
+
 def damaged_at(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
