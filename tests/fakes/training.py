@@ -84,12 +84,14 @@ class Training:
     # --- what a client does ---
 
     def _upload(self, body: Any) -> Answer:
-        purpose = re.search(rb'name="purpose"\r\n\r\n(.*?)\r\n', body or b"")
-        part = re.search(rb'name="file"; filename="(.*?)".*?\r\n\r\n(.*)\r\n--', body or b"", re.DOTALL)
-        if purpose is None or part is None or purpose[1] != b"fine-tune":
+        boundary = (body or b"").partition(b"\r\n")[0]
+        parts = [part.partition(b"\r\n\r\n") for part in (b"\r\n" + (body or b"")).split(b"\r\n" + boundary)]
+        purpose = next((content for head, _, content in parts if b'name="purpose"' in head), b"")
+        named = ((re.search(rb'name="file"; filename="(.*?)"', head), content) for head, _, content in parts)
+        name, content = next(((found[1], content) for found, content in named if found), (b"", b""))
+        if purpose != b"fine-tune" or not name:
             return _refused("'purpose' or 'file' is missing.", "purpose")
-        content = part[2].rsplit(b"\r\n--", 1)[0]
-        return _said(self._keep(part[1].decode(), content, "fine-tune"))
+        return _said(self._keep(name.decode(), content, "fine-tune"))
 
     def _keep(self, name: str, content: bytes, purpose: str) -> dict[str, Any]:
         about = {
