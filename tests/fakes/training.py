@@ -1,6 +1,7 @@
 """Files and fine-tuning jobs as OpenAI has them, for the fake server.
 
     server.training.jobs["ftjob-1"]              a job as its JSON
+    server.training.run("gpt-4.1-nano")          a new job, run to its end
     server.training.advance("ftjob-1")           one stage further; asking for a job (GET) does the same, unless held
     server.training.hold = True                  nothing moves by being asked for
 
@@ -80,6 +81,15 @@ class Training:
             case "POST", ["cancel"]:
                 return self._cancel(name)
         return _refused("Unknown request URL.", None)
+
+    def run(self, base: str = "gpt-4.1-nano") -> str:
+        """The id of a new job that has run to its end."""
+        file = self._keep("train.jsonl", b"{}\n", "fine-tune")["id"]
+        self._create({"model": base, "training_file": file, "validation_file": file})
+        name = next(reversed(self.jobs))
+        while self.jobs[name]["status"] not in ENDED:
+            self.advance(name)
+        return name
 
     # --- what a client does ---
 
