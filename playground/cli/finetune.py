@@ -69,7 +69,7 @@ def create(
         if follow:
             _follow(server, said["id"], said, as_json=as_json)
         elif as_json:
-            print_json(said)
+            print_json({"endpoint": server, **said})
 
 
 @app.command(name="list")
@@ -91,7 +91,7 @@ def show(job: Id, as_json: Json = False) -> None:
         server, name = of_job(job)
         said, checkpoints = run_async(job_and_checkpoints(server, name))
         if as_json:
-            print_json({**said, "checkpoints": checkpoints})
+            print_json({"endpoint": server, **said, "checkpoints": checkpoints})
             return
         for line in job_lines(server, parsed(said), checkpoints):
             typer.echo(harmless(line))
@@ -112,7 +112,7 @@ def cancel(job: Id, as_json: Json = False) -> None:
         server, name = of_job(job)
         said = run_async(cancelled(server, name))
         if as_json:
-            print_json(said)
+            print_json({"endpoint": server, **said})
             return
         typer.echo(harmless(f"{server}/{name}: {said_of(parsed(said))}"))
 
@@ -167,7 +167,7 @@ async def _followed(server: str, name: str, job: Job | None, *, as_json: bool) -
                     status = last.status
                     note(harmless(f"{said_of(last)}{left(snapshot)}"))
         if as_json:
-            print_json(await client.job(server, name))
+            print_json({"endpoint": server, **await client.job(server, name)})
     if last is None:
         raise PlaygroundError("The server told nothing of the job.")
     return last

@@ -94,6 +94,7 @@ async def every_job() -> list[tuple[str, dict[str, Any]]]:
     """Every server's jobs. One that fails is told of on stderr, and raised when no server answered."""
     found: list[tuple[str, dict[str, Any]]] = []
     failures: list[PlaygroundError] = []
+    _servers()
     async with connected() as client:
         for server in client.endpoints:
             try:

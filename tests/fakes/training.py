@@ -1,6 +1,7 @@
 """Files and fine-tuning jobs as OpenAI has them, for the fake server.
 
     server.training.jobs["ftjob-1"]              a job as its JSON
+    server.training.run("gpt-4.1-nano")          a new job, run to its end
     server.training.advance("ftjob-1")           one stage further; asking for a job (GET) does the same, unless held
     server.training.hold = True                  nothing moves by being asked for
 
@@ -81,15 +82,26 @@ class Training:
                 return self._cancel(name)
         return _refused("Unknown request URL.", None)
 
+    def run(self, base: str = "gpt-4.1-nano") -> str:
+        """The id of a new job that has run to its end."""
+        file = self._keep("train.jsonl", b"{}\n", "fine-tune")["id"]
+        self._create({"model": base, "training_file": file, "validation_file": file})
+        name = next(reversed(self.jobs))
+        while self.jobs[name]["status"] not in ENDED:
+            self.advance(name)
+        return name
+
     # --- what a client does ---
 
     def _upload(self, body: Any) -> Answer:
-        purpose = re.search(rb'name="purpose"\r\n\r\n(.*?)\r\n', body or b"")
-        part = re.search(rb'name="file"; filename="(.*?)".*?\r\n\r\n(.*)\r\n--', body or b"", re.DOTALL)
-        if purpose is None or part is None or purpose[1] != b"fine-tune":
+        boundary = (body or b"").partition(b"\r\n")[0]
+        parts = [part.partition(b"\r\n\r\n") for part in (b"\r\n" + (body or b"")).split(b"\r\n" + boundary)]
+        purpose = next((content for head, _, content in parts if b'name="purpose"' in head), b"")
+        named = ((re.search(rb'name="file"; filename="(.*?)"', head), content) for head, _, content in parts)
+        name, content = next(((found[1], content) for found, content in named if found), (b"", b""))
+        if purpose != b"fine-tune" or not name:
             return _refused("'purpose' or 'file' is missing.", "purpose")
-        content = part[2].rsplit(b"\r\n--", 1)[0]
-        return _said(self._keep(part[1].decode(), content, "fine-tune"))
+        return _said(self._keep(name.decode(), content, "fine-tune"))
 
     def _keep(self, name: str, content: bytes, purpose: str) -> dict[str, Any]:
         about = {

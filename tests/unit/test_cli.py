@@ -12,53 +12,23 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from playground.settings import VARIABLES, Settings
+from playground.settings import Settings
 from playground.store import Store
 from playground.types import Run
 from tests.fakes.server import FakeServer
+from tests.fakes.terminal import Cli
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ("gradio", "openai", "pandas", "sqlalchemy", "genai_prices", "alembic", "numpy")
-
-
-class Cli(Protocol):
-    def __call__(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
     with FakeServer() as fake:
         yield fake
-
-
-@pytest.fixture
-def environment(data_dir: Path, tmp_path: Path) -> dict[str, str]:
-    """This process's environment without the project's variables, and without an engine or a server."""
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    ours = {"PLAYGROUND_ENGINE": "off", "PLAYGROUND_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
-    return {**kept, **ours, "PYTHONIOENCODING": "utf-8", "PLAYGROUND_TIMEOUT": "20"}
-
-
-@pytest.fixture
-def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
-    """`cli("tokens", …, stdin=…, PLAYGROUND_ENGINE=…)` runs the command in a folder without a `.env`."""
-
-    def run(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        stdin = options.pop("stdin", "")
-        raw = stdin if isinstance(stdin, bytes) else stdin.encode()
-        command = [sys.executable, "-m", "playground", *args]
-        done = subprocess.run(
-            command, input=raw, capture_output=True, timeout=120, cwd=tmp_path, env={**environment, **options}
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(command, done.returncode, out, err)
-
-    return run
 
 
 @pytest.fixture
