@@ -174,12 +174,15 @@ async def test_only_the_pages_of_new_events_are_asked_for(server: FakeServer, cl
     assert len(server.requests) - before == 2
 
 
-async def test_a_server_that_lists_the_oldest_first_is_read_to_its_end(server: FakeServer, client: Client) -> None:
+@pytest.mark.parametrize(("known", "new"), [(set[str](), "abcd"), ({"a", "b", "c"}, "d")])
+async def test_a_server_that_lists_the_oldest_first_is_read_to_its_end(
+    server: FakeServer, client: Client, known: set[str], new: str
+) -> None:
     pages = ['{"data":[{"id":"a","created_at":1},{"id":"b","created_at":2}],"has_more":true}']
     pages += ['{"data":[{"id":"c","created_at":3},{"id":"d","created_at":4}],"has_more":false}']
     server.enqueue(*(f"whole:{page}" for page in pages))
-    found = await client.events("server", "ftjob-1", known={"a", "b", "c"})
-    assert [event["id"] for event in found] == ["d"]
+    found = await client.events("server", "ftjob-1", known=known)
+    assert [event["id"] for event in found] == list(new)
 
 
 async def test_a_server_that_sends_the_same_events_again_and_again_is_left(server: FakeServer, client: Client) -> None:

@@ -244,7 +244,7 @@ async def test_coming_back_is_told_though_nothing_else_has_happened(
     job = await created(client)
     server.training.hold = True
     server.enqueue("ok", "ok", "drop_headers")
-    async with aclosing(follow(client, "server", job.id, pace=pace)) as following:
+    async with asyncio.timeout(30), aclosing(follow(client, "server", job.id, pace=pace)) as following:
         states = [(await anext(following)).state for _ in range(3)]
     assert states == ["following", "reconnecting", "following"]
 
