@@ -21,6 +21,7 @@ from playground.types import (
     Usage,
     UsageReported,
 )
+from playground.unicode import well_formed
 
 IMPOSSIBLE = -9999.0
 """OpenAI's logprob for "practically never"; servers that divide by nothing say -Infinity."""
@@ -124,18 +125,18 @@ def token_logprobs(said: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     chances = said.get("token_logprobs") or [None] * len(tokens)
     tops = said.get("top_logprobs") or [None] * len(tokens)
     return tuple(
-        TokenLogprob(str(token), _chance(chance), _likeliest((top or {}).items()))
+        TokenLogprob(well_formed(str(token)), _chance(chance), _likeliest((top or {}).items()))
         for token, chance, top in zip(tokens, chances, tops, strict=False)
     )
 
 
 def _from_chat(item: dict[str, Any]) -> TokenLogprob:
     tops = ((top["token"], top["logprob"]) for top in item.get("top_logprobs") or ())
-    return TokenLogprob(str(item["token"]), _chance(item["logprob"]), _likeliest(tops))
+    return TokenLogprob(well_formed(str(item["token"])), _chance(item["logprob"]), _likeliest(tops))
 
 
 def _likeliest(pairs: Any) -> tuple[tuple[str, float], ...]:
-    known = [(str(token), chance) for token, said in pairs if (chance := _chance(said)) is not None]
+    known = [(well_formed(str(token)), chance) for token, said in pairs if (chance := _chance(said)) is not None]
     return tuple(sorted(known, key=lambda pair: -pair[1]))
 
 

@@ -28,6 +28,7 @@ from playground.types import (
     Usage,
     UsageReported,
 )
+from playground.unicode import well_formed
 
 TICK = 0.4
 """Seconds between two looks at a countdown."""
@@ -47,19 +48,19 @@ class Growing:
     def choice(self, index: int) -> Choice:
         return Choice(
             index=index,
-            text=_joined(self.parts),
+            text=well_formed(_joined(self.parts)),
             finish_reason=self.finish_reason,
             logprobs=tuple(self.logprobs),
             tool_calls=tuple(self._call(position) for position in sorted(self.calls)),
-            reasoning=_joined(self.thoughts),
+            reasoning=well_formed(_joined(self.thoughts)),
         )
 
     def _call(self, position: int) -> ToolCall:
         deltas = self.calls[position]
         return ToolCall(
             id=self._call_id(position, next((delta.id for delta in deltas if delta.id), "")),
-            name=next((delta.name for delta in deltas if delta.name), ""),
-            arguments="".join(delta.arguments for delta in deltas),
+            name=well_formed(next((delta.name for delta in deltas if delta.name), "")),
+            arguments=well_formed("".join(delta.arguments for delta in deltas)),
         )
 
     def _call_id(self, position: int, said: str) -> str:

@@ -8,7 +8,8 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from playground.finetune.table import ROWS_SHOWN, Repair, Table, whole, wrong
+from playground.finetune.table import ROWS_SHOWN, Repair, Table, wrong
+from playground.unicode import well_formed
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -42,8 +43,8 @@ def to_pairs(data: bytes, name: str) -> Table:
             if pair is None:
                 skipped.append(line)
                 continue
-            prompts.append(whole(pair[0]))
-            completions.append(whole(pair[1]))
+            prompts.append(well_formed(pair[0]))
+            completions.append(well_formed(pair[1]))
             rows.append(line)
     if not prompts:
         raise wrong("The file has no answer of an assistant.", "Check it as a chat file to see what is wrong.")

@@ -28,11 +28,6 @@ def shown(text: str, limit: int = SHOWN) -> str:
     return "".join(char if char.isprintable() else "�" for char in line)
 
 
-def whole(text: str) -> str:
-    """`text` without halves of characters (lone surrogates), which JSON can hold and no file can."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def wrong(message: str, hint: str) -> InvalidRequest:
     """What is raised for a file that cannot be used."""
     return InvalidRequest(message, param="file", hint=hint)

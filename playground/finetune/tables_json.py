@@ -18,9 +18,9 @@ from playground.finetune.table import (
     Repair,
     Table,
     shown,
-    whole,
     wrong,
 )
+from playground.unicode import well_formed
 
 _FIXES = 'Each line is an object such as {"prompt": "…", "completion": "…"}, its texts between quotation marks.'
 
@@ -144,7 +144,7 @@ class _Gathering:
                     f"{at}: {key.lower()} is {what}, not a text.", "Write it as one text between quotation marks."
                 )
             return shown(str(value)[:100])  # a column that is not used
-        text = whole(str(value))
+        text = well_formed(str(value))
         self.surrogates += text != str(value)
         return text
 

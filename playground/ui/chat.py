@@ -30,12 +30,12 @@ def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any
     """The answer so far, and the choices where there are several or probabilities were asked for."""
     busy = not progress.finished
     now: dict[str, Any] = {"run": number(value), "busy": busy, "text": ""}
-    answers = [_answer(choice) for choice in progress.state.choices()]
+    choices = progress.state.choices()
     if (prepared.request.n or 1) > 1:
         # While they arrive they are cards; at the end the conversation takes all of them in, as branches.
-        now["several"] = [] if busy else answers
-    elif answers:
-        now.update(answers[0])
+        now["several"] = [] if busy else [{"index": choice.index, **_answer(choice)} for choice in choices]
+    elif choices:
+        now.update(_answer(choices[0]))
     return now, present.cards(prepared.request, progress.state, busy=busy)
 
 

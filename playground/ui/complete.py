@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 
+from playground.errors import InvalidRequest
 from playground.runner import Progress
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
@@ -20,7 +21,10 @@ def read(value: Any) -> dict[str, Any]:
 
 
 def still(value: Any, busy: bool) -> Any:
-    return gr.skip() if value is None else _numbered(value, present.Page.read(value), busy=busy)
+    try:
+        return _numbered(value, present.Page.read(value), busy=busy)
+    except InvalidRequest:
+        return gr.skip()  # without a text that can be read there is none to give back
 
 
 def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:

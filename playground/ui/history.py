@@ -15,8 +15,9 @@ from playground.errors import InvalidRequest
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
+from playground.ui.asking import Answer, Asked, answered
 from playground.ui.events import ASKED, is_id, shown
-from playground.ui.opening import Places, Updates, from_run, nothing
+from playground.ui.opening import Places, from_run
 
 PAGE = 50
 _MARKUP = """<div class="pg-history"><div class="pg-filters"></div><div class="pg-notice" hidden></div>
@@ -45,22 +46,10 @@ def build_history(deps: Deps) -> Callable[[Places], None]:
 
 async def act(deps: Deps, value: Any) -> tuple[Any, ...]:
     """Do what the tab asks; returns its value and the updates of the page. Never raises."""
-    asked = value if isinstance(value, Mapping) else {}
-    echo = {"n": asked.get("n")}
-    try:
-        do = _ACTIONS.get(str(asked.get("action")))
-        if do is None:
-            raise InvalidRequest("There is no such action.")
-        said, updates = await anyio.to_thread.run_sync(do, deps, asked)
-        return ({**echo, **said}, *updates)
-    except Exception as error:
-        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+    return await answered(_ACTIONS, value, deps)
 
 
-Said = tuple[dict[str, Any], Updates]
-
-
-def _list(deps: Deps, asked: Mapping[str, Any]) -> Said:
+def _list(deps: Deps, asked: Asked) -> Answer:
     found = deps.store.listed(
         limit=PAGE + 1, before=_cursor(asked.get("before")), matching=read_filter(asked.get("filter"))
     )
@@ -69,7 +58,7 @@ def _list(deps: Deps, asked: Mapping[str, Any]) -> Said:
     said: dict[str, Any] = {"rows": [row(each) for each in page], "more": more, "append": bool(asked.get("before"))}
     if not asked.get("before"):
         said["models"] = [f"{endpoint}/{model}" for endpoint, model in deps.store.models()]
-    return said, nothing()
+    return said
 
 
 def row(listed: Listed) -> dict[str, Any]:
@@ -91,15 +80,15 @@ def row(listed: Listed) -> dict[str, Any]:
     }
 
 
-def _open(deps: Deps, asked: Mapping[str, Any]) -> Said:
+def _open(deps: Deps, asked: Asked) -> Answer:
     return {}, from_run(_run(deps, asked.get("id")))
 
 
-def _show(deps: Deps, asked: Mapping[str, Any]) -> Said:
+def _show(deps: Deps, asked: Asked) -> Answer:
     ids = asked.get("ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= 2:
         raise InvalidRequest("Choose one run to look at, or two to compare.")
-    return {"detail": [detail(_run(deps, each)) for each in ids]}, nothing()
+    return {"detail": [detail(_run(deps, each)) for each in ids]}
 
 
 def detail(run: Run) -> dict[str, Any]:
@@ -128,24 +117,24 @@ def detail(run: Run) -> dict[str, Any]:
     }
 
 
-def _rate(deps: Deps, asked: Mapping[str, Any]) -> Said:
+def _rate(deps: Deps, asked: Asked) -> Answer:
     rating = asked.get("rating")
     if rating not in (1, -1, None) or isinstance(rating, bool):
         raise InvalidRequest("A rating is a thumb up, a thumb down, or none.", param="rating")
     run = _run(deps, asked.get("id"))
     deps.store.rate(run.id, rating)
-    return {"rated": {"id": run.id, "rating": rating}}, nothing()
+    return {"rated": {"id": run.id, "rating": rating}}
 
 
-def _delete(deps: Deps, asked: Mapping[str, Any]) -> Said:
+def _delete(deps: Deps, asked: Asked) -> Answer:
     ids = asked.get("ids")
     if not isinstance(ids, list) or not ids or len(ids) > 1_000 or not all(map(is_id, ids)):
         raise InvalidRequest("Choose the runs to delete.")
     deps.store.delete(ids)
-    return {"deleted": ids}, nothing()
+    return {"deleted": ids}
 
 
-_ACTIONS: dict[str, Callable[[Deps, Mapping[str, Any]], Said]] = {
+_ACTIONS: dict[str, Callable[[Deps, Asked], Answer]] = {
     "list": _list,
     "open": _open,
     "show": _show,

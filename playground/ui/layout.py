@@ -11,7 +11,7 @@ import gradio as gr
 
 from playground.deps import Deps
 from playground.ui import components, running
-from playground.ui.events import LIVE, SILENT, STREAM, Visits
+from playground.ui.events import ASKED, LIVE, SILENT, STREAM, Visits
 from playground.ui.running import Inputs, Outputs, Tab
 
 
@@ -66,6 +66,6 @@ def bind(deps: Deps, visits: Visits, built: RunTab, side: Side) -> None:
 
     ran = built.main.submit(on_submit, inputs, [built.shows, built.choices, built.last], **STREAM)
     ran.then(on_count, inputs, built.counter, **SILENT)
-    built.main.stop(on_stop, None, None, **SILENT)
+    built.main.stop(on_stop, None, None, **ASKED)
     # The open tab's script sends this also when model, parameters or variables have changed: no other tab counts then.
     built.main.input(on_count, inputs, built.counter, **LIVE)

@@ -12,6 +12,7 @@ from playground import presets
 from playground.presets import Preset
 from playground.types import Mode, Run
 from playground.ui import panel
+from playground.unicode import all_well_formed
 from playground.variables import names_in
 
 Updates = tuple[Any, ...]
@@ -66,7 +67,7 @@ def gathered(mode: Any, name: str, editors: Mapping[str, Any], model: Any, param
         # Those of this tab's texts: the page remembers the other tabs' values, too.
         "variables": {name: given[name] for name in sorted(names_in(written)) if given.get(name)},
     }
-    return presets.from_json({k: v for k, v in said.items() if v not in (None, "", [], {})})
+    return presets.from_json(all_well_formed({k: v for k, v in said.items() if v not in (None, "", [], {})}))
 
 
 _FIELDS = {"complete": ("text",), "chat": ("system", "messages"), "edit": ("input", "instruction")}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
-
-import anyio.to_thread
 
 from playground import pricing
 from playground.deps import Deps
-from playground.errors import InvalidRequest
 from playground.finetune.estimate import Candidate, estimate
 from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
@@ -20,9 +16,10 @@ from playground.finetune.tables import read
 from playground.finetune.words import Language
 from playground.parameters import escape
 from playground.presets import Preset
-from playground.ui import components, present
-from playground.ui.events import ASKED, shown
-from playground.ui.opening import Places, Updates, nothing, opened
+from playground.ui import components
+from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.events import ASKED
+from playground.ui.opening import Places, opened
 from playground.ui.uploads import Held, take
 
 MOST = 120_000_000
@@ -33,8 +30,6 @@ PRICED = 20_000
 _MARKUP = """<div class="pg-prepare"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
 <div class="pg-prepare-about" hidden></div><div class="pg-prepare-findings"></div><div class="pg-prepare-result"></div>
 <div class="pg-prepare-price"></div></div>"""
-
-Answer = tuple[dict[str, Any], Updates]
 
 
 def build_prepare(deps: Deps) -> Callable[[Places], None]:
@@ -52,54 +47,45 @@ def build_prepare(deps: Deps) -> Callable[[Places], None]:
 
 
 async def act(deps: Deps, held: Held[Table], value: Any) -> tuple[Any, ...]:
-    """Do what the part asks: `{action, n, language, …}` in; its value and the page's updates out. Never raises."""
-    asked = value if isinstance(value, Mapping) else {}
-    echo = {"n": asked.get("n"), "of": asked.get("action")}
-    try:
-        do = _ACTIONS.get(str(asked.get("action")))
-        if do is None:
-            raise InvalidRequest("There is no such action.")
-        said, updates = await anyio.to_thread.run_sync(partial(do, deps, held, asked))
-        return ({**echo, **said}, *updates)
-    except Exception as error:
-        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+    """Do what the part asks; its value and the page's updates. Never raises."""
+    return await answered(_ACTIONS, value, deps, held)
 
 
-def _open(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+def _open(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     file = asked.get("file")
     about = file if isinstance(file, Mapping) else {}
     name = str(about.get("name") or "")[:120]
     data = take(about.get("path"), most=MOST)
     table = read(data, name)
-    return {"id": held.put(table, 3 * len(data)), "name": name}, nothing()
+    return {"id": held.put(table, 3 * len(data)), "name": name}
 
 
-def _prepare(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+def _prepare(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """What was found, and what comes of it without what the person refused."""
-    table, language = held.get(asked.get("id")), _language(asked)
+    table, reader = held.get(asked.get("id")), language(asked)
     refused = _refused(asked)
     analysis = analyse(table, refused)
     said: dict[str, Any] = {
         "id": asked.get("id"),
         "name": table.name,
-        "repairs": [repair.text(language) for repair in table.repairs],
-        "findings": [_finding(each, language, refused, table.place) for each in analysis.findings],
+        "repairs": [repair.text(reader) for repair in table.repairs],
+        "findings": [_finding(each, reader, refused, table.place) for each in analysis.findings],
     }
     if analysis.error is None:
         prepared = apply(analysis, refused)
         seen = {finding.rule for finding in analysis.findings}
         later = [each for each in prepared.findings if each.rule not in seen]
-        said["findings"] += [_finding(each, language, refused, table.place) for each in later]
+        said["findings"] += [_finding(each, reader, refused, table.place) for each in later]
         said["prepared"] = _prepared(prepared)
-    return said, nothing()
+    return said
 
 
-def _finding(found: Finding, language: Language, refused: frozenset[str], place: str) -> dict[str, Any]:
+def _finding(found: Finding, reader: Language, refused: frozenset[str], place: str) -> dict[str, Any]:
     return {
         "rule": found.rule,
         "severity": found.severity,
-        "text": found.text(language),
-        "hint": found.advice(language),
+        "text": found.text(reader),
+        "hint": found.advice(reader),
         "place": place,
         "rows": list(found.rows),
         "examples": list(found.examples),
@@ -132,13 +118,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= 400 else f"{text[:250]} […] {text[-130:]}"
 
 
-def _files(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+def _files(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """The prepared files themselves."""
     prepared = _applied(held, asked)
-    return {"files": [{"name": file.name, "text": file.data.decode("utf-8")} for file in output(prepared)]}, nothing()
+    return {"files": [{"name": file.name, "text": file.data.decode("utf-8")} for file in output(prepared)]}
 
 
-def _try(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+def _try(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """The first prompt in Complete, as the fine-tuned model will want it: with its separator, and its `stop` set."""
     prepared = _applied(held, asked)
     stop = [prepared.ending] if prepared.ending else None
@@ -147,14 +133,14 @@ def _try(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
     return {"tried": True}, opened(preset)
 
 
-def _applied(held: Held[Table], asked: Mapping[str, Any]) -> Prepared:
+def _applied(held: Held[Table], asked: Asked) -> Prepared:
     refused = _refused(asked)
     return apply(analyse(held.get(asked.get("id")), refused), refused)
 
 
-def _price(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
+def _price(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """What training on the prepared pairs would cost at OpenAI's prices, base by base, with the arithmetic."""
-    prepared, language = _applied(held, asked), _language(asked)
+    prepared, reader = _applied(held, asked), language(asked)
     epochs = asked.get("epochs")
     table = prepared.table
     pairs = zip(table.prompts[:PRICED], table.completions[:PRICED], strict=True)
@@ -166,12 +152,12 @@ def _price(deps: Deps, held: Held[Table], asked: Mapping[str, Any]) -> Answer:
             "of": len(table),
             "epochs": found.epochs,
             "source": found.prices,
-            "candidates": [_candidate(each, language) for each in found.candidates],
+            "candidates": [_candidate(each, reader) for each in found.candidates],
         }
-    }, nothing()
+    }
 
 
-def _candidate(each: Candidate, language: Language) -> dict[str, Any]:
+def _candidate(each: Candidate, reader: Language) -> dict[str, Any]:
     return {
         "base": each.base,
         "status": each.status,
@@ -179,20 +165,16 @@ def _candidate(each: Candidate, language: Language) -> dict[str, Any]:
         "training": pricing.format_money(each.training),
         "tuned": None if each.tuned is None else pricing.format_money(each.tuned),
         "untuned": None if each.untuned is None else pricing.format_money(each.untuned),
-        "lines": [line.text(language) for line in each.lines],
+        "lines": [line.text(reader) for line in each.lines],
     }
 
 
-def _refused(asked: Mapping[str, Any]) -> frozenset[str]:
+def _refused(asked: Asked) -> frozenset[str]:
     given = asked.get("refused")
     return frozenset(each for each in given if isinstance(each, str)) if isinstance(given, list) else frozenset()
 
 
-def _language(asked: Mapping[str, Any]) -> Language:
-    return "es" if asked.get("language") == "es" else "en"
-
-
-_ACTIONS: dict[str, Callable[[Deps, Held[Table], Mapping[str, Any]], Answer]] = {
+_ACTIONS: dict[str, Callable[[Deps, Held[Table], Asked], Answer]] = {
     "open": _open,
     "prepare": _prepare,
     "files": _files,

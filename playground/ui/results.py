@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anyio.to_thread
-
 from playground.deps import Deps
 from playground.errors import InvalidRequest
 from playground.finetune.report import report
@@ -19,6 +17,7 @@ from playground.finetune.results_summary import to_csv
 from playground.finetune.results_verdict import verdict
 from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
+from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
 from playground.ui.uploads import Held, take
@@ -37,37 +36,31 @@ _MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class=
 
 
 def build_results(deps: Deps) -> Callable[[Places], None]:
-    """Lay the tab out; nothing of it reaches the rest of the page."""
+    """Lay the tab out; returns how it is wired to the rest of the page."""
     held: Held[Named] = Held()
-    words = {language: _page_words(language) for language in ("en", "es")}
+    words = {reader: _page_words(reader) for reader in ("en", "es")}
     view = components.component("results.js", _MARKUP, {}, words=words, most=MOST, elem_id="pg-results")
 
-    async def on_ask(value: Any) -> Any:
-        return await act(held, value)
+    def wire(places: Places) -> None:
+        async def on_ask(value: Any) -> tuple[Any, ...]:
+            return await act(held, value)
 
-    view.input(on_ask, view, view, **ASKED)
-    return lambda places: None
+        view.input(on_ask, view, [view, *places.all], **ASKED)
+
+    return wire
 
 
-def _page_words(language: Any) -> dict[str, str]:
+def _page_words(reader: Any) -> dict[str, str]:
     """What the script itself writes; sentences with figures come whole from the server."""
-    return {key: text for key, text in texts(language).items() if "{" not in text}
+    return {key: text for key, text in texts(reader).items() if "{" not in text}
 
 
-async def act(held: Held[Named], value: Any) -> Any:
-    """Do what the tab asks: `{action, n, language, …}` in, plain JSON out. Never raises."""
-    asked = value if isinstance(value, Mapping) else {}
-    echo = {"n": asked.get("n"), "of": asked.get("action")}
-    try:
-        do = _ACTIONS.get(str(asked.get("action")))
-        if do is None:
-            raise InvalidRequest("There is no such action.")
-        return {**echo, **await anyio.to_thread.run_sync(do, held, asked)}
-    except Exception as error:
-        return {**echo, "notice": present.failure(shown(error))}
+async def act(held: Held[Named], value: Any) -> tuple[Any, ...]:
+    """Do what the tab asks; its value and the page's updates. Never raises."""
+    return await answered(_ACTIONS, value, held)
 
 
-def _open(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _open(held: Held[Named], asked: Asked) -> dict[str, Any]:
     """Files that were dropped. One that cannot be read does not keep the others out."""
     given = asked.get("files")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
@@ -80,18 +73,18 @@ def _open(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
             data = take(about.get("path"), most=MOST)
             results = read(data)
             id_ = held.put((name, results), _size(results))
-            opened.append({"id": id_, **_about(name, results, _language(asked))})
+            opened.append({"id": id_, **_about(name, results, language(asked))})
         except Exception as error:
             opened.append({"name": name, "notice": present.failure(shown(error))})
     return {"opened": opened}
 
 
-def _again(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _again(held: Held[Named], asked: Asked) -> dict[str, Any]:
     """Files that a page which was loaded anew had open; those that are no longer held are left out."""
     opened = []
     for id_ in _ids(asked):
         try:
-            opened.append({"id": id_, **_about(*held.get(id_), _language(asked))})
+            opened.append({"id": id_, **_about(*held.get(id_), language(asked))})
         except InvalidRequest:
             continue
     return {"opened": opened}
@@ -103,7 +96,7 @@ def _size(results: Results) -> int:
     )
 
 
-def _about(name: str, results: Results, language: Language) -> dict[str, Any]:
+def _about(name: str, results: Results, reader: Language) -> dict[str, Any]:
     """What a file says, in words and last and best values."""
     judged = verdict(results)
     rows = {"rows": len(results.steps), "points": results.validation_points}
@@ -112,9 +105,9 @@ def _about(name: str, results: Results, language: Language) -> dict[str, Any]:
         "format": results.format,
         "axes": list(results.axes),
         "rows": len(results.steps),
-        "about": Said("report.rows", rows).text(language),
-        "verdict": {"kind": judged.kind, "text": judged.said.text(language)},
-        "notes": [note.text(language) for note in results.notes],
+        "about": Said("report.rows", rows).text(reader),
+        "verdict": {"kind": judged.kind, "text": judged.said.text(reader)},
+        "notes": [note.text(reader) for note in results.notes],
         "columns": [
             {
                 "name": column.name,
@@ -131,7 +124,7 @@ def _point(point: Any) -> list[float] | None:
     return None if point is None else [point.step, float(f"{point.value:.6g}")]
 
 
-def _curves(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _curves(held: Held[Named], asked: Asked) -> dict[str, Any]:
     alpha, axis = _number(asked.get("alpha", 1)), asked.get("axis", "step")
     if axis not in AXES.values():
         raise InvalidRequest("There is no such axis.", param="axis")
@@ -144,13 +137,13 @@ def _curves(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"curves": files, "floor": _floor(asked)}
 
 
-def _floor(asked: Mapping[str, Any]) -> dict[str, Any] | None:
+def _floor(asked: Asked) -> dict[str, Any] | None:
     """The accuracy that a wrong answer reaches, for completions as long as the person says."""
     tokens = asked.get("floor")
     if type(tokens) is not int or not 1 <= tokens <= 100_000:
         return None
     floor = accuracy_floor(tokens)
-    return {"value": floor.value, "why": floor.why.text(_language(asked))}
+    return {"value": floor.value, "why": floor.why.text(language(asked))}
 
 
 def _within(value: Any) -> tuple[float, float] | None:
@@ -168,7 +161,7 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _rows(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _rows(held: Held[Named], asked: Asked) -> dict[str, Any]:
     """A part of a file's table."""
     results, start = held.get(asked.get("id"))[1], asked.get("start")
     first = max(0, min(start, len(results.steps))) if type(start) is int else 0
@@ -185,29 +178,25 @@ def _cell(value: float) -> float | int | None:
     return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.6g}")
 
 
-def _export(held: Held[Named], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _export(held: Held[Named], asked: Asked) -> dict[str, Any]:
     """A file for the person: the report of all, or one's rows."""
     runs = [held.get(id_) for id_ in _ids(asked)]
     if asked.get("format") == "html":
-        return {"file": {"name": "results-report.html", "text": report(runs, language=_language(asked))}}
+        return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
     if asked.get("format") != "csv" or len(runs) != 1:
         raise InvalidRequest("Results are exported as CSV, one file at a time, or as an HTML report.")
     name, results = runs[0]
     return {"file": {"name": f"{name.rsplit('.', 1)[0]}-clean.csv", "text": to_csv(results)}}
 
 
-def _ids(asked: Mapping[str, Any]) -> list[Any]:
+def _ids(asked: Asked) -> list[Any]:
     given = asked.get("ids")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
         raise InvalidRequest("Choose a results file first.", param="file")
     return given
 
 
-def _language(asked: Mapping[str, Any]) -> Language:
-    return "es" if asked.get("language") == "es" else "en"
-
-
-_ACTIONS: dict[str, Callable[[Held[Named], Mapping[str, Any]], dict[str, Any]]] = {
+_ACTIONS: dict[str, Callable[[Held[Named], Asked], Answer]] = {
     "open": _open,
     "again": _again,
     "curves": _curves,

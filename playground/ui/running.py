@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import gradio as gr
+
 from playground import accepts, catalog, pricing
 from playground.accepts import LeftOut
 from playground.deps import Deps
@@ -17,6 +19,7 @@ from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
 from playground.ui import panel, present
 from playground.ui.events import Visit, shown
+from playground.unicode import all_well_formed
 from playground.variables import fill_all, names_in
 
 Outputs = tuple[Any, Any, Any]
@@ -33,6 +36,11 @@ class Inputs:
     model: Any
     params: Any
     variables: Any = None
+
+    def well_formed(self) -> Inputs:
+        """The same without halves of characters, which nothing behind the page could take."""
+        given = (self.main, self.model, self.params, self.variables)
+        return Inputs(*map(all_well_formed, given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,8 @@ class Tab:
     """What a tab brings to the mechanism.
 
     `read` turns its component's value into the part of a request that the parameters do not give (prompt or messages);
-    `still` is its component's value while nothing arrives; `during` and what stands beside it while something does.
+    `still` is its component's value while nothing arrives, which is no error whatever was sent; `during` that and what
+    stands beside it while something does.
     `check` refuses what cannot be run though it can be counted; `kept` is what the history needs besides the request
     to show it again. Each but `still` may raise InvalidRequest.
     """
@@ -107,30 +116,31 @@ async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGen
 
     Never raises for a failure.
     """
+    main = tab.still(None, False)
     try:
-        tab.read(inputs.main)
-    except Exception as error:
-        # Without a value that can be read there is none to give back.
-        yield tab.still(None, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
-        return
-    try:
+        inputs = inputs.well_formed()
+        main = tab.still(inputs.main, False)
         async with visit.begin(tab.mode) as stop:
             _learn(deps, tab, visit, inputs)
             prepared = prepare(deps, tab, visit, inputs)
+            # What stands beside stays until something else comes: a refusal does not wipe answers that nobody has kept.
             if _is_starting(deps, prepared.info):
-                yield tab.still(inputs.main, True), {"cards": []}, _note("notice_starting")
+                yield tab.still(inputs.main, True), gr.skip(), _note("notice_starting")
                 await _or_stopped(deps.engine_ready(), stop)
             if not stop.is_set():
-                yield tab.still(inputs.main, True), {"cards": []}, _note("notice_waiting")
+                yield tab.still(inputs.main, True), gr.skip(), _note("notice_waiting")
                 await _or_stopped(_check_fit(deps, prepared), stop)
             if stop.is_set():
-                yield tab.still(inputs.main, False), {"cards": []}, _note("notice_stopped_unsent")
+                yield main, gr.skip(), _note("notice_stopped_unsent")
                 return
             async with aclosing(_progress(deps, prepared, stop)) as runs:
                 async for progress in runs:
-                    yield _outputs(deps, tab, visit, inputs, prepared, progress)
+                    now, beside = tab.during(inputs.main, prepared, progress)
+                    main = {**now, "busy": False}  # what has come stays, whatever fails after it
+                    answers = beside if progress.state.choices() else gr.skip()
+                    yield now, answers, _line(deps, visit, prepared, progress)
     except Exception as error:
-        yield tab.still(inputs.main, False), {"cards": []}, {"cells": [], "notice": present.failure(shown(error))}
+        yield main, gr.skip(), {"cells": [], "notice": present.failure(shown(error))}
 
 
 async def _or_stopped(waiting: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
@@ -194,10 +204,10 @@ def too_long(tokens: int, context: int) -> ContextExceeded:
     )
 
 
-def _outputs(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs, prepared: Prepared, progress: Progress) -> Outputs:
-    main, beside = tab.during(inputs.main, prepared, progress)
+def _line(deps: Deps, visit: Visit, prepared: Prepared, progress: Progress) -> dict[str, Any]:
+    """What is said of the run below it: that it waits, or what it took."""
     if not progress.finished:
-        return main, beside, {"cells": [], "notice": present.waiting(progress.state)}
+        return {"cells": [], "notice": present.waiting(progress.state)}
     visit.add(progress.run)
     kind = deps.client.endpoints[prepared.info.endpoint].kind
     last = present.last_run(progress, session=(visit.tokens, visit.cost), kind=kind, price_as=deps.settings.price_as)
@@ -205,7 +215,7 @@ def _outputs(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs, prepared: Prepa
     without = accepts.removable(error, prepared.request) if error is not None else None
     if without and last["notice"]:
         last["notice"]["without"] = without
-    return main, beside, present.with_left_out(last, prepared.left_out)
+    return present.with_left_out(last, prepared.left_out)
 
 
 def _note(key: str) -> dict[str, Any]:
@@ -215,6 +225,7 @@ def _note(key: str) -> dict[str, Any]:
 async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
     """The counter's line for what the page holds now. What cannot be counted yet is simply not shown."""
     try:
+        inputs = inputs.well_formed()
         info = chosen(deps, inputs.model)
         written = tab.read(inputs.main)
         # A name without a value counts as it is written: the line must not vanish while a value is typed.

@@ -50,7 +50,7 @@ def chat_logprobs(tokens: list[str]) -> dict[str, Any]:
             {
                 "token": t,
                 "logprob": LOGPROB,
-                "bytes": list(t.encode()),
+                "bytes": list(t.encode(errors="surrogatepass")),
                 "top_logprobs": [{"token": t, "logprob": LOGPROB, "bytes": None}, *tops],
             }
             for t in tokens

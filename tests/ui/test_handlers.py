@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from playground.deps import Deps
@@ -13,6 +16,7 @@ from playground.ui import chat, complete, edit
 from playground.ui.events import Visit
 from playground.ui.running import Inputs, Tab, count, submit
 from playground.ui.sidebar import load, marks_for, panel_for
+from tests.fakes import payloads
 from tests.fakes.helpers import until
 from tests.fakes.server import FakeServer
 
@@ -166,7 +170,7 @@ async def test_stop_is_heard_while_the_engine_starts(
     await asyncio.sleep(0)
     visit.stop(mode)
     main, choices, last = (await running)[-1]
-    assert (main["busy"], main["run"], choices) == (False, 4, {"cards": []})
+    assert (main["busy"], main["run"], choices) == (False, 4, gr.skip())
     assert last["notice"]["key"] == "notice_stopped_unsent"
     assert not [request for request in fake.requests if "completions" in request.path]
     assert visit.runs == {}
@@ -181,6 +185,37 @@ async def test_an_engine_that_does_not_start_says_why(deps: Deps, monkeypatch: p
     editor, _, last = (await run(deps, text("Say ")))[-1]
     assert (editor["text"], editor["busy"]) == ("Say ", False)
     assert last["notice"]["message"] == "The engine did not start."
+
+
+async def test_what_has_come_stays_whatever_fails_after_it(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+    for mode in TABS:
+        with monkeypatch.context() as broken:
+            broken.setattr("playground.ui.running.present.last_run", lambda *_, **__: 1 / 0)
+            main, _, last = (await run(deps, {**GOOD[mode], "run": 4}, tab=TABS[mode]))[-1]
+        assert main["text"].endswith("Hello, world!")
+        assert (main["busy"], main["run"], last["notice"]["tone"]) == (False, 4, "error")
+
+
+@pytest.mark.parametrize("mode", TABS)
+async def test_answers_beside_a_refused_run_stay_where_they_are(deps: Deps, mode: str) -> None:
+    updates = await run(deps, GOOD[mode], "server/fault-401", tab=TABS[mode])
+    assert [choices for _, choices, _ in updates] == [gr.skip()] * len(updates)
+    assert updates[-1][2]["notice"]["tone"] == "error"
+
+
+@pytest.mark.parametrize("mode", TABS)
+async def test_half_a_character_costs_neither_the_prompt_nor_the_answer(
+    deps: Deps, fake: FakeServer, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payloads, "encode", lambda value: json.dumps(value).encode())
+    monkeypatch.setattr(fake, "tokens", ("Hi", "\ud83d", "\ude00", " there", "\ud83d"))
+    given = json.loads(re.sub("Say |hello|helo", r"\\ud83d", json.dumps(GOOD[mode])))
+    main, _, last = (await run(deps, given, params={"logprobs": 1}, tab=TABS[mode]))[-1]
+    assert main["text"].endswith("Hi😀 there�")
+    assert last["notice"] is None
+    (kept,) = deps.store.runs(limit=1)
+    assert kept.choices[0].text == "Hi😀 there�"
+    assert "�" in json.dumps(kept.request, ensure_ascii=False)
 
 
 async def test_several_answers_come_to_the_conversation_at_their_end(deps: Deps) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from playground.errors import InvalidRequest
-from playground.ui.results import act
+from playground.ui import results
 from playground.ui.uploads import Held, take
 
 FILE = "step,train_loss,valid_loss\n" + "".join(
@@ -46,6 +46,11 @@ async def opened(folder: Path, held: Held[Any], text: str = FILE, name: str = "r
     said = await act(held, {"action": "open", "n": 1, "files": [{"path": str(path), "name": name}]})
     result: dict[str, Any] = said["opened"][0]
     return result
+
+
+async def act(held: Held[Any], value: Any) -> dict[str, Any]:
+    said: dict[str, Any] = (await results.act(held, value))[0]
+    return said
 
 
 def left(folder: Path) -> list[Path]:

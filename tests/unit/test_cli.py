@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,6 @@ from tests.fakes.server import FakeServer
 from tests.fakes.terminal import Cli
 
 HEAVY = ("gradio", "openai", "pandas", "sqlalchemy", "genai_prices", "alembic", "numpy")
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -21,12 +21,6 @@ from playground.retry import RetryPolicy, retry_after
 from playground.types import Endpoint, Failed, Retrying
 from tests.fakes.helpers import CANARY, Waits, chat, collect, completion, endpoint, failure, text_of, until
 from tests.fakes.server import FakeServer
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,10 @@ from playground.errors import (
 )
 from playground.finetune.jobs import Plan, parse_job
 from playground.finetune.results_read import read
-from tests.fakes.helpers import CANARY, endpoint
+from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
 
 LINES = b'{"messages": []}\n' * 3
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: FakeServer) -> AsyncIterator[Client]:
-    made = Client([endpoint(server)], timeout=30)
-    yield made
-    await made.aclose()
 
 
 async def created(client: Client, **changes: Any) -> str:

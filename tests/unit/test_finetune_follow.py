@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -20,25 +19,12 @@ from playground.errors import (
 )
 from playground.finetune.follow import Pace, Snapshot, Story, follow
 from playground.finetune.jobs import Event, Job, Metric, Plan, parse_job
-from tests.fakes.helpers import CANARY, Waits, endpoint, until
+from tests.fakes.helpers import CANARY, Waits, until
 from tests.fakes.server import FakeServer
 from tests.fakes.training import BEGAN
 
 MANY = 5
 """Epochs of two steps: 18 events."""
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: FakeServer) -> AsyncIterator[Client]:
-    made = Client([endpoint(server)], timeout=30)
-    yield made
-    await made.aclose()
 
 
 @pytest.fixture

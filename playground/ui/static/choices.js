@@ -105,5 +105,7 @@ function show(value) {
 for (const node of legend.querySelectorAll('[data-say]')) node.textContent = say(node.dataset.say);
 document.addEventListener('click', (event) => { if (popover && !popover.contains(event.target) && !event.target.closest('[data-at]')) closePopover(); });
 element.addEventListener('keydown', (event) => { if (event.key === 'Escape') closePopover(); });
+playground.hear('cards', (said) => { if (said.scope === props.scope) said.cards = props.value?.cards || []; });
+playground.hear('over', (said) => { if (said.scope === props.scope && props.value?.busy) show({...props.value, busy: false}); });
 watch('value', () => show(props.value));
 show(props.value);

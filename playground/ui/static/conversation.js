@@ -94,7 +94,8 @@ function structural(change) {
 
 // A message changed, perhaps under another id: what names it goes along.
 function changed(id, patch) {
-  const now = tree.change(id, patch);
+  const now = tree.change(id, patch), row = rows.get(id);
+  if (row && now !== id) { rows.delete(id); rows.set(now, row); row.id = now; }
   if (asked?.parent === id) asked.parent = now;
   if (asked?.id === id) asked.id = now;
   if (offered?.parent === id) offered.parent = now;
@@ -103,8 +104,7 @@ function changed(id, patch) {
 
 function typed(row) {
   types(row);
-  const before = row.id, id = row.id = changed(before, {text: row.box.value});
-  if (id !== before) { rows.delete(before); rows.set(id, row); }
+  const before = row.id, id = changed(before, {text: row.box.value});
   const last = tree.last() === id && tree.get(id).role !== 'user';
   if (last) tree.tail();
   if (last || id !== before) draw(); else { row.drawn = tree.get(id); row.node.classList.toggle('pg-draft', empty(tree.get(id))); }
@@ -195,6 +195,8 @@ function whole({text = '', reasoning = '', calls = [], finish}, was) {
 }
 
 function answered(said) {
+  // A run that was given up and is heard of after all (Stop came before it, or got lost) is stopped again.
+  if (said?.run !== run && said?.busy && !bar.busy) trigger('stop');
   if (!pending || said?.run !== run) return;
   if (said.several) several(said); else answer(said);
   if (!said.busy) ended();
@@ -218,7 +220,8 @@ const answerBelow = (parent, said, was) => tree.add(parent, blank('assistant', {
 function several(said) {
   if (said.busy) { pending.several = true; rows.get(pending.id).box.placeholder = say('several_below'); return; }
   const {parent, was} = pending;
-  offered = {parent, was, ids: said.several.map((each) => each.text || each.calls.length ? answerBelow(parent, each, was) : null)};
+  offered = {parent, was, ids: []};
+  for (const each of said.several) if (each.text || each.calls.length) offered.ids[each.index] = answerBelow(parent, each, was);
   const first = offered.ids.find(Boolean);
   if (first) tree.reveal(first);
 }
@@ -250,8 +253,8 @@ function takeBack({id, parent, shown}) {
 function giveUp() {
   const {parent, was, several: cards} = pending ?? {};
   run += 1;
+  if (cards) { several({several: tell('cards', {scope: 'chat', cards: []}).cards.map((card) => ({calls: [], ...card}))}); tell('over', {scope: 'chat'}); }
   ended();
-  if (cards) offered = {parent, was, ids: []};
 }
 
 // One of several answers is shown; the others stay beside it. One that is no longer there comes back.
@@ -269,7 +272,7 @@ function picked({text, index}) {
   const of = offered?.ids[index] ?? asked?.answer;
   if (bar.busy || !tree.get(of) || !tree.reveal(of)) return tell('notice', {tone: 'error', key: 'keep_gone', message: ''});
   remember();
-  const id = changed(of, {text: asked.base + text, reasoning: '', calls: [], finish: undefined});
+  const id = changed(of, {text: ((offered ? offered.was?.text : asked.base) ?? '') + text, reasoning: '', calls: [], finish: undefined});
   tree.tail();
   draw();
   start(id, {id, continues: true});
@@ -349,7 +352,8 @@ watch('value', () => {
   // Gradio writes the initial value once more after mounting: the server hears again what is really here.
   else if (props.value?.run === undefined) publish('input');
 });
-window.addEventListener('pagehide', keepNow);
+// Answers that wait on their cards would be gone with the page.
+window.addEventListener('pagehide', () => { if (pending?.several) giveUp(); keepNow(); });
 restore();
 tree.tail();
 draw();

@@ -6,7 +6,7 @@ const input = $('.pg-edit-input'), instruction = $('.pg-edit-instruction'), outp
 // `before` is the last answer while the next one has no text yet: a run that is refused leaves it where it was.
 // `held` is what is written, as far as it has been taken note of; `typing` the box whose letters are one change.
 let held = {input: '', instruction: ''}, typing = null, run = 0, answer = {text: ''}, before = null, loaded = null, asked = '', keepTimer = 0, marked = true;
-const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => ended()});
+const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => { run += 1; ended(); }});
 const page = () => ({...held, answer: before || answer});
 const time = playground.timeline({element, say, take: page, put, same: (a, b) => JSON.stringify(a) === JSON.stringify(b)});
 
@@ -67,6 +67,7 @@ function setBusy(now) {
 }
 
 function heard(said) {
+  if (said.run !== run && said.busy && !bar.busy) trigger('stop');
   if (said.run !== run || !bar.busy) return;
   answer = {text: said.text, of: asked};
   if (said.text) before = null;

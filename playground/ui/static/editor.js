@@ -150,11 +150,10 @@ function adopt({text: answer, whole}, end) {
   put({text: now, marks: until(start).concat(now.length > start ? [[start, now.length]] : []), origin: start});
 }
 
-const keepNow = () => playground.keep('draft.complete', {...snapshot(), past: time.past.slice(-5)});
+const keepNow = () => { draftTimer = 0; playground.keep('draft.complete', {...snapshot(), past: time.past.slice(-5)}) || playground.keep('draft.complete', snapshot()); };
 
 function keepDraft() {
-  clearTimeout(draftTimer);
-  draftTimer = setTimeout(keepNow, 400);
+  draftTimer ||= setTimeout(keepNow, 400);
 }
 
 function restore() {
@@ -191,6 +190,7 @@ watch('value', () => {
   // so with the initial value, which Gradio writes again after mounting.
   const other = (said?.run ?? 0) !== run;
   if (!other && busy) return show(said);
+  if (other && said?.busy && !busy) trigger('stop');
   if (other || said?.text !== text) publish('input');
 });
 // Closing the tab in the middle of the 400 ms above would lose the last words.

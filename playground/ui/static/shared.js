@@ -54,8 +54,17 @@ window.playground = (() => {
   const hear = (event, fn) => document.addEventListener('playground:' + event, (said) => fn(said.detail));
 
   // What a browser keeps: storage may be full or off, and what it holds may be anything.
-  const keep = (key, value) => { try { localStorage.setItem('playground.' + key, JSON.stringify(value)); return true; } catch { return false; } };
-  const kept = (key) => { try { return JSON.parse(localStorage.getItem('playground.' + key) || 'null'); } catch { return null; } };
+  // Another window of the same browser keeps here too: where nothing has changed in this one, what that one wrote stays.
+  const known = {};
+  const keep = (key, value) => {
+    try {
+      const now = JSON.stringify(value);
+      if (known[key] !== now) localStorage.setItem('playground.' + key, now);
+      known[key] = now;
+      return true;
+    } catch { return false; }
+  };
+  const kept = (key) => { try { known[key] = localStorage.getItem('playground.' + key); return JSON.parse(known[key] || 'null'); } catch { return null; } };
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
@@ -72,7 +81,8 @@ window.playground = (() => {
     for (const panel of document.querySelectorAll('.pg-panel')) { panel.setAttribute('role', 'tabpanel'); panel.setAttribute('aria-labelledby', panel.id.replace('pg-panel-', 'pg-tab-') + '-button'); }
     if (typeof lastMode === 'string' && lastMode !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(lastMode);
   };
-  hear('open', (said) => openTab(said.mode));
+  // A link's preset is opened once: a reload (Gradio's own after a lost connection, too) shows what has been made of it.
+  hear('open', (said) => { openTab(said.mode); if (new URLSearchParams(location.search).has('preset')) history.replaceState(null, '', location.pathname); });
 
   // Submit, which is Stop while a run is under way. `begin` and `halt` are called; `release` when no answer comes to Stop.
   const DOUBLE_CLICK = 500, NO_ANSWER = 3000, ON_TOP = 'dialog[open], .pg-menu, .pg-popover, .pg-picker-list:not([hidden])';

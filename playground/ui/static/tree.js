@@ -34,7 +34,7 @@ window.playground.tree = (() => {
     parentOf(id) {
       const trail = this.trail(), at = trail.indexOf(id);
       if (at >= 0) return at ? trail[at - 1] : ROOT;
-      return [...this.nodes.values()].find((node) => node.kids.includes(id))?.id;
+      return this.living().find((node) => node.kids.includes(id))?.id;
     }
 
     // Makes the branch that holds `id` the one that is shown; false where none holds it.

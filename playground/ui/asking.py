@@ -1,0 +1,47 @@
+"""What a part's script asks of the server: `{action, n, language, …}` goes in; plain JSON with both comes back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+
+from playground.errors import InvalidRequest
+from playground.finetune.words import Language
+from playground.ui import present
+from playground.ui.events import shown
+from playground.ui.opening import Updates, nothing
+
+Asked = Mapping[str, Any]
+Answer = dict[str, Any] | tuple[dict[str, Any], Updates]
+"""What is said to the script; and where something else of the page changes with it, that too."""
+
+
+async def answered(actions: Mapping[str, Callable[..., Any]], value: Any, *given: Any) -> tuple[Any, ...]:
+    """Do what is asked; the part's value, then the updates for `Places.all`. Never raises.
+
+    An action is called with `given` and what was asked; it returns an Answer, or raises. One that is no coroutine
+    function runs in a thread.
+    """
+    asked = value if isinstance(value, Mapping) else {}
+    echo = {"n": asked.get("n"), "of": asked.get("action")}
+    try:
+        do = actions.get(str(asked.get("action")))
+        if do is None:
+            raise InvalidRequest("There is no such action.")
+        if inspect.iscoroutinefunction(do):
+            answer = await do(*given, asked)
+        else:
+            answer = await anyio.to_thread.run_sync(partial(do, *given, asked))
+        said, updates = answer if isinstance(answer, tuple) else (answer, nothing())
+        return ({**echo, **said}, *updates)
+    except Exception as error:
+        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+
+
+def language(asked: Asked) -> Language:
+    """The language the page is read in."""
+    return "es" if asked.get("language") == "es" else "en"
