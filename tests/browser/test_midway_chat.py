@@ -222,6 +222,55 @@ async def test_submit_waits_for_the_image_that_was_pasted_before_it(screen: Any,
     assert [part["type"] for part in content] == ["text", "image_url"]
 
 
+PASTE = """async ([selector, row, times, then]) => { const file = await (MADE)(true);
+    for (let i = 0; i < times; i++) { const data = new DataTransfer(); data.items.add(file);
+        const paste = new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true});
+        document.querySelectorAll(selector)[row].dispatchEvent(paste); }
+    if (then) document.querySelectorAll('.pg-message')[row].querySelector(`[data-act=${then}]`).click(); }""".replace(
+    "MADE", IMAGE
+)
+IMAGES = (
+    "[...document.querySelectorAll('#pg-conversation .pg-message')].map(n => n.querySelectorAll('.pg-image').length)"
+)
+
+
+async def test_two_images_pasted_into_an_answered_question_are_one_branch(screen: Any) -> None:
+    await screen.asked("What is this?")
+    await screen.page.evaluate(PASTE, [BOX, 0, 2, ""])
+    await screen.until(f"{IMAGES}[0] === 2")
+    assert await screen.branch(0) == "2/2"
+
+
+async def test_regenerate_waits_for_the_image_that_was_pasted_before_it(screen: Any, fake: FakeServer) -> None:
+    await screen.asked("What is this?")
+    before = len(fake.requests)
+    await screen.page.evaluate(PASTE, [BOX, 0, 1, "again"])
+    await until(lambda: len(fake.requests) > before)
+    await screen.answered()
+    assert [part["type"] for part in sent(fake)[0][1]] == ["text", "image_url"]
+
+
+async def test_a_message_moved_up_takes_the_image_along_that_was_pasted_before(screen: Any) -> None:
+    await screen.asked("One")
+    await screen.page.locator(BOX).last.fill("What is this?")
+    await screen.page.evaluate(PASTE, [BOX, 2, 1, "up"])
+    await screen.until(f"String({IMAGES}).startsWith('0,1')")
+    assert [text for _, text in await screen.messages()][:2] == ["One", "What is this?"]
+
+
+async def test_more_messages_than_are_taken_are_refused_in_words(screen: Any) -> None:
+    await screen.page.evaluate("""() => {
+        const {Tree, blank, ROOT} = playground.tree, made = new Tree(); let last = ROOT;
+        for (let i = 0; i < 2001; i++) last = made.add(last, blank('user', {text: 'x'}));
+        const draft = JSON.stringify({nodes: [...made.nodes], urls: [], system: '', version: 1});
+        addEventListener('pagehide', () => localStorage.setItem('playground.draft.chat', draft)); }""")
+    await screen.page.reload()
+    await screen.ready()
+    await screen.page.locator("#pg-conversation .pg-submit").click()
+    await screen.notice_with("2,000", seconds=30)
+    assert not await screen.page.locator(".pg-stop").count()
+
+
 async def test_what_is_transparent_in_an_image_is_white_where_it_becomes_a_jpeg(screen: Any) -> None:
     pixel = await screen.page.evaluate(
         f"""async () => {{ const {{url}} = await playground.pictures.read(await ({IMAGE})(false)), image = new Image();

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
-from tests.browser.test_midway_chat import ANSWER, BOX, click, sent
+from tests.browser.test_midway_chat import ANSWER, BOX, click, sent, stop
+from tests.fakes import payloads
 from tests.fakes.server import FakeServer
 
 CARDS = "#pg-choices-chat .pg-card"
@@ -73,3 +75,54 @@ async def test_a_partial_answer_continued_three_ways_stays_beside_them(screen: A
     await screen.answered()
     assert await screen.branch(1) == "4/6"
     assert (await screen.messages())[1] == ("assistant", ANSWER + ANSWER)
+
+
+async def test_a_refused_run_leaves_the_answers_before_it_and_keep_works(screen: Any) -> None:
+    await screen.choose("server/fault-401")
+    await screen.say("And now?")
+    await screen.notice_with("key")
+    assert await screen.page.locator(CARDS).count() == 3
+    await keep(screen, 2)
+    assert await screen.branch(1) == "3/3"
+
+
+async def test_keep_shows_the_card_that_was_clicked_when_another_is_empty(
+    screen: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third of three answers has come first, the others not yet, when the run is stopped."""
+    real = payloads.sse
+
+    def turned(said: Any) -> bytes:
+        if isinstance(said, dict) and said.get("choices"):
+            said = {**said, "choices": [{**each, "index": 2 - each["index"]} for each in said["choices"]]}
+        return real(said)
+
+    monkeypatch.setattr(payloads, "sse", turned)
+    monkeypatch.setattr(fake, "tokens", tuple(f"v{i} " for i in range(9)))
+    await click(screen, "new")
+    await screen.choose("server/fault-slow:1")
+    await screen.say("Three")
+    await screen.until(f"[...document.querySelectorAll('{CARDS} .pg-card-text')].some(n => n.textContent === 'v0 ')")
+    await stop(screen)
+    await keep(screen, 2)
+    assert await screen.messages() == [("user", "Three"), ("assistant", "v0 ")]
+    assert await screen.branch(1) == ""
+
+
+async def test_a_token_is_picked_after_new_and_undo(screen: Any, fake: FakeServer) -> None:
+    if not await screen.page.locator("#pg-param-logprobs").is_visible():
+        await screen.page.locator("#pg-params summary").click()
+    await screen.page.locator("#pg-param-logprobs").check()
+    await screen.asked("And with its tokens?")
+    await click(screen, "new")
+    await screen.page.locator("#pg-choices-chat [data-at]").nth(1).click()
+    await screen.page.locator("#pg-choices-chat .pg-alt").nth(0).click()
+    await screen.toast("no longer here")
+    await click(screen, "undo")
+    await screen.set("n", "1")
+    before = len(fake.requests)
+    await screen.page.locator("#pg-choices-chat [data-at]").nth(1).click()
+    await screen.page.locator("#pg-choices-chat .pg-alt").nth(0).click()
+    await screen.answered()
+    assert [each.path for each in fake.requests[before:]].count("/v1/chat/completions") == 1
+    assert (await screen.messages())[-1][1].endswith(ANSWER)

@@ -184,3 +184,15 @@ async def test_a_preset_opened_during_an_edit_is_not_mixed_with_its_answer(
     await click(screen, "undo")
     assert await screen.page.input_value("#pg-edit-in") == "other"
     assert "t2" in await edited(screen)
+
+
+async def test_answers_to_another_text_are_not_kept_in_this_one(screen: Any) -> None:
+    await screen.set("n", "2")
+    await screen.run("Say")
+    await screen.write("Another text")
+    await screen.page.click("#pg-choices-complete .pg-keep >> nth=1")
+    await screen.toast("no longer here")
+    assert await screen.text() == "Another text"
+    await screen.page.click("#pg-editor .pg-undo")
+    await screen.page.click("#pg-choices-complete .pg-keep >> nth=1")
+    assert await screen.text() == "SayHello, world!"

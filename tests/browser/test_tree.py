@@ -91,3 +91,14 @@ async def test_a_branch_is_revealed_from_anywhere_and_one_that_is_gone_is_not(tr
         return [there, shown, tree.reveal(answer), tree.reveal('nowhere')];"""
     )
     assert found == [True, ["q1", "a1"], False, False]
+
+
+async def test_a_branch_is_found_although_a_message_that_is_gone_had_it_too(tree: Any) -> None:
+    shown = await tree(
+        """const tree = said(['q1', 'a1', 'q2', 'a2']); tree.change(tree.trail()[0], {text: 'q1c'});
+        const [, , question, answer] = tree.trail();
+        const other = tree.add(question, blank('assistant', {made: true, text: 'a3'}));
+        tree.drop(question);
+        return [tree.reveal(other), tree.reveal(answer), texts(tree)];"""
+    )
+    assert shown == [True, True, ["q1c", "a1", "a2"]]

@@ -1,10 +1,11 @@
 // The answers of a run: n of them side by side, each with its finish reason and a Keep button, and the tokens of an answer
 // coloured by probability, with their alternatives on a click.
-// Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy}.
+// Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy, run}.
 // `scope` is the tab whose editor listens; a kept card stays where the editor says `refused`. A card may also carry the functions a model wants called, and a verdict on its JSON.
 const {make} = playground, say = playground.saying(props);
 const grid = element.querySelector('.pg-cards'), legend = element.querySelector('.pg-legend');
-let cards = new Map(), popover = null;
+// `over` is the last run that the editor has given up: its cards stand still, whatever is still said of them.
+let cards = new Map(), popover = null, over = 0;
 
 const percent = (logprob) => {
   const p = 100 * Math.exp(logprob);
@@ -61,10 +62,11 @@ function build(data) {
 }
 
 function fill(card, data, value) {
+  const busy = value.busy && value.run > over;
   card.title.textContent = value.cards.length > 1 ? `${say('choice')} ${data.index + 1}` : say('probabilities');
-  card.finish.textContent = data.finish ? say('finish_' + data.finish) : value.busy ? '' : say('finish_none');
-  card.finish.dataset.reason = data.finish || (value.busy ? 'running' : 'none');
-  card.keep.hidden = !value.keep; card.keep.disabled = value.busy;
+  card.finish.textContent = data.finish ? say('finish_' + data.finish) : busy ? '' : say('finish_none');
+  card.finish.dataset.reason = data.finish || (busy ? 'running' : 'none');
+  card.keep.hidden = !value.keep; card.keep.disabled = busy;
   card.keep.setAttribute('aria-label', `${say('keep')} ${data.index + 1}`);
   data.tokens?.length ? fillTokens(card, data.tokens) : fillText(card, data.text);
   if (data.verdict) card.finish.textContent += ' · ' + say(data.verdict);
@@ -94,7 +96,7 @@ function show(value) {
   const list = value?.cards || [];
   element.querySelector('.pg-choices').hidden = !list.length;
   legend.hidden = !list.some((data) => data.tokens?.length);
-  grid.classList.toggle('pg-busy', Boolean(value?.busy));
+  grid.classList.toggle('pg-busy', Boolean(value?.busy && value.run > over));
   if (list.length !== cards.size) { grid.textContent = ''; cards = new Map(); closePopover(); }
   for (const data of list) {
     if (!cards.has(data.index)) cards.set(data.index, build(data));
@@ -106,6 +108,6 @@ for (const node of legend.querySelectorAll('[data-say]')) node.textContent = say
 document.addEventListener('click', (event) => { if (popover && !popover.contains(event.target) && !event.target.closest('[data-at]')) closePopover(); });
 element.addEventListener('keydown', (event) => { if (event.key === 'Escape') closePopover(); });
 playground.hear('cards', (said) => { if (said.scope === props.scope) said.cards = props.value?.cards || []; });
-playground.hear('over', (said) => { if (said.scope === props.scope && props.value?.busy) show({...props.value, busy: false}); });
+playground.hear('over', (said) => { if (said.scope === props.scope) { over = said.run; show(props.value); } });
 watch('value', () => show(props.value));
 show(props.value);

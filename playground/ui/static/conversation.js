@@ -5,9 +5,9 @@
 const {icon, hear, tell, pictures, messageRow: {Row, grow}, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const list = $('.pg-messages'), system = $('.pg-system-text'), clear = $('.pg-new'), adder = $('.pg-add');
-const MOST_IMAGES = 9_000_000;
 let tree = new Tree(), rows = new Map(), run = 0, loaded = null, restored = false, keepTimer = 0;
-// `pending` is the answer that is being written, `asked` how it was asked for, `offered` where the last several answers stand.
+// `pending` is the answer that is being written, `asked` how it was asked for, `offered` where the answers of the last run stand.
+// Both of these carry the key of their conversation: in another one they have no place.
 let pending = null, asked = null, offered = null;
 // `typing` is the box whose letters are one change, `said` what SYSTEM held before the last of them.
 let typing = null, said = '';
@@ -84,9 +84,12 @@ function types(box) {
 }
 
 function structural(change) {
-  if (bar.busy) return;
-  remember();
-  change();
+  // An image that is still being read goes into its message first: afterwards it could be another one.
+  whenRead(() => { if (!bar.busy) { remember(); change(); settle(); } });
+}
+
+// After any change: a place to write, and what is shown.
+function settle() {
   tree.tail();
   draw();
   publish('input');
@@ -98,7 +101,6 @@ function changed(id, patch) {
   if (row && now !== id) { rows.delete(id); rows.set(now, row); row.id = now; }
   if (asked?.parent === id) asked.parent = now;
   if (asked?.id === id) asked.id = now;
-  if (offered?.parent === id) offered.parent = now;
   return now;
 }
 
@@ -116,17 +118,15 @@ function put(now) {
   tree = new Tree(now.nodes);
   system.value = said = now.system;
   pending = typing = null;
-  tree.tail();
-  draw();
   grow(system);
-  publish('input');
+  settle();
 }
 
 function publish(event, more = {}) {
   const light = event === 'input', upTo = more.upTo;
   delete more.upTo;
   props.value = {system: system.value, messages: tree.messages(upTo, {light}), run, ...more};
-  trigger(event);
+  if (!light || playground.sendable(props.value)) trigger(event);
   tell('text', {mode: 'chat', names: playground.variables([system.value, ...tree.messages(undefined, {light: true}).map((said) => JSON.stringify(said.content))].join('\n'))});
   keepDraft();
 }
@@ -141,8 +141,13 @@ function addImages(row, files) {
 async function attach(row, files) {
   const images = [];
   for (const file of files) try { images.push(await pictures.read(file)); } catch { tell('notice', {tone: 'error', key: 'image_unreadable', message: file.name}); }
-  // The row may have gone meanwhile.
-  if (images.length && rows.get(row.id) === row) structural(() => changed(row.id, {images: [...tree.get(row.id).images, ...images]}));
+  if (!images.length) return;
+  // The message may have gone meanwhile.
+  if (bar.busy || rows.get(row.id) !== row) return tell('notice', {tone: 'error', key: 'image_homeless', message: files.map((file) => file.name).join(', ')});
+  // Two pastes into one message are one change of it, not two branches.
+  if (!tree.fresh.has(row.id)) remember();
+  changed(row.id, {images: [...tree.get(row.id).images, ...images]});
+  settle();
 }
 
 // What is submitted goes out with the images that were put in before.
@@ -165,21 +170,18 @@ function regenerate(id) {
 function again({without}) {
   if (bar.busy) return;
   const shown = (id) => id === ROOT || tree.trail().includes(id);
-  asked && shown(asked.parent) && (!asked.continues || shown(asked.id)) ? start(asked.parent, {...asked, without}) : begin({without});
+  asked?.key === tree.key && shown(asked.parent) && (!asked.continues || shown(asked.id)) ? start(asked.parent, {...asked, without}) : begin({without});
 }
 
 // An answer below `parent`; or, where it continues, more of the answer `id`.
 function start(parent, {id = null, continues = false, without} = {}) {
   if (bar.busy) return;
-  // More than the server takes in one request would end in silence.
-  const size = tree.trail().reduce((sum, each) => sum + tree.get(each).images.reduce((all, image) => all + image.url.length, 0), 0);
-  if (size > MOST_IMAGES) return tell('notice', {tone: 'error', key: 'images_too_large', message: ''});
-  remember();
-  offered = null;
   const {kids, at} = tree.get(parent), upTo = parent === ROOT ? null : parent, was = continues ? tree.get(id) : null;
+  if (!playground.sendable([system.value, tree.messages(upTo)])) return tell('notice', {tone: 'error', key: 'too_large_to_send', message: ''});
+  remember();
   // What was written below stays, as another branch.
   pending = {id: continues ? id : tree.add(parent, blank('assistant', {made: true})), parent: continues ? tree.parentOf(id) : parent, was, shown: kids[at], from: document.activeElement};
-  asked = {parent, id, continues, answer: pending.id, base: was?.text ?? ''};
+  asked = {key: tree.key, parent, id, continues};
   run += 1;
   bar.set(true);
   time.block(true);
@@ -203,11 +205,13 @@ function answered(said) {
 }
 
 function answer(said) {
-  const row = rows.get(pending.id), patch = whole(said, pending.was);
-  tree.update(pending.id, patch);
+  const row = rows.get(pending.id), {id, parent, was} = pending;
+  tree.update(id, whole(said, was));
+  if (said.text) offered = {key: tree.key, parent, was, ids: [id]};
+  keepDraft();
   if (!row) return;
   // Only this row, and of it only what is new.
-  const node = row.drawn = tree.get(pending.id), atEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
+  const node = row.drawn = tree.get(id), atEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
   row.write(node);
   if (node.reasoning && !node.text) row.thought.open = true;
   if (node.calls.length) row.beside(node);
@@ -219,8 +223,10 @@ const answerBelow = (parent, said, was) => tree.add(parent, blank('assistant', {
 // Several answers wait on their cards until they have ended; then all of them stand beside each other, and none can be lost.
 function several(said) {
   if (said.busy) { pending.several = true; rows.get(pending.id).box.placeholder = say('several_below'); return; }
+  // None has come: those of the last run stay where they are.
+  if (!said.several.length) return;
   const {parent, was} = pending;
-  offered = {parent, was, ids: []};
+  offered = {key: tree.key, parent, was, ids: []};
   for (const each of said.several) if (each.text || each.calls.length) offered.ids[each.index] = answerBelow(parent, each, was);
   const first = offered.ids.find(Boolean);
   if (first) tree.reveal(first);
@@ -234,9 +240,7 @@ function ended() {
   element.classList.remove('pg-busy');
   if (node && empty(node)) takeBack(pending);
   pending = typing = null;
-  tree.tail();
-  draw();
-  publish('input');
+  settle();
   // Who sent with the keyboard goes on writing below; in the question that is answered now, a letter would be a new branch.
   if (node && !empty(node) && from?.matches('.pg-message-text') && document.activeElement === from) rows.get(tree.last())?.box.focus({preventScroll: true});
 }
@@ -249,30 +253,40 @@ function takeBack({id, parent, shown}) {
   if (place === at && !below && shown && tree.get(shown)) tree.reveal(shown);
 }
 
-// What is still said of this run comes too late.
+// What is still said of this run comes too late. Of several answers, what stands on their cards is taken in.
 function giveUp() {
-  const {parent, was, several: cards} = pending ?? {};
+  if (pending?.several) several({several: tell('cards', {scope: 'chat', cards: []}).cards.map((card) => ({calls: [], ...card}))});
+  tell('over', {scope: 'chat', run});
   run += 1;
-  if (cards) { several({several: tell('cards', {scope: 'chat', cards: []}).cards.map((card) => ({calls: [], ...card}))}); tell('over', {scope: 'chat'}); }
   ended();
+}
+
+// Whether the answers beside the conversation have a place in it, that of `id` or that of all; where not, why is told.
+function belongs(id = offered?.parent) {
+  const key = bar.busy ? 'keep_busy' : offered?.key === tree.key && id && tree.holds(id) ? '' : 'keep_gone';
+  if (key) tell('notice', {tone: 'error', key, message: ''});
+  return !key;
 }
 
 // One of several answers is shown; the others stay beside it. One that is no longer there comes back.
 function chosen(said) {
-  const {parent, was, ids} = offered ?? {};
-  if (bar.busy || !tree.get(parent) || !tree.reveal(parent)) {
-    said.refused = true;
-    return tell('notice', {tone: 'error', key: 'keep_gone', message: ''});
-  }
-  structural(() => { if (!tree.get(ids[said.index]) || !tree.reveal(ids[said.index])) ids[said.index] = answerBelow(parent, said, was); });
+  if (!belongs()) return void (said.refused = true);
+  structural(() => {
+    const {parent, was, ids} = offered, node = tree.get(ids[said.index]), {text, calls} = whole(said, was);
+    if (!node || !tree.holds(node.id)) { tree.reveal(parent); ids[said.index] = answerBelow(parent, said, was); return; }
+    tree.reveal(node.id);
+    // Its card went on after the run was given up.
+    if (!node.finish && text.startsWith(node.text)) tree.update(node.id, {text, calls});
+  });
 }
 
 // A token picked among the alternatives: the answer up to it, continued.
 function picked({text, index}) {
-  const of = offered?.ids[index] ?? asked?.answer;
-  if (bar.busy || !tree.get(of) || !tree.reveal(of)) return tell('notice', {tone: 'error', key: 'keep_gone', message: ''});
+  const of = offered?.ids[index];
+  if (!belongs(of ?? null)) return;
   remember();
-  const id = changed(of, {text: ((offered ? offered.was?.text : asked.base) ?? '') + text, reasoning: '', calls: [], finish: undefined});
+  tree.reveal(of);
+  const id = changed(of, {text: (offered.was?.text ?? '') + text, reasoning: '', calls: [], finish: undefined});
   tree.tail();
   draw();
   start(id, {id, continues: true});
@@ -287,14 +301,14 @@ function draft({images = true} = {}) {
   return {nodes: tree.living().map((node) => [node.id, light(node)]), urls, system: system.value, version: 1};
 }
 
-function keepDraft() {
-  clearTimeout(keepTimer);
-  keepTimer = setTimeout(keepNow, 500);
-}
+// Also while an answer streams, which changes it more often than that.
+function keepDraft() { keepTimer ||= setTimeout(keepNow, bar.busy ? 2000 : 500); }
 
 function keepNow() {
+  clearTimeout(keepTimer);
+  keepTimer = 0;
   // Too large for the browser's storage: the words at least.
-  if (restored) playground.keep('draft.chat', draft()) || playground.keep('draft.chat', draft({images: false}));
+  if (restored) playground.keepFirst('draft.chat', draft, () => draft({images: false}));
 }
 
 function restore() {
@@ -314,14 +328,7 @@ function restore() {
 function load(value) {
   if (bar.busy) { trigger('stop'); giveUp(); }
   remember();
-  forget();
   put({nodes: Tree.of(value.messages || []).nodes, system: value.system || ''});
-}
-
-// Another conversation: no answer of the last one belongs into it.
-function forget() {
-  asked = null;
-  if (offered?.parent === ROOT) offered = null;
 }
 
 // --- wiring ---
@@ -336,14 +343,14 @@ adder.addEventListener('click', () => {
   rows.get(tree.last()).box.focus();
 });
 clear.append(icon('trash')); clear.title = say('new_conversation'); clear.setAttribute('aria-label', say('new_conversation'));
-clear.addEventListener('click', () => structural(() => { forget(); tree = new Tree(); }));
+clear.addEventListener('click', () => structural(() => { tree = new Tree(); }));
 // A file that is dropped beside a message must not take the page's place.
 for (const event of ['dragover', 'drop']) element.addEventListener(event, (dropped) => { if (dropped.dataTransfer.types.includes('Files')) dropped.preventDefault(); });
 hear('recount', (mode) => { if (mode === 'chat' && !bar.busy) publish('input'); });
 hear('answer', (said) => answered(said));
 hear('keep', (said) => { if (said.scope === 'chat') chosen(said); });
-hear('pick', (said) => { if (said.scope === 'chat') picked(said); });
-hear('again', (said) => { if (said.scope === 'chat') again(said); });
+hear('pick', (said) => { if (said.scope === 'chat') whenRead(() => picked(said)); });
+hear('again', (said) => { if (said.scope === 'chat') whenRead(() => again(said)); });
 // Presets and View code need the images, too: what holds them goes out with their event, and with no other.
 hear('ask', (said) => { if (said.scope === 'chat') props.value = {system: system.value, messages: tree.messages(), run}; });
 watch('value', () => {
@@ -354,8 +361,7 @@ watch('value', () => {
 });
 // Answers that wait on their cards would be gone with the page.
 window.addEventListener('pagehide', () => { if (pending?.several) giveUp(); keepNow(); });
+document.addEventListener('visibilitychange', () => { if (document.hidden) keepNow(); });
 restore();
-tree.tail();
-draw();
 grow(system);
-publish('input');
+settle();

@@ -6,7 +6,7 @@ const input = $('.pg-edit-input'), instruction = $('.pg-edit-instruction'), outp
 // `before` is the last answer while the next one has no text yet: a run that is refused leaves it where it was.
 // `held` is what is written, as far as it has been taken note of; `typing` the box whose letters are one change.
 let held = {input: '', instruction: ''}, typing = null, run = 0, answer = {text: ''}, before = null, loaded = null, asked = '', keepTimer = 0, marked = true;
-const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => { run += 1; ended(); }});
+const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release: () => { run += 1; ended(); }});  // what is still said of it comes too late
 const page = () => ({...held, answer: before || answer});
 const time = playground.timeline({element, say, take: page, put, same: (a, b) => JSON.stringify(a) === JSON.stringify(b)});
 
@@ -22,13 +22,18 @@ function write(now) {
 
 function publish(event, more = {}) {
   props.value = {...held, run, ...more};
-  trigger(event);
+  if (playground.sendable(held)) trigger(event);
   tell('text', {mode: 'edit', names: playground.variables(input.value + '\n' + instruction.value)});
-  clearTimeout(keepTimer);
-  keepTimer = setTimeout(keepNow, 400);
+  keepDraft();
 }
 
-const keepNow = () => playground.keep('draft.edit', page());
+function keepDraft() { keepTimer ||= setTimeout(keepNow, bar.busy ? 2000 : 400); }
+
+function keepNow() {
+  clearTimeout(keepTimer);
+  keepTimer = 0;
+  playground.keepFirst('draft.edit', page, () => held);
+}
 
 // Another page in the place of this one; what a run under way still says is not for it.
 function put(now) {
@@ -42,6 +47,7 @@ function put(now) {
 
 function begin(more = {}) {
   if (bar.busy) return;
+  if (!playground.sendable(held)) return tell('notice', {tone: 'error', key: 'too_large_to_send', message: ''});
   remember();
   run += 1;
   asked = input.value;
@@ -67,11 +73,13 @@ function setBusy(now) {
 }
 
 function heard(said) {
+  // A run that was given up and is heard of after all (Stop came before it, or got lost) is stopped again.
   if (said.run !== run && said.busy && !bar.busy) trigger('stop');
   if (said.run !== run || !bar.busy) return;
   answer = {text: said.text, of: asked};
   if (said.text) before = null;
   said.busy ? draw() : ended();
+  keepDraft();
 }
 
 // While it streams, the text as it comes; at its end, what was taken out and what was put in.

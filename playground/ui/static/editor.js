@@ -7,6 +7,8 @@ const say = playground.saying(props);
 const MIN_HEIGHT = 280, MAX_MARKED = 400000;
 // `origin` is where the last answer begins: what Regenerate sends again ends there. `dirty`: typed since the last snapshot.
 let text = '', marks = [], origin = null, busy = false, run = 0, dirty = false, draftTimer = 0, loaded = null;
+// `asked` is the text that was sent last: the answers beside it continue that one, and no other.
+let asked = null;
 const bar = playground.runButton({element, say, begin: () => begin(), halt: () => trigger('stop'), release});
 
 const time = playground.timeline({element, say, take: () => snapshot(), put, same: (a, b) => a.text === b.text && String(a.marks) === String(b.marks)});
@@ -16,6 +18,7 @@ const snapshot = () => ({text, marks: marks.map((mark) => [...mark]), origin});
 
 // What the server still says of the run that is given up comes too late: the editor is the person's.
 function release() {
+  playground.tell('over', {scope: 'complete', run});
   run += 1;
   setBusy(false);
   publish('input');
@@ -111,14 +114,16 @@ function typed() {
 
 function publish(event, more = {}) {
   props.value = {text, marks: marks.map((mark) => [...mark]), busy, run, ...more};
-  trigger(event);
+  if (playground.sendable(text)) trigger(event);
   playground.tell('text', {mode: 'complete', names: playground.variables(text)});
 }
 
 function begin(more = {}) {
   if (busy) return;
+  if (!playground.sendable(text)) return playground.tell('notice', {tone: 'error', key: 'too_large_to_send', message: ''});
   remember();
   origin = text.length;
+  asked = text;
   run += 1;
   setBusy(true);
   // As busy: an answer that refuses the run must differ from what was sent, or it would not be seen as a change.
@@ -143,6 +148,13 @@ function put(page) {
   setBusy(false); paint(); publish('input'); keepDraft();
 }
 
+// Whether the answers beside the text can continue it from `end` on; where not, why is told.
+function belongs(end) {
+  const key = busy ? 'keep_busy' : asked !== null && end !== null && text.slice(0, end).startsWith(asked) ? '' : 'keep_gone';
+  if (key) playground.tell('notice', {tone: 'error', key, message: ''});
+  return !key;
+}
+
 // A choice that is kept, or a token that is picked, continues the text that was sent; under echo it holds that text itself.
 function adopt({text: answer, whole}, end) {
   remember();
@@ -150,11 +162,15 @@ function adopt({text: answer, whole}, end) {
   put({text: now, marks: until(start).concat(now.length > start ? [[start, now.length]] : []), origin: start});
 }
 
-const keepNow = () => { draftTimer = 0; playground.keep('draft.complete', {...snapshot(), past: time.past.slice(-5)}) || playground.keep('draft.complete', snapshot()); };
-
-function keepDraft() {
-  draftTimer ||= setTimeout(keepNow, 400);
+// A text whose past does not fit into the browser's storage is kept without it.
+function keepNow() {
+  clearTimeout(draftTimer);
+  draftTimer = 0;
+  playground.keepFirst('draft.complete', () => ({...snapshot(), past: time.past.slice(-5)}), snapshot);
 }
+
+// Also while an answer streams, which changes the text more often than that.
+function keepDraft() { draftTimer ||= setTimeout(keepNow, busy ? 2000 : 400); }
 
 function restore() {
   const draft = playground.kept('draft.complete');
@@ -179,8 +195,8 @@ again.title = say('regenerate'); again.setAttribute('aria-label', say('regenerat
 front.addEventListener('input', typed);
 again.addEventListener('click', regenerate);
 playground.hear('recount', (mode) => { if (mode === 'complete' && !busy) publish('input'); });
-playground.hear('keep', (said) => { if (said.scope === 'complete') busy ? said.refused = true : adopt(said, text.length); });
-playground.hear('pick', (said) => { if (said.scope === 'complete' && !busy && origin !== null) { adopt(said, origin); begin(); } });
+playground.hear('keep', (said) => { if (said.scope === 'complete') belongs(text.length) ? adopt(said, text.length) : said.refused = true; });
+playground.hear('pick', (said) => { if (said.scope === 'complete' && belongs(origin)) { adopt(said, origin); begin(); } });
 playground.hear('again', (said) => { if (said.scope === 'complete') begin({without: said.without}); });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
 watch('value', () => {
@@ -190,10 +206,11 @@ watch('value', () => {
   // so with the initial value, which Gradio writes again after mounting.
   const other = (said?.run ?? 0) !== run;
   if (!other && busy) return show(said);
+  // A run that was given up and is heard of after all (Stop came before it, or got lost) is stopped again.
   if (other && said?.busy && !busy) trigger('stop');
   if (other || said?.text !== text) publish('input');
 });
-// Closing the tab in the middle of the 400 ms above would lose the last words.
+// Closing the tab before that timer has run would lose the last words.
 window.addEventListener('pagehide', keepNow);
 show(props.value);
 restore();

@@ -4,6 +4,7 @@ const {make, iconButton} = playground, say = playground.saying(props);
 const $ = (selector) => element.querySelector(selector);
 const rows = $('.pg-rows'), filters = $('.pg-filters'), bar = $('.pg-history-bar'), more = $('.pg-rows-more'), notice = $('.pg-notice'), dialog = $('.pg-dialog');
 let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null, exportN = 0;
+const newest = {};  // of each action, the question whose answer counts
 
 const fields = {};
 function filter() {
@@ -13,7 +14,8 @@ function filter() {
 }
 
 function ask(action, more_ = {}) {
-  props.value = {action, n: ++n, ...more_};
+  newest[action] = ++n;
+  props.value = {action, n, ...more_};
   trigger('input');
 }
 
@@ -132,7 +134,7 @@ function tell(text, hint = '', tone = 'info') {
 
 function heard(value) {
   // An export goes on while the list is used.
-  if (!value || value.action || value.format || (value.n !== n && !(parts && value.n === exportN))) return;
+  if (!value || value.action || value.format || (value.n !== newest[value.of] && !(parts && value.n === exportN))) return;
   if (value.notice) { tell(value.notice.message, value.notice.hint, value.notice.tone); if (value.n === exportN) parts = null; }
   else if (!value.part && !parts) tell('');
   if (value.rows) {

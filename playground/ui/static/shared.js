@@ -64,7 +64,18 @@ window.playground = (() => {
       return true;
     } catch { return false; }
   };
+  // The first of these forms that fits, the whole one before the lighter ones. What can't be kept is told of once.
+  const unkept = new Set();
+  const keepFirst = (key, ...forms) => {
+    if (forms.some((form) => keep(key, form()))) return void unkept.delete(key);
+    if (!unkept.has(key)) tell('notice', {tone: 'error', key: 'draft_full', message: ''});
+    unkept.add(key);
+  };
   const kept = (key) => { try { known[key] = localStorage.getItem('playground.' + key); return JSON.parse(known[key] || 'null'); } catch { return null; } };
+
+  // Whether a request with this value gets through: of a larger one the server only says 413, to nobody.
+  const MOST_SENT = 11_500_000;
+  const sendable = (value) => { const said = JSON.stringify(value); return 3 * said.length < MOST_SENT || new Blob([said]).size < MOST_SENT; };
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
@@ -82,7 +93,11 @@ window.playground = (() => {
     if (typeof lastMode === 'string' && lastMode !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(lastMode);
   };
   // A link's preset is opened once: a reload (Gradio's own after a lost connection, too) shows what has been made of it.
-  hear('open', (said) => { openTab(said.mode); if (new URLSearchParams(location.search).has('preset')) history.replaceState(null, '', location.pathname); });
+  hear('open', (said) => {
+    openTab(said.mode);
+    const now = new URL(location);
+    if (now.searchParams.has('preset')) { now.searchParams.delete('preset'); history.replaceState(history.state, '', now); }
+  });
 
   // Submit, which is Stop while a run is under way. `begin` and `halt` are called; `release` when no answer comes to Stop.
   const DOUBLE_CLICK = 500, NO_ANSWER = 3000, ON_TOP = 'dialog[open], .pg-menu, .pg-popover, .pg-picker-list:not([hidden])';
@@ -108,7 +123,7 @@ window.playground = (() => {
     // Before anybody else hears the key: what is open on top takes Esc for itself, and is gone a moment later.
     document.addEventListener('keydown', (event) => {
       if (event.isComposing) return;
-      if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); begin(); }
+      if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); if (!event.repeat) begin(); }
       if (event.key === 'Escape' && busy && element.offsetParent && !document.querySelector(ON_TOP)) { event.preventDefault(); stop(); }
     }, true);
     set(false);
@@ -173,5 +188,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, saying, tell, hear, keep, kept, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
+  return {language, make, icon, iconButton, saying, tell, hear, keep, keepFirst, kept, sendable, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
 })();

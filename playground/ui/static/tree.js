@@ -7,8 +7,10 @@ window.playground.tree = (() => {
   const empty = (node) => !node.text && !node.images.length && !node.calls.length;
 
   class Tree {
-    constructor(nodes) { this.nodes = nodes || new Map([[ROOT, {id: ROOT, kids: [], at: 0}]]); this.fresh = new Set(); }
+    // The root's `key` tells one conversation from another.
+    constructor(nodes) { this.nodes = nodes || new Map([[ROOT, {id: ROOT, kids: [], at: 0, key: uid()}]]); this.fresh = new Set(); }
 
+    get key() { return this.nodes.get(ROOT).key; }
     snapshot() { return new Map(this.nodes); }
     get(id) { return this.nodes.get(id); }
     update(id, patch) { this.nodes.set(id, {...this.nodes.get(id), ...patch}); return id; }
@@ -36,6 +38,9 @@ window.playground.tree = (() => {
       if (at >= 0) return at ? trail[at - 1] : ROOT;
       return this.living().find((node) => node.kids.includes(id))?.id;
     }
+
+    // Whether some branch holds `id`.
+    holds(id) { return id === ROOT || this.parentOf(id) !== undefined; }
 
     // Makes the branch that holds `id` the one that is shown; false where none holds it.
     reveal(id) {
