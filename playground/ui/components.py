@@ -116,7 +116,7 @@ def variables() -> gr.HTML:
 
 
 def choices(scope: str) -> gr.HTML:
-    """`{cards: [{index, text, finish, tokens, calls}], keep, busy, echo, run}`; `scope`: the tab whose editor listens."""
+    """`{cards: [{index, text, finish, tokens, calls}], keep, busy, echo, run}`; `scope`: which tab's editor listens."""
     return component("choices.js", _CHOICES, {"cards": []}, scope=scope, elem_id=f"pg-choices-{scope}")
 
 
