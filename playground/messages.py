@@ -42,13 +42,17 @@ def read_messages(value: Any) -> tuple[Message, ...]:
         raise InvalidRequest("messages is a list of messages.", param="messages")
     if not value:
         raise InvalidRequest("The conversation is empty.", param="messages", hint="Write a message first.")
-    if len(value) > MAX_MESSAGES:
-        raise InvalidRequest(
-            f"The conversation has {len(value):,} messages; at most {MAX_MESSAGES:,} are sent.", param="messages"
-        )
+    check_count(value)
     messages = tuple(_message(message, number) for number, message in enumerate(value, 1))
     _check_calls(messages)
     return messages
+
+
+def check_count(messages: Sequence[Any]) -> None:
+    """Raises InvalidRequest for more messages than are sent."""
+    if len(messages) > MAX_MESSAGES:
+        said = f"The conversation has {len(messages):,} messages; at most {MAX_MESSAGES:,} are sent."
+        raise InvalidRequest(said, param="messages", hint="Delete the oldest ones, or begin a new conversation.")
 
 
 def _message(value: Any, number: int) -> Message:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground.errors import InvalidRequest
-from playground.messages import MAX_MESSAGES
+from playground.messages import check_count
 from playground.runner import Progress
 from playground.types import Choice
 from playground.ui import components, present
@@ -18,8 +18,9 @@ def read(value: Any) -> dict[str, Any]:
     """The messages as they stand, the system message first. Raises InvalidRequest where they are no conversation."""
     about = value if isinstance(value, Mapping) else {}
     system, messages = about.get("system", ""), about.get("messages")
-    if not isinstance(system, str) or not isinstance(messages, list) or len(messages) > MAX_MESSAGES:
+    if not isinstance(system, str) or not isinstance(messages, list):
         raise InvalidRequest("The conversation did not arrive.", param="messages", hint="Reload the page.")
+    check_count(messages)  # before each of them is looked at
     if not all(isinstance(message, dict) and isinstance(message.get("role"), str) for message in messages):
         raise InvalidRequest("A message of the conversation has no role.", param="messages", hint="Reload the page.")
     first = [{"role": "system", "content": system}] if system.strip() else []

@@ -243,11 +243,10 @@ async def test_two_images_pasted_into_an_answered_question_are_one_branch(screen
 
 async def test_regenerate_waits_for_the_image_that_was_pasted_before_it(screen: Any, fake: FakeServer) -> None:
     await screen.asked("What is this?")
-    before = len(fake.requests)
     await screen.page.evaluate(PASTE, [BOX, 0, 1, "again"])
-    await until(lambda: len(fake.requests) > before)
-    await screen.answered()
+    await until(lambda: isinstance(sent(fake)[0][1], list))
     assert [part["type"] for part in sent(fake)[0][1]] == ["text", "image_url"]
+    await screen.answered()
 
 
 async def test_a_message_moved_up_takes_the_image_along_that_was_pasted_before(screen: Any) -> None:
