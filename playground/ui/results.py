@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
+import gradio as gr
 from anyio import to_thread
 
 from playground.deps import Deps
@@ -21,7 +23,8 @@ from playground.finetune.results_verdict import verdict
 from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
 from playground.ui.asking import Answer, Asked, answered, language
-from playground.ui.events import ASKED, shown
+from playground.ui.comparing import compared
+from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
 from playground.ui.result_jobs import Opened, fetched, listed
 from playground.ui.uploads import Held, take
@@ -42,6 +45,7 @@ _MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class=
 def build_results(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
     held: Held[Opened] = Held()
+    visits = Visits()  # what is compared goes on beside what the tabs run
     words = {reader: _page_words(reader) for reader in ("en", "es")}
     view = components.component("results.js", _MARKUP, {}, words=words, most=MOST, elem_id="pg-results")
 
@@ -49,7 +53,17 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
         async def on_ask(value: Any) -> tuple[Any, ...]:
             return await act(deps, held, value)
 
+        async def on_compare(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            async with aclosing(compared(deps, visits.of(who), held.get, value)) as frames:
+                async for frame in frames:
+                    yield frame
+
+        def on_stop(who: gr.Request) -> None:
+            visits.of(who).stop("chat")
+
         view.input(on_ask, view, [view, *places.all], **ASKED)
+        view.submit(on_compare, view, view, **STREAM)
+        view.stop(on_stop, None, None, **SILENT)
 
     return wire
 
