@@ -18,11 +18,11 @@ from playground.finetune.results import Results, accuracy_floor, best, last
 from playground.finetune.results_columns import AXES, Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import curves
-from playground.finetune.results_summary import to_csv
+from playground.finetune.results_summary import csv_parts
 from playground.finetune.results_verdict import verdict
 from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
-from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.asking import Answer, Asked, answered, in_parts, language
 from playground.ui.comparing import compared
 from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
@@ -53,8 +53,10 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
         async def on_ask(value: Any) -> tuple[Any, ...]:
             return await act(deps, held, value)
 
-        async def on_compare(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
-            async with aclosing(compared(deps, visits.of(who), held.get, value)) as frames:
+        async def on_stream(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            is_csv = isinstance(value, Mapping) and value.get("format") == "csv"
+            said = exported(held, value) if is_csv else compared(deps, visits.of(who), held.get, value)
+            async with aclosing(said) as frames:
                 async for frame in frames:
                     yield frame
 
@@ -62,7 +64,7 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
             visits.of(who).stop("chat")
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
-        view.submit(on_compare, view, view, **STREAM)
+        view.submit(on_stream, view, view, **STREAM)
         view.stop(on_stop, None, None, **SILENT)
 
     return wire
@@ -207,14 +209,22 @@ def _cell(value: float) -> float | int | None:
 
 
 def _export(held: Held[Opened], asked: Asked) -> dict[str, Any]:
-    """A file for the person: the report of all, or one's rows."""
+    """A file for the person: the report of all."""
     runs = [(file.name, file.results) for file in map(held.get, _ids(asked))]
     if asked.get("format") == "html":
         return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
-    if asked.get("format") != "csv" or len(runs) != 1:
-        raise InvalidRequest("Results are exported as CSV, one file at a time, or as an HTML report.")
-    name, results = runs[0]
-    return {"file": {"name": f"{name.rsplit('.', 1)[0]}-clean.csv", "text": to_csv(results)}}
+    raise InvalidRequest("Results are reported as HTML.", param="format")
+
+
+async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:
+    """One file's rows as CSV, in parts. Never raises."""
+    n = asked.get("n")
+    try:
+        file = held.get(asked.get("id"))
+        async for part in in_parts(n, f"{file.name.rsplit('.', 1)[0]}-clean.csv", csv_parts(file.results)):
+            yield part
+    except Exception as error:
+        yield {"n": n, "notice": present.failure(shown(error))}
 
 
 def _ids(asked: Asked) -> list[Any]:

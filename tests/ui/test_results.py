@@ -87,6 +87,16 @@ async def test_curves_are_smoothed_cut_to_a_part_and_fit_into_an_answer(folder: 
     json.dumps(whole, allow_nan=False)
 
 
+async def test_a_csv_comes_in_parts_that_make_the_whole(folder: Path, deps: Deps) -> None:
+    held: Held[Any] = Held()
+    id_ = (await opened(folder, deps, held))["id"]
+    said = [each async for each in results.exported(held, {"n": 3, "id": id_, "format": "csv"})]
+    assert said[-1]["done"] == "results-clean.csv"
+    assert "".join(each["part"] for each in said[:-1]).count("\n") == 401
+    (lost,) = [each async for each in results.exported(held, {"id": [], "format": "csv"})]
+    assert "no longer held" in lost["notice"]["message"]
+
+
 async def test_a_file_without_the_axis_is_drawn_by_its_steps(folder: Path, deps: Deps) -> None:
     held: Held[Any] = Held()
     id_ = (await opened(folder, deps, held))["id"]

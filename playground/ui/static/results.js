@@ -38,7 +38,7 @@ function card(file) {
   const close = iconButton('close', say('remove'));
   close.addEventListener('click', () => { open = open.filter((each) => each !== file); remember(); drawFiles(); open.length ? draw() : charts.replaceChildren(); });
   const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
-  csv.addEventListener('click', () => ask('export', {ids: [file.id], format: 'csv'}));
+  csv.addEventListener('click', () => { parts = {n: ++asked, texts: []}; props.value = {n: asked, id: file.id, format: 'csv'}; trigger('submit'); });
   return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
     make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
     ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
@@ -211,7 +211,15 @@ function pick({jobs, failed, empty}) {
     jobs.length ? make('div', {class: 'pg-result-jobs'}, ...rows) : make('p', {class: 'pg-empty', text: say('results_no_jobs')}));
 }
 
-let comparing = null, asked = 0;
+let comparing = null, parts = null, asked = 0;
+
+function gathered(value) {
+  if (!parts || value?.of || value?.n !== parts.n) return;
+  if (value.part !== undefined) parts.texts[value.number - 1] = value.part;
+  if (value.notice) tell([said(value.notice)]);
+  if (value.done) give(value.done, parts.texts);
+  if (value.done || value.notice) parts = null;
+}
 
 function compare(file, mark) {
   const prompt = make('textarea', {class: 'pg-result-prompt', rows: '3', 'aria-label': say('prompt')}), most = make('input', {type: 'number', min: '1', value: '64', class: 'pg-filter'}), end = make('input', {type: 'text', class: 'pg-filter'});
@@ -293,4 +301,4 @@ if (before?.view) {
 if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
 new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26); if (charts.clientWidth) for (const chart of plots) if (chart.width !== width) chart.setSize({width, height: 260}); }).observe(charts);
 new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
-watch('value', () => { compared(props.value); heard(props.value); });
+watch('value', () => { compared(props.value); gathered(props.value); heard(props.value); });
