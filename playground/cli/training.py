@@ -110,26 +110,17 @@ async def every_job() -> list[tuple[str, dict[str, Any]]]:
 
 
 async def job_and_checkpoints(server: str, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    from playground.client_errors import NO_SUCH_ROUTE
-    from playground.errors import EndpointError
+    from playground.finetune.finished import checkpoints_of
 
     async with connected() as client:
-        said = await client.job(server, name)
-        try:
-            return said, await client.checkpoints(server, name)
-        except EndpointError as error:
-            if error.status in NO_SUCH_ROUTE:
-                return said, []
-            raise
+        return await client.job(server, name), await checkpoints_of(client, server, name)
 
 
 async def results_file(server: str, name: str) -> bytes:
+    from playground.finetune.finished import results_of
+
     async with connected() as client:
-        job = parsed(await client.job(server, name))
-        if not job.result_files:
-            hint = "A job writes it when it has succeeded." if not job.ended else ""
-            raise PlaygroundError(f"The job has no results file. It is {job.status}.", hint=hint)
-        return await client.file_content(server, job.result_files[0])
+        return (await results_of(client, server, name))[1]
 
 
 def parsed(said: dict[str, Any]) -> Job:

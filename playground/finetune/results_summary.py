@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ import pandas as pd
 from playground.finetune.results import Point, Results, best, last
 from playground.finetune.results_columns import AXES
 from playground.finetune.results_verdict import Verdict, verdict
+
+PART = 20_000
+"""Rows of a part: about a megabyte."""
 
 #: What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -49,6 +53,11 @@ def _verdict(said: Verdict) -> dict[str, Any]:
 
 
 def to_csv(results: Results) -> str:
+    """`csv_parts` in one."""
+    return "".join(csv_parts(results))
+
+
+def csv_parts(results: Results) -> Iterator[str]:
     """The rows as they were read, in the order of their steps: missing cells empty, numbers unrounded.
 
     A name that a spreadsheet would run as a formula gets an apostrophe before it.
@@ -60,8 +69,9 @@ def to_csv(results: Results) -> str:
         f"'{name}" if name.startswith(_FORMULA) else name for name in columns
     )
     frame = pd.DataFrame({number: _whole(values) for number, values in enumerate(columns.values())})
-    rows: str = frame.to_csv(index=False, header=False, lineterminator="\n")
-    return header.getvalue() + rows
+    yield header.getvalue()
+    for start in range(0, len(frame), PART):
+        yield frame.iloc[start : start + PART].to_csv(index=False, header=False, lineterminator="\n")
 
 
 def _whole(values: Any) -> Any:

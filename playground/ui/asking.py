@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,15 @@ async def answered(actions: Mapping[str, Callable[..., Any]], value: Any, *given
         return ({**echo, **said}, *updates)
     except Exception as error:
         return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+
+
+async def in_parts(n: Any, name: str, parts: Iterator[str]) -> AsyncGenerator[dict[str, Any]]:
+    """A file of any size for a script that puts it together: {n, part, number} each, then {n, done, number}."""
+    number = 0
+    while (part := await anyio.to_thread.run_sync(next, parts, None)) is not None:
+        number += 1
+        yield {"n": n, "part": part, "number": number}
+    yield {"n": n, "done": name, "number": number}
 
 
 def language(asked: Asked) -> Language:

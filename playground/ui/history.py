@@ -7,15 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import anyio.to_thread
-
 from playground import export, pricing
 from playground.deps import Deps
 from playground.errors import InvalidRequest
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
-from playground.ui.asking import Answer, Asked, answered
+from playground.ui.asking import Answer, Asked, answered, in_parts
 from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, from_run
 
@@ -152,11 +150,8 @@ async def exported(deps: Deps, value: Any) -> AsyncGenerator[Any]:
         if kind not in ("jsonl", "csv"):
             raise InvalidRequest("Runs are exported as JSONL or CSV.")
         parts = export.runs(kind, deps.store.each(read_filter(asked.get("filter"))))
-        number = 0
-        while (part := await anyio.to_thread.run_sync(next, parts, None)) is not None:
-            number += 1
-            yield {"n": n, "part": part, "number": number}
-        yield {"n": n, "done": f"playground-history.{kind}", "number": number}
+        async for part in in_parts(n, f"playground-history.{kind}", parts):
+            yield part
     except Exception as error:
         yield {"n": n, "notice": present.failure(shown(error))}
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any
+
+import gradio as gr
+from anyio import to_thread
 
 from playground.deps import Deps
 from playground.errors import InvalidRequest
@@ -13,13 +18,15 @@ from playground.finetune.results import Results, accuracy_floor, best, last
 from playground.finetune.results_columns import AXES, Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import curves
-from playground.finetune.results_summary import to_csv
+from playground.finetune.results_summary import csv_parts
 from playground.finetune.results_verdict import verdict
 from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
-from playground.ui.asking import Answer, Asked, answered, language
-from playground.ui.events import ASKED, shown
+from playground.ui.asking import Answer, Asked, answered, in_parts, language
+from playground.ui.comparing import compared
+from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
+from playground.ui.result_jobs import Opened, fetched, listed
 from playground.ui.uploads import Held, take
 
 MOST = 120_000_000
@@ -28,24 +35,37 @@ FILES = 12
 """Files side by side: more colours than that nobody tells apart."""
 ROWS = 100
 """Rows of the table at a time."""
-Named = tuple[str, Results]
 
-_MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
+_MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class="pg-result-from"></div>
+<div class="pg-notice" hidden></div>
 <div class="pg-result-files"></div><div class="pg-result-bar" hidden></div><div class="pg-result-charts"></div>
-<div class="pg-result-tables"></div></div>"""
+<div class="pg-result-tables"></div><dialog class="pg-dialog pg-dialog-wide"></dialog></div>"""
 
 
 def build_results(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
-    held: Held[Named] = Held()
+    held: Held[Opened] = Held()
+    visits = Visits()  # what is compared goes on beside what the tabs run
     words = {reader: _page_words(reader) for reader in ("en", "es")}
     view = components.component("results.js", _MARKUP, {}, words=words, most=MOST, elem_id="pg-results")
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(held, value)
+            return await act(deps, held, value)
+
+        async def on_stream(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            is_csv = isinstance(value, Mapping) and value.get("format") == "csv"
+            said = exported(held, value) if is_csv else compared(deps, visits.of(who), held.get, value)
+            async with aclosing(said) as frames:
+                async for frame in frames:
+                    yield frame
+
+        def on_stop(who: gr.Request) -> None:
+            visits.of(who).stop("chat")
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
+        view.submit(on_stream, view, view, **STREAM)
+        view.stop(on_stop, None, None, **SILENT)
 
     return wire
 
@@ -55,12 +75,12 @@ def _page_words(reader: Any) -> dict[str, str]:
     return {key: text for key, text in texts(reader).items() if "{" not in text}
 
 
-async def act(held: Held[Named], value: Any) -> tuple[Any, ...]:
+async def act(deps: Deps, held: Held[Opened], value: Any) -> tuple[Any, ...]:
     """Do what the tab asks; its value and the page's updates. Never raises."""
-    return await answered(_ACTIONS, value, held)
+    return await answered(_ACTIONS | {"jobs": partial(listed, deps), "job": partial(_job, deps)}, value, held)
 
 
-def _open(held: Held[Named], asked: Asked) -> dict[str, Any]:
+def _open(held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """Files that were dropped. One that cannot be read does not keep the others out."""
     given = asked.get("files")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
@@ -71,23 +91,31 @@ def _open(held: Held[Named], asked: Asked) -> dict[str, Any]:
         name = str(about.get("name") or "results.csv")[:120]
         try:
             data = take(about.get("path"), most=MOST)
-            results = read(data)
-            id_ = held.put((name, results), _size(results))
-            opened.append({"id": id_, **_about(name, results, language(asked))})
+            opened.append(_put(held, Opened(name, read(data)), language(asked)))
         except Exception as error:
             opened.append({"name": name, "notice": present.failure(shown(error))})
     return {"opened": opened}
 
 
-def _again(held: Held[Named], asked: Asked) -> dict[str, Any]:
+def _again(held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """Files that a page which was loaded anew had open; those that are no longer held are left out."""
     opened = []
     for id_ in _ids(asked):
         try:
-            opened.append({"id": id_, **_about(*held.get(id_), language(asked))})
+            opened.append({"id": id_, **_about(held.get(id_), language(asked))})
         except InvalidRequest:
             continue
     return {"opened": opened}
+
+
+async def _job(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
+    """A finished job's results, opened like a dropped file."""
+    found = await fetched(deps, asked, most=MOST)
+    return {"opened": [await to_thread.run_sync(_put, held, found, language(asked))]}
+
+
+def _put(held: Held[Opened], file: Opened, reader: Language) -> dict[str, Any]:
+    return {"id": held.put(file, _size(file.results)), **_about(file, reader)}
 
 
 def _size(results: Results) -> int:
@@ -96,12 +124,14 @@ def _size(results: Results) -> int:
     )
 
 
-def _about(name: str, results: Results, reader: Language) -> dict[str, Any]:
-    """What a file says, in words and last and best values."""
+def _about(file: Opened, reader: Language) -> dict[str, Any]:
+    """What a file says, in words and last and best values; of a job's, its checkpoints as well."""
+    results = file.results
     judged = verdict(results)
     rows = {"rows": len(results.steps), "points": results.validation_points}
     return {
-        "name": name,
+        "name": file.name,
+        "checkpoints": file.marks(),
         "format": results.format,
         "axes": list(results.axes),
         "rows": len(results.steps),
@@ -124,13 +154,13 @@ def _point(point: Any) -> list[float] | None:
     return None if point is None else [point.step, float(f"{point.value:.6g}")]
 
 
-def _curves(held: Held[Named], asked: Asked) -> dict[str, Any]:
+def _curves(held: Held[Opened], asked: Asked) -> dict[str, Any]:
     alpha, axis = _number(asked.get("alpha", 1)), asked.get("axis", "step")
     if axis not in AXES.values():
         raise InvalidRequest("There is no such axis.", param="axis")
     files = {}
     for id_ in _ids(asked):
-        results = held.get(id_)[1]
+        results = held.get(id_).results
         # A file that does not say how many tokens it saw is drawn by its steps.
         across: Axis = axis if axis in results.axes else "step"
         files[id_] = curves(results, axis=across, alpha=alpha, within=_within(asked.get("within")))
@@ -161,9 +191,9 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _rows(held: Held[Named], asked: Asked) -> dict[str, Any]:
+def _rows(held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """A part of a file's table."""
-    results, start = held.get(asked.get("id"))[1], asked.get("start")
+    results, start = held.get(asked.get("id")).results, asked.get("start")
     first = max(0, min(start, len(results.steps))) if type(start) is int else 0
     part = slice(first, first + ROWS)
     named = {name: results.axes[axis] for name, axis in AXES.items() if axis in results.axes}
@@ -178,15 +208,23 @@ def _cell(value: float) -> float | int | None:
     return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.6g}")
 
 
-def _export(held: Held[Named], asked: Asked) -> dict[str, Any]:
-    """A file for the person: the report of all, or one's rows."""
-    runs = [held.get(id_) for id_ in _ids(asked)]
+def _export(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+    """A file for the person: the report of all."""
+    runs = [(file.name, file.results) for file in map(held.get, _ids(asked))]
     if asked.get("format") == "html":
         return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
-    if asked.get("format") != "csv" or len(runs) != 1:
-        raise InvalidRequest("Results are exported as CSV, one file at a time, or as an HTML report.")
-    name, results = runs[0]
-    return {"file": {"name": f"{name.rsplit('.', 1)[0]}-clean.csv", "text": to_csv(results)}}
+    raise InvalidRequest("Results are reported as HTML.", param="format")
+
+
+async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:
+    """One file's rows as CSV, in parts. Never raises."""
+    n = asked.get("n")
+    try:
+        file = held.get(asked.get("id"))
+        async for part in in_parts(n, f"{file.name.rsplit('.', 1)[0]}-clean.csv", csv_parts(file.results)):
+            yield part
+    except Exception as error:
+        yield {"n": n, "notice": present.failure(shown(error))}
 
 
 def _ids(asked: Asked) -> list[Any]:
@@ -196,7 +234,7 @@ def _ids(asked: Asked) -> list[Any]:
     return given
 
 
-_ACTIONS: dict[str, Callable[[Held[Named], Asked], Answer]] = {
+_ACTIONS: dict[str, Callable[[Held[Opened], Asked], Answer]] = {
     "open": _open,
     "again": _again,
     "curves": _curves,

@@ -154,3 +154,20 @@ async def test_names_in_a_file_are_shown_as_text(screen: Any, tmp_path: Path) ->
     await drop(screen, tmp_path, {f"{HOSTILE.replace('/', '')}.csv": f'step,"{HOSTILE} loss"\n{rows}'})
     assert await screen.page.evaluate("window.pwned") is None
     assert any(HOSTILE in label for label in await legend(screen, 0))
+
+
+async def test_a_job_is_picked_and_a_checkpoint_answers_beside_base_and_final(screen: Any, fake: Any) -> None:
+    name = fake.training.run("gpt-4.1-nano")
+    await screen.page.click(".pg-result-from button")
+    await screen.page.locator(".pg-result-job").filter(has_text=name).click()
+    await screen.page.locator(".pg-plot canvas").first.wait_for()
+    marks = screen.page.locator(".pg-plot").first.locator(".pg-checkpoint")
+    assert await marks.count() == len(fake.training.checkpoints[name])
+    await marks.first.click()
+    await screen.page.fill(".pg-result-prompt", "Say this is a test")
+    await screen.page.click(".pg-dialog >> text=Run on all three")
+    await screen.until(
+        "[...document.querySelectorAll('.pg-result-three .pg-run-text')].every((each) => each.textContent)"
+    )
+    assert await screen.page.locator(".pg-result-three section").count() == 3
+    await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled")

@@ -38,10 +38,10 @@ function card(file) {
   const close = iconButton('close', say('remove'));
   close.addEventListener('click', () => { open = open.filter((each) => each !== file); remember(); drawFiles(); open.length ? draw() : charts.replaceChildren(); });
   const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
-  csv.addEventListener('click', () => ask('export', {ids: [file.id], format: 'csv'}));
+  csv.addEventListener('click', () => { parts = {n: ++asked, texts: []}; props.value = {n: asked, id: file.id, format: 'csv'}; trigger('submit'); });
   return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
     make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
-    ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})));
+    ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
 }
 
 // --- what is shown ---
@@ -90,12 +90,13 @@ function plot(measure, {kind, lines}, width) {
   };
   options.hooks.setSeries = [(chart, at, {show}) => { if (show != null && chart.series[at - 1]?.raw && chart.series[at - 1].show !== show) chart.setSeries(at - 1, {show}); }];
   if (kind === 'accuracy' && floor && measure === 'token_accuracy') options.hooks.draw = [drawFloor];
+  options.hooks.draw = [...(options.hooks.draw ?? []), mark];
   const node = make('figure', {class: 'pg-plot'}, make('figcaption', {text: words['measure.' + measure] ?? measure}));
   charts.append(node);
   const chart = new uPlot(options, data, node);
   plots.push(chart);
   chart.root.querySelectorAll('.u-legend .u-series').forEach((row, number) => { row.hidden = Boolean(chart.series[number].raw); });
-  if (options.hooks.draw) node.append(make('p', {class: 'pg-quiet', text: floor.why}));
+  if (options.hooks.draw.includes(drawFloor)) node.append(make('p', {class: 'pg-quiet', text: floor.why}));
 }
 
 // What a wrong answer reaches all the same.
@@ -185,17 +186,113 @@ function addRows({id, start, names, table}) {
   rows.nextSibling.hidden = start + table.length >= file.rows;
 }
 
+// --- jobs, and one prompt for three models ---
+
+const dialog = $('.pg-dialog');
+dialog.addEventListener('close', () => { if (comparing) trigger('stop'); comparing = null; });
+
+function show(title, ...parts) {
+  const close = iconButton('close', say('close'));
+  close.addEventListener('click', () => dialog.close());
+  dialog.replaceChildren(make('header', {}, make('h2', {text: title}), close), ...parts);
+  if (!dialog.open) dialog.showModal();
+}
+
+const said = ({message, hint}) => [message, hint].filter(Boolean).join(' ');
+
+function pick({jobs, failed, empty}) {
+  const problems = [...failed.map((each) => `${each.server}: ${said(each)}`), ...(empty.length && jobs.length ? [`${say('results_without')} ${empty.join(', ')}`] : [])];
+  const rows = jobs.map((job) => {
+    const row = make('button', {type: 'button', class: 'pg-result-job'}, make('strong', {text: job.model}), make('span', {class: 'pg-quiet', text: [job.server, job.id, job.created && new Date(job.created * 1000).toLocaleString(playground.language(), {dateStyle: 'medium', timeStyle: 'short'})].filter(Boolean).join(' · ')}));
+    row.addEventListener('click', () => { dialog.close(); ask('job', {server: job.server, id: job.id}); });
+    return row;
+  });
+  show(say('results_jobs'), ...(problems.length ? [make('div', {class: 'pg-notice', 'data-tone': 'error'}, ...problems.map((text) => make('span', {text})))] : []),
+    jobs.length ? make('div', {class: 'pg-result-jobs'}, ...rows) : make('p', {class: 'pg-empty', text: say('results_no_jobs')}));
+}
+
+let comparing = null, parts = null, asked = 0;
+
+function gathered(value) {
+  if (!parts || value?.of || value?.n !== parts.n) return;
+  if (value.part !== undefined) parts.texts[value.number - 1] = value.part;
+  if (value.notice) tell([said(value.notice)]);
+  if (value.done) give(value.done, parts.texts);
+  if (value.done || value.notice) parts = null;
+}
+
+function compare(file, mark) {
+  const prompt = make('textarea', {class: 'pg-result-prompt', rows: '3', 'aria-label': say('prompt')}), most = make('input', {type: 'number', min: '1', value: '64', class: 'pg-filter'}), end = make('input', {type: 'text', class: 'pg-filter'});
+  const run = make('button', {type: 'button', class: 'pg-button pg-primary', text: say('results_compare')}), halt = make('button', {type: 'button', class: 'pg-button', text: say('stop'), disabled: ''}), problem = make('div', {class: 'pg-notice', 'data-tone': 'error', role: 'alert', hidden: ''});
+  const columns = [say('results_base'), `${say('results_checkpoint')} ${mark.step}`, say('results_final')].map((title) => {
+    const model = make('code'), text = make('div', {class: 'pg-run-text'}), notice = make('div', {class: 'pg-notice', hidden: ''});
+    return {node: make('section', {}, make('h3', {text: title}), model, text, notice), model, text, notice};
+  });
+  const busy = (on) => { run.disabled = on; halt.disabled = !on; };
+  run.addEventListener('click', () => {
+    busy(true);
+    problem.hidden = true;
+    comparing = {n: ++asked, columns, busy, problem};
+    props.value = {n: asked, id: file.id, checkpoint: mark.number, prompt: prompt.value, most: most.value ? Number(most.value) : null, stop: end.value};
+    trigger('submit');
+  });
+  halt.addEventListener('click', () => trigger('stop'));
+  show(`${say('results_checkpoint')} ${mark.step}`, prompt, make('div', {class: 'pg-result-bar'}, labelled('results_most', most), labelled('results_stop', end), run, halt), problem, make('div', {class: 'pg-result-three'}, ...columns.map((column) => column.node)));
+  prompt.focus();
+}
+
+function compared(value) {
+  if (!comparing || value?.of || value?.n !== comparing.n) return;
+  if (value.notice) { comparing.problem.hidden = false; comparing.problem.textContent = said(value.notice); }
+  value.columns?.forEach((now, at) => {
+    const {model, text, notice} = comparing.columns[at], lead = now.notice?.key ? say(now.notice.key).replace(/\{(\w+)\}/g, (_, key) => now.notice[key] ?? '') : '';
+    model.textContent = now.model;
+    text.textContent = now.text;
+    notice.hidden = !now.notice;
+    notice.dataset.tone = now.notice?.tone ?? '';
+    notice.textContent = now.notice ? [lead, said(now.notice)].filter(Boolean).join(' ') : '';
+  });
+  if (value.done || value.notice) { comparing.busy(false); comparing = null; }
+}
+
+// Checkpoints stand on the chart where they were saved; the list in the file's card is the keyboard's way to them.
+function mark(chart) {
+  chart.over.querySelectorAll('.pg-checkpoint').forEach((each) => each.remove());
+  for (const file of open) for (const each of file.hidden ? [] : file.checkpoints) {
+    const x = each.at[file.axes.includes(view.axis) ? view.axis : 'step'];
+    if (x == null || x < chart.scales.x.min || x > chart.scales.x.max) continue;
+    const name = `${say('results_checkpoint')} ${each.step}`, button = make('button', {type: 'button', class: 'pg-checkpoint', tabindex: '-1', title: name, 'aria-label': name});
+    button.style.left = chart.valToPos(x, 'x') + 'px';
+    button.addEventListener('mousedown', (event) => event.stopPropagation());
+    button.addEventListener('click', () => compare(file, each));
+    chart.over.append(button);
+  }
+}
+
+function checkpoints(file) {
+  if (!file.checkpoints.length) return [];
+  return [make('p', {class: 'pg-result-checkpoints'}, make('span', {class: 'pg-quiet', text: say('results_checkpoints')}), ...file.checkpoints.map((each) => {
+    const button = make('button', {type: 'button', class: 'pg-button', text: `${say('results_checkpoint')} ${each.step}`});
+    button.addEventListener('click', () => compare(file, each));
+    return button;
+  }))];
+}
+
 // --- what the server says ---
 
 function answered(value) {
   if (value.notice) return tell([value.notice.message, value.notice.hint].filter(Boolean));
   if (value.opened) opened(value.opened);
   if (value.curves) { curves = value.curves; floor = value.floor; draw(); }
+  if (value.jobs) pick(value);
   if (value.table) addRows(value);
   if (value.file) give(value.file.name, [value.file.text]);
 }
 
 $('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: (files) => ask('open', {files}), problem: (text) => tell([text])}));
+const jobs = make('button', {type: 'button', class: 'pg-button', text: say('results_pick')});
+jobs.addEventListener('click', () => ask('jobs'));
+$('.pg-result-from').append(jobs);
 const before = kept('results');
 if (before?.view) {
   Object.assign(view, before.view);
@@ -204,4 +301,4 @@ if (before?.view) {
 if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
 new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26); if (charts.clientWidth) for (const chart of plots) if (chart.width !== width) chart.setSize({width, height: 260}); }).observe(charts);
 new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
-watch('value', () => heard(props.value));
+watch('value', () => { compared(props.value); gathered(props.value); heard(props.value); });
