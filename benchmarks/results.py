@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.harness import ROOT, Figure, median
+from benchmarks.browser import FLAGS, TIMED
+from benchmarks.harness import ROOT, Figure, app, fake_server, median, run
 from playground.finetune.report import report
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import WIDTH, curves, reduce, smooth
@@ -24,6 +25,14 @@ from playground.finetune.results_verdict import verdict
 ROWS = 1_000_000
 ROUNDS = 5
 KB = 1_000
+VALUES = ("0.5", "0.6", "0.7", "0.8", "0.9")
+#: The charts are drawn anew with what was asked for: the one that stood there is gone then.
+SLIDE = """performance.clearResourceTimings(); window.begun = performance.now();
+  window.old = document.querySelector('#pg-results canvas');
+  const slider = document.querySelector('#pg-results input[type=range]');
+  slider.value = VALUE; slider.dispatchEvent(new Event('input'));"""
+ANSWERED = "performance.getEntriesByType('resource').at(-1).responseEnd - window.begun"
+SMOOTHED = "document.querySelector('#pg-results canvas') && document.querySelector('#pg-results canvas') !== window.old"
 
 #: In a process of its own: how much more it holds at its most while it reads the file, over what it held before.
 _MEMORY = """
@@ -59,7 +68,42 @@ def measure() -> list[Figure]:
         Figure("the verdict / reading", judging / reading, 1, False, "×", f"{judging * 1_000:.0f} ms"),
         Figure("what goes to the browser", payload / KB, 300, False, "KB"),
         Figure("the report as HTML", page / KB, 1_000, False, "KB"),
+        *_in_chromium(data),
     ]
+
+
+def _in_chromium(data: bytes) -> list[Figure]:
+    """As a person sees it, all of it: the upload, the reading, the way to the page and the drawing."""
+    with fake_server() as server, app(server) as (url, _pid, _seconds), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "results.csv"
+        path.write_bytes(data)
+        dropped, answered, drawn = run(lambda: _dropped(url, path))
+    return [
+        Figure("in Chromium, from the file to the first chart", dropped, 3, False, "s", f"{len(data) / 1e6:.0f} MB"),
+        Figure("in Chromium, from the slider to its answer", answered, 150, False, "ms", f"{drawn:.0f} ms until drawn"),
+    ]
+
+
+async def _dropped(url: str, path: Path) -> tuple[float, float, float]:
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = await browser.new_page()
+        await page.goto(url)
+        await page.wait_for_selector(".pg-front")
+        await page.wait_for_function("document.querySelector('#pg-model input').value !== ''")
+        await page.click("#pg-tab-results-button")
+        begun = time.perf_counter()
+        await page.set_input_files("#pg-results input[type=file]", path)
+        await page.wait_for_selector("#pg-results .pg-plot canvas", timeout=60_000)
+        first = time.perf_counter() - begun
+        answers, drawings = [], []
+        for value in VALUES:
+            drawings.append(float(await page.evaluate(TIMED, [SLIDE.replace("VALUE", value), SMOOTHED])))
+            answers.append(float(await page.evaluate(ANSWERED)))
+        await browser.close()
+    return first, median(answers), median(drawings)
 
 
 def _seconds(work: Callable[[], Any]) -> float:

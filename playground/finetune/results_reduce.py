@@ -125,10 +125,17 @@ def _part(x: Floats, within: tuple[float, float]) -> slice:
 
 
 def _rounded(x: Floats, y: Floats) -> tuple[list[float], list[float]]:
-    return [_short(value, 10) for value in x.tolist()], [_short(value, 6) for value in y.tolist()]
+    return _short(x, 10), _short(y, 6)
 
 
-def _short(value: float, digits: int) -> float:
-    """What JSON writes in fewest characters: `1200` and not `1200.0`."""
-    value = float(f"{value:.{digits}g}")
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+def _short(values: Floats, digits: int) -> list[float]:
+    """Rounded to so many significant digits; whole numbers as such, which JSON writes as `1200` and not `1200.0`."""
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        rounded = np.where(np.isfinite(scale) & (scale > 0), np.round(values * scale) / scale, values)
+    # The numbers nearest to either end of what a float holds come out of this as none.
+    rounded = np.where(np.isfinite(rounded), rounded, values)
+    whole: list[float] = rounded.tolist()
+    if (np.abs(rounded) < 1e15).all() and (rounded == np.floor(rounded)).all():
+        whole = rounded.astype(np.int64).tolist()
+    return whole

@@ -5,6 +5,7 @@ The scripts build DOM nodes and set `textContent`; nothing that a model or a per
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from typing import Any
 
@@ -58,8 +59,10 @@ def static(name: str) -> str:
 
 
 def head() -> str:
-    """What the page's head holds: the scripts that the components share."""
-    return static("head.html") + "".join(f"<script>{static(name)}</script>" for name in _SHARED)
+    """What the page's head holds: the words in both languages, and the scripts that the components share."""
+    words = json.dumps(TABLES, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    scripts = (f"window.playgroundStrings = {words}", *map(static, _SHARED))
+    return static("head.html") + "".join(f"<script>{script}</script>" for script in scripts)
 
 
 def style() -> str:
@@ -67,13 +70,12 @@ def style() -> str:
 
 
 def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:
-    """One of ours: `static/<script>` over `markup`, with both languages' words in `props.strings`."""
+    """One of ours: `static/<script>` over `markup`."""
     return gr.HTML(
         value,
         html_template=markup,
         js_on_load=static(script),
         apply_default_css=False,
-        strings=TABLES,
         **props,
     )
 

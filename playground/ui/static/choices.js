@@ -2,7 +2,7 @@
 // coloured by probability, with their alternatives on a click.
 // Value: {cards: [{index, text, finish, tokens: [[text, logprob, [[alternative, logprob], …]], …]}], keep, busy, run}.
 // `scope` is the tab whose editor listens; a kept card stays where the editor says `refused`. A card may also carry the functions a model wants called, and a verdict on its JSON.
-const {make} = playground, say = playground.saying(props);
+const {make} = playground, say = playground.saying();
 const grid = element.querySelector('.pg-cards'), legend = element.querySelector('.pg-legend');
 // `over` is the last run that the editor has given up: its cards stand still, whatever is still said of them.
 let cards = new Map(), popover = null, over = 0;

@@ -2,7 +2,7 @@
 // Value to the server: {system, messages, run, continues, without}; from it: the same with `load`, which replaces what is shown.
 // The answer comes apart, as the event `playground:answer`: {run, busy, text, reasoning, calls, finish}, or {several: [answer, …]}
 // where there are several: these become branches at the end, and Keep shows one of them.
-const {icon, hear, tell, pictures, messageRow: {Row, grow}, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying(props);
+const {icon, hear, tell, pictures, messageRow: {Row, grow}, tree: {Tree, blank, empty, ROOT}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const list = $('.pg-messages'), system = $('.pg-system-text'), clear = $('.pg-new'), adder = $('.pg-add');
 let tree = new Tree(), rows = new Map(), run = 0, loaded = null, restored = false, keepTimer = 0;

@@ -1,6 +1,6 @@
 // The Edit tab: an input and an instruction; the output below with what changed marked, and one click to go on from it.
 // Value: {input, instruction, run, without}; the answer comes as the event `playground:edited`: {run, busy, text}.
-const {make, hear, tell} = playground, say = playground.saying(props);
+const {make, hear, tell} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const input = $('.pg-edit-input'), instruction = $('.pg-edit-instruction'), output = $('.pg-edit-output'), use = $('.pg-edit-use'), plain = $('.pg-edit-plain');
 // `before` is the last answer while the next one has no text yet: a run that is refused leaves it where it was.

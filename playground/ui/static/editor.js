@@ -3,7 +3,7 @@
 // A transparent textarea lies over a layer that paints the marks.
 const $ = (selector) => element.querySelector(selector);
 const front = $('.pg-front'), back = $('.pg-back'), again = $('.pg-again');
-const say = playground.saying(props);
+const say = playground.saying();
 const MIN_HEIGHT = 280, MAX_MARKED = 400000;
 // `origin` is where the last answer begins: what Regenerate sends again ends there. `dirty`: typed since the last snapshot.
 let text = '', marks = [], origin = null, busy = false, run = 0, dirty = false, draftTimer = 0, loaded = null;

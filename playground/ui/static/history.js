@@ -1,6 +1,6 @@
 // The History tab: filters, rows, a dialog for one run or two side by side, and exports that arrive in parts.
 // Value to the server: {action, n, filter, before, id, ids, rating} or, by submit, {format, n, filter}.
-const {make, iconButton} = playground, say = playground.saying(props);
+const {make, iconButton} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const rows = $('.pg-rows'), filters = $('.pg-filters'), bar = $('.pg-history-bar'), more = $('.pg-rows-more'), notice = $('.pg-notice'), dialog = $('.pg-dialog');
 let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null, exportN = 0;

@@ -1,7 +1,7 @@
 // The lines under the editor: figures as cells, and above them what is going on or went wrong. Numbers come formatted;
 // the words around them are said here, in the reader's language.
 // Value: {cells: [{key, text, note, tone, of, title}], notice: {tone, kind, message, hint, key, seconds}}.
-const {make} = playground, say = playground.saying(props);
+const {make} = playground, say = playground.saying();
 const cells = element.querySelector('.pg-cells'), notice = element.querySelector('.pg-notice');
 
 const words = (text) => text.replace(/\{(\w+)\}/g, (_, key) => say(key));
@@ -21,7 +21,7 @@ function tell(data) {
   notice.dataset.tone = data.tone;
   notice.setAttribute('role', data.tone === 'error' ? 'alert' : 'status');
   notice.textContent = '';
-  const own = data.kind ? props.strings[playground.language()]['error_' + data.kind] : null;
+  const own = data.kind ? window.playgroundStrings[playground.language()]['error_' + data.kind] : null;
   const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
   if (lead) notice.append(make('strong', {text: lead}));
   if (own && playground.language() !== 'en') notice.append(make('strong', {text: own}));

@@ -1,6 +1,6 @@
 // The parameter panel: one compact row a parameter, each of which can be unset. Value: {name: value or null, …}.
 // A row that the open tab does not have is hidden; one that the chosen model refuses is marked, and what it says is not sent.
-const {make} = playground, say = playground.saying(props);
+const {make} = playground, say = playground.saying();
 const root = element.querySelector('.pg-params');
 let values = {}, rows = new Map(), touched = false, specs = props.specs;
 const start = JSON.stringify(props.value);

@@ -1,6 +1,6 @@
 // The model picker: one list over all servers, by groups; filters as you type; a name typed by hand is taken as it is.
 // Value: `endpoint/model`. `groups`: [{key, items: [{ref, id, endpoint, kind, context, price, local, shutdown, retired, replacement, step}]}].
-const {make, iconButton} = playground, say = playground.saying(props);
+const {make, iconButton} = playground, say = playground.saying();
 const box = element.querySelector('.pg-picker-input'), list = element.querySelector('.pg-picker-list'), about = element.querySelector('.pg-picker-about');
 let chosen = '', active = -1, shown = [];
 

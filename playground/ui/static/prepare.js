@@ -1,6 +1,6 @@
 // The Fine-tune tab's preparation: a file, what was found in it, each recommendation with its checkbox, before and after, the price.
 // Value to the server: {action, n, language, …}; from it: {of, n, id | findings, prepared | files | price | notice}.
-const {make, keep, kept, diff, files: {dropZone, give}} = playground, say = playground.saying(props);
+const {make, keep, kept, diff, files: {dropZone, give}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-prepare'), notice = $('.pg-notice'), about = $('.pg-prepare-about'), list = $('.pg-prepare-findings'), result = $('.pg-prepare-result'), price = $('.pg-prepare-price');
 let id = null, refused = new Set();

@@ -1,6 +1,6 @@
 // The Results tab: files, a verdict each, charts that lie over each other, a table of rows, exports.
 // Value to the server: {action, n, language, …}; from it: {of, n, opened | curves | table | file | notice}.
-const {make, iconButton, keep, kept, files: {dropZone, give}} = playground, say = playground.saying(props), words = props.words[playground.language()];
+const {make, iconButton, keep, kept, files: {dropZone, give}} = playground, say = playground.saying(), words = props.words[playground.language()];
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-results'), notice = $('.pg-notice'), list = $('.pg-result-files'), bar = $('.pg-result-bar'), charts = $('.pg-result-charts'), tables = $('.pg-result-tables');
 const COLOURS = ['#10a37f', '#2563eb', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
@@ -283,7 +283,7 @@ function checkpoints(file) {
 function answered(value) {
   if (value.notice) return tell([value.notice.message, value.notice.hint].filter(Boolean));
   if (value.opened) opened(value.opened);
-  if (value.curves) { curves = value.curves; floor = value.floor; draw(); }
+  if (value.curves) { curves = JSON.parse(value.curves); floor = value.floor; draw(); }
   if (value.jobs) pick(value);
   if (value.table) addRows(value);
   if (value.file) give(value.file.name, [value.file.text]);

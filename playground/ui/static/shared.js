@@ -44,9 +44,10 @@ window.playground = (() => {
     return make('button', {type: 'button', class: ('pg-icon ' + more).trim(), title: label, 'aria-label': label, ...rest}, icon(name));
   };
 
-  const saying = (props) => {
-    const table = props.strings[language()];
-    return (key) => table[key] ?? props.strings.en[key] ?? key;
+  // The page's words, once for all of its parts.
+  const saying = () => {
+    const strings = window.playgroundStrings, table = strings[language()];
+    return (key) => table[key] ?? strings.en[key] ?? key;
   };
 
   // Heard at once: what a listener writes into `detail` is its answer.

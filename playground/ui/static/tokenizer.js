@@ -1,5 +1,5 @@
 // The Tokenizer tab. Value to the server: {text, encoding, source, n}; from it: {ids, texts, counts, cut, characters, said, notice}.
-const {make} = playground, say = playground.saying(props);
+const {make} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const box = $('.pg-tokenizer-text'), tokens = $('.pg-tokens'), counts = $('.pg-tokenizer-counts'), head = $('.pg-tokenizer-head'), notice = $('.pg-notice'), bar = $('.pg-tokenizer-bar');
 const kept = playground.kept('tokenizer') || {};

@@ -1,6 +1,6 @@
 // The header: presets with Save, rename, delete, export and import; View code with the effective request; Share.
 // Value to the server: {action, mode, id, name, text, replace}; from it: {presets, dialog, file, done, notice}.
-const {make, icon, iconButton} = playground, say = playground.saying(props);
+const {make, icon, iconButton} = playground, say = playground.saying();
 const right = element.querySelector('.pg-toolbar-right'), dialog = element.querySelector('.pg-dialog');
 let list = [], current = null, menu = null, n = 0;
 

@@ -1,6 +1,6 @@
 // The Usage tab: bars by day, stacked by model, drawn as SVG; a table of how long each model took.
 // Value to the server: {days, offset, n}; from it: {days, rows, latencies, totals, notice}.
-const {make} = playground, say = playground.saying(props), SVG = 'http://www.w3.org/2000/svg';
+const {make} = playground, say = playground.saying(), SVG = 'http://www.w3.org/2000/svg';
 const $ = (selector) => element.querySelector(selector);
 const bar = $('.pg-usage-bar'), charts = $('.pg-charts'), table = $('.pg-usage-table'), totals = $('.pg-usage-totals'), notice = $('.pg-notice');
 const COLOURS = 7, WIDTH = 720, HEIGHT = 200, LEFT = 56, BOTTOM = 24, TOP = 8;

@@ -1,5 +1,5 @@
 // A field for each {{name}} of the open tab's texts. Value: {name: text}.
-const {make} = playground, say = playground.saying(props);
+const {make} = playground, say = playground.saying();
 const root = element.querySelector('.pg-variables');
 let values = {}, names = {}, loaded = null;
 
