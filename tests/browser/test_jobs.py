@@ -1,4 +1,4 @@
-"""Fine-tuning jobs on the page: created, followed to the end, cancelled; the model is in the picker and opens with stop."""
+"""Fine-tuning jobs on the page: created, followed, cancelled; a finished one's model opens with its stop."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> 
     assert rest["after"] == {}
 
 
-async def test_following_stops_when_nobody_looks_any_more(deps: Deps, fake: FakeServer) -> None:
+async def test_following_ends_with_the_job(deps: Deps, fake: FakeServer) -> None:
     job, visit = fake.training.run(), Visit()
     told = [value async for value, _ in followed(deps, visit, {"endpoint": "server", "job": job})]
     assert [value["about"]["status"] for value in told if isinstance(value, dict) and "about" in value][
