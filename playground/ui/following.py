@@ -42,9 +42,11 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
     visit.stop(FOLLOWED)
     try:
         if asked.get("stop"):
+            yield gr.skip(), gr.skip()  # a generator without a value would empty the picker
             return
         endpoint, job = meant(deps, asked)
         events: list[Event] = []
+        listed = False
         async with (
             visit.begin(FOLLOWED) as stop,
             aclosing(follow(deps.client, endpoint, job)) as snapshots,
@@ -53,7 +55,8 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
             async for snapshot in seen:
                 events = [*events, *snapshot.new][-MOST_EVENTS:]
                 yield {**ref, **told(endpoint, snapshot, events)}, gr.skip()
-                if snapshot.state == "ended" and snapshot.job.fine_tuned_model:
+                if snapshot.job.fine_tuned_model and not listed:
+                    listed = True  # before the last look: who opens the model at once finds it
                     await deps.list_models()
                     yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
     except Exception as error:
