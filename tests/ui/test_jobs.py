@@ -60,9 +60,9 @@ async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> 
 async def test_following_ends_with_the_job(deps: Deps, fake: FakeServer) -> None:
     job, visit = fake.training.run(), Visit()
     told = [value async for value, _ in followed(deps, visit, {"endpoint": "server", "job": job})]
-    assert [value["about"]["status"] for value in told if isinstance(value, dict) and "about" in value][
-        -1
-    ] == "succeeded"
+    shown = [value["about"]["status"] for value in told if isinstance(value, dict) and "about" in value]
+    assert shown[-1] == "succeeded"
+    assert any(info.id == fake.training.jobs[job]["fine_tuned_model"] for info in deps.models)
     assert visit.runs == {}
     for hostile in HOSTILE:
         async for value, _ in followed(deps, visit, {"endpoint": "server", "job": hostile}):
