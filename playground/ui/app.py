@@ -21,6 +21,7 @@ from playground.ui.edit import build_edit
 from playground.ui.events import Visits
 from playground.ui.header import bind_header, build_header
 from playground.ui.history import build_history
+from playground.ui.jobs import build_jobs
 from playground.ui.layout import RunTab, bind
 from playground.ui.opening import Places
 from playground.ui.prepare import build_prepare
@@ -39,12 +40,22 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
-    "finetune": build_prepare,
+    "finetune": lambda deps: _both(build_prepare(deps), build_jobs(deps)),
     "results": build_results,
     "history": build_history,
     "usage": build_usage,
     "tokenizer": build_tokenizer,
 }
+
+
+def _both(*wires: Callable[[Places], None]) -> Callable[[Places], None]:
+    """Parts of one tab, one below the other, wired as one."""
+
+    def wire(places: Places) -> None:
+        for each in wires:
+            each(places)
+
+    return wire
 
 
 def build_app(deps: Deps) -> gr.Blocks:

@@ -24,6 +24,7 @@ class Places:
 
     def __init__(self, editors: Mapping[Mode, gr.HTML], side: Sequence[gr.HTML], opener: gr.HTML) -> None:
         self.editors = dict(editors)
+        self.model = side[0]
         self.all = [editors["complete"], editors["chat"], editors["edit"], *side, opener]
 
 

@@ -69,11 +69,15 @@ async def load(deps: Deps, remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
 
 def picker(deps: Deps, remembered: Any) -> gr.HTML:
     """Every model of every server in groups; the remembered one is chosen, if it can still be meant."""
-    today = datetime.now(UTC).date()
-    found = [asdict(group) for group in groups(deps.models, deps.client.endpoints, today=today)]
     first = catalog.default_model(deps.models)
     value = remembered if _is_known(deps, remembered) else first.ref if first else ""
-    return gr.HTML(value=value, groups=found)
+    return gr.HTML(value=value, groups=listed(deps))
+
+
+def listed(deps: Deps) -> list[dict[str, Any]]:
+    """The picker's groups, of the models that are known now."""
+    today = datetime.now(UTC).date()
+    return [asdict(group) for group in groups(deps.models, deps.client.endpoints, today=today)]
 
 
 def _is_known(deps: Deps, name: Any) -> bool:

@@ -1,0 +1,41 @@
+"""What a model was trained on, as far as its training file tells, and what a prompt for it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playground.errors import InvalidRequest
+from playground.finetune.affixes import common_suffix
+from playground.finetune.tables import read
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What all prompts and all completions of a training file end with, "" for nothing; and its first prompt."""
+
+    separator: str
+    ending: str
+    prompt: str
+
+
+def trained_on(data: bytes) -> Trained | None:
+    """What the file's pairs have in common; None where it holds no pairs (a chat file), or too few to tell."""
+    try:
+        table = read(data, "training.jsonl")
+    except InvalidRequest:
+        return None
+    if len(table) < 2 or not {"prompt", "completion"} <= set(table.columns):
+        return None
+    prompts, completions = table.prompts, table.completions
+    return Trained(_ending(prompts), _ending(completions), prompts[0])
+
+
+def _ending(texts: Sequence[str]) -> str:
+    """What all share at their end; not a whole text that happens to be the same everywhere, nor a piece of a word."""
+    found = common_suffix(texts)
+    if found in texts:
+        return ""
+    while found and found[0].isalnum():
+        found = found[1:]
+    return found

@@ -1,0 +1,105 @@
+"""A job followed on the page while it runs: one at a time in a visit, through dropped connections, to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+import gradio as gr
+
+from playground.deps import Deps
+from playground.finetune.follow import Snapshot, follow
+from playground.finetune.jobs import Event, Metric
+from playground.ui import present, sidebar
+from playground.ui.events import STREAM, Visit, Visits, shown
+from playground.ui.job_rows import meant, row
+from playground.ui.opening import Places
+
+FOLLOWED = "job"
+MOST_EVENTS = 200
+"""The newest events that are shown."""
+MOST_POINTS = 500
+"""Points of a curve, of which the first and the last are always there."""
+
+
+def bind_following(deps: Deps, follower: gr.HTML, places: Places) -> None:
+    visits = Visits()
+
+    async def on_follow(value: Any, who: gr.Request) -> AsyncGenerator[tuple[Any, Any]]:
+        async with aclosing(followed(deps, visits.of(who), value)) as told:
+            async for said in told:
+                yield said
+
+    follower.input(on_follow, follower, [follower, places.model], **STREAM)
+
+
+async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple[Any, Any]]:
+    """What the job is, again and again; the picker with its model at the end. Another job ends this. Never raises."""
+    asked = value if isinstance(value, Mapping) else {}
+    ref = {"endpoint": asked.get("endpoint"), "job": asked.get("job")}
+    visit.stop(FOLLOWED)
+    try:
+        if asked.get("stop"):
+            yield gr.skip(), gr.skip()  # a generator without a value would empty the picker
+            return
+        endpoint, job = meant(deps, asked)
+        events: list[Event] = []
+        listed = False
+        async with (
+            visit.begin(FOLLOWED) as stop,
+            aclosing(follow(deps.client, endpoint, job)) as snapshots,
+            aclosing(_until(stop, snapshots)) as seen,
+        ):
+            async for snapshot in seen:
+                events = [*events, *snapshot.new][-MOST_EVENTS:]
+                yield {**ref, **told(endpoint, snapshot, events)}, gr.skip()
+                if snapshot.job.fine_tuned_model and not listed:
+                    listed = True  # before the last look: who opens the model at once finds it
+                    await deps.list_models()
+                    yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
+    except Exception as error:
+        yield {**ref, "notice": present.failure(shown(error))}, gr.skip()
+
+
+async def _until(stop: asyncio.Event, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[Snapshot]:
+    """The snapshots until `stop` is set, which does not wait for the next of them."""
+    stopped = asyncio.ensure_future(stop.wait())
+    coming: asyncio.Future[Snapshot] | None = None
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(snapshots))
+            await asyncio.wait({stopped, coming}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return
+            try:
+                yield coming.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        for task in (stopped, coming):
+            if task is not None and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
+def told(endpoint: str, snapshot: Snapshot, events: list[Event]) -> dict[str, Any]:
+    """A snapshot as the page shows it: the newest events first."""
+    error = snapshot.error
+    return {
+        "about": row(endpoint, snapshot.job),
+        "state": snapshot.state,
+        "progress": snapshot.progress,
+        "eta": snapshot.eta,
+        "wait": error and {"message": error.message, "seconds": snapshot.retry_in},
+        "events": [{"at": each.created, "level": each.level, "text": each.message} for each in reversed(events)],
+        "metrics": [{"step": each.step, "values": dict(each.values)} for each in _thinned(snapshot.metrics)],
+    }
+
+
+def _thinned(metrics: tuple[Metric, ...]) -> list[Metric]:
+    stride = -(-len(metrics) // MOST_POINTS) or 1
+    kept = list(metrics[::stride])
+    return kept if not metrics or kept[-1] is metrics[-1] else [*kept, metrics[-1]]

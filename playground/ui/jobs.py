@@ -1,0 +1,177 @@
+"""The Fine-tune tab's jobs: created, listed, cancelled; a finished one's model is opened in Chat or Complete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from playground.client_errors import NO_SUCH_ROUTE
+from playground.deps import Deps
+from playground.errors import EndpointError, InvalidRequest, PlaygroundError
+from playground.finetune.jobs import Job, parse_checkpoint, parse_job, validate_job
+from playground.finetune.trained import Trained, trained_on
+from playground.parameters import escape
+from playground.presets import Preset
+from playground.types import Mode
+from playground.ui import components
+from playground.ui.asking import Answer, Asked, answered
+from playground.ui.events import ASKED, is_id
+from playground.ui.following import bind_following
+from playground.ui.job_rows import meant, row
+from playground.ui.opening import Places, opened
+from playground.ui.uploads import Held, take
+
+MOST = 120_000_000
+"""Bytes of a training file."""
+PAGE = 20
+"""Jobs of each server that are listed at once."""
+LONGEST = 10_000_000
+"""Bytes of a training file that is read again for its separator and its ending."""
+
+Dataset = tuple[str, bytes]
+"""A file's name and what stands in it."""
+
+_MARKUP = """<section class="pg-jobs"><h2></h2><div class="pg-notice" aria-live="polite" hidden></div>
+<details class="pg-prepare-card pg-jobs-new"><summary></summary><form class="pg-jobs-form"></form></details>
+<div class="pg-jobs-list"></div><div class="pg-jobs-detail"></div></section>"""
+
+
+def build_jobs(deps: Deps) -> Callable[[Places], None]:
+    """Lay the part out; returns how it is wired to the rest of the page."""
+    held: Held[Dataset] = Held()
+    view = components.component("jobs.js", _MARKUP, {}, most=MOST, elem_id="pg-jobs")
+    follower = components.component("following.js", "<span hidden></span>", None, elem_classes="pg-hidden")
+
+    def wire(places: Places) -> None:
+        async def on_ask(value: Any) -> tuple[Any, ...]:
+            return await act(deps, held, value)
+
+        view.input(on_ask, view, [view, *places.all], **ASKED)
+        bind_following(deps, follower, places)
+
+    return wire
+
+
+async def act(deps: Deps, held: Held[Dataset], value: Any) -> tuple[Any, ...]:
+    """Do what the part asks; its value and the page's updates. Never raises."""
+    return await answered(_ACTIONS, value, deps, held)
+
+
+def _open(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    file = asked.get("file")
+    about = file if isinstance(file, Mapping) else {}
+    name = str(about.get("name") or "")[:120]
+    data = take(about.get("path"), most=MOST)
+    return {"id": held.put((name, data), len(data)), "name": name, "role": str(asked.get("role"))}
+
+
+async def _list(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    """A page of every server's jobs, after the cursors of the page before; and what servers said instead."""
+    given = asked.get("after")
+    after = given if isinstance(given, Mapping) else {}
+    names = [name for name in deps.client.endpoints if not after or is_id(after.get(name))]
+    pages = await asyncio.gather(*(_page(deps, name, after.get(name)) for name in names))
+    jobs = [row for page in pages for row in page["jobs"]]
+    return {
+        "jobs": sorted(jobs, key=lambda row: row["created"] or 0, reverse=True),
+        "more": bool(after),
+        "after": {name: page["after"] for name, page in zip(names, pages, strict=True) if page["after"]},
+        "notes": [page["note"] for page in pages if page["note"]],
+        "endpoints": list(deps.client.endpoints),
+        "bases": [info.ref for info in deps.models][:300],
+    }
+
+
+async def _page(deps: Deps, endpoint: str, after: str | None) -> dict[str, Any]:
+    try:
+        page = await deps.client.jobs(endpoint, after=after, limit=PAGE)
+    except PlaygroundError as error:
+        none = isinstance(error, EndpointError) and error.status in NO_SUCH_ROUTE
+        note = {"endpoint": endpoint, "none": none, "message": error.message, "hint": error.hint}
+        return {"jobs": [], "after": None, "note": note}
+    return {"jobs": [row(endpoint, parse_job(said)) for said in page.items], "after": page.after, "note": None}
+
+
+async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    """Upload the files and start the job. Everything is checked before anything is sent."""
+    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier")
+    server, base = _of_base(deps, asked.get("base"))
+    plan = validate_job(base=base, **{name: asked.get(name) for name in names})
+    if not asked.get("training"):
+        raise InvalidRequest("A training file is missing.", param="training", hint="Drop one here, or choose it.")
+    files = [held.get(asked.get("training"))]
+    files += [held.get(asked["validation"])] if asked.get("validation") else []
+    ids = [(await deps.client.upload(server, data, name=name or "data.jsonl"))["id"] for name, data in files]
+    return {"created": row(server, parse_job(await deps.client.create_job(server, plan.body(*ids))))}
+
+
+def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
+    """The server and the model of `endpoint/model`; the first server where none is named."""
+    known = list(deps.client.endpoints)
+    if not isinstance(base, str) or not base.strip() or not known:
+        raise InvalidRequest("base is missing.", param="base", hint="Choose the model to train.")
+    server, slash, name = base.strip().partition("/")
+    return (server, name) if slash and server in known else (known[0], base.strip())
+
+
+async def _cancel(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    endpoint, job = meant(deps, asked)
+    return {"cancelled": row(endpoint, parse_job(await deps.client.cancel_job(endpoint, job)))}
+
+
+async def _checkpoints(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    endpoint, job = meant(deps, asked)
+    try:
+        found = [parse_checkpoint(said) for said in await deps.client.checkpoints(endpoint, job)]
+    except EndpointError as error:
+        if error.status not in NO_SUCH_ROUTE:
+            raise
+        found = []
+    rows = [{"model": each.model, "step": each.step, "values": dict(each.values)} for each in found]
+    return {"job": job, "checkpoints": rows}
+
+
+async def _results(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    endpoint, name = meant(deps, asked)
+    job = parse_job(await deps.client.job(endpoint, name))
+    if not job.result_files:
+        raise InvalidRequest("The job has no results file.", hint="A job writes it when it has succeeded.")
+    data = await deps.client.file_content(endpoint, job.result_files[0])
+    return {"file": {"name": f"{name}-results.csv", "text": data.decode("utf-8", "replace")}}
+
+
+async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    """The job's model, or a checkpoint of it, in Chat or Complete: what it was trained on says prompt and `stop`."""
+    endpoint, name = meant(deps, asked)
+    mode: Mode = "chat" if asked.get("mode") == "chat" else "complete"
+    job = parse_job(await deps.client.job(endpoint, name))
+    model = asked.get("model") or job.fine_tuned_model
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("The job has no model yet.", hint="It is there when the job has succeeded.")
+    found = await _trained(deps, endpoint, job) if mode == "complete" else None
+    params = {"stop": [escape(found.ending)]} if found and found.ending else {}
+    text = found.prompt if found else ""
+    return {"used": True}, opened(
+        Preset(id="", name="", mode=mode, model=f"{endpoint}/{model}", text=text, params=params)
+    )
+
+
+async def _trained(deps: Deps, endpoint: str, job: Job) -> Trained | None:
+    """What the training file's pairs have in common; None where the server does not give it out."""
+    try:
+        data = await deps.client.file_content(endpoint, job.training_file or "")
+    except PlaygroundError:
+        return None
+    return await asyncio.to_thread(trained_on, data) if len(data) <= LONGEST else None
+
+
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "open": _open,
+    "list": _list,
+    "create": _create,
+    "cancel": _cancel,
+    "checkpoints": _checkpoints,
+    "results": _results,
+    "use": _use,
+}

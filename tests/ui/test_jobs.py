@@ -1,0 +1,78 @@
+"""What stands behind the jobs, called as plain functions: over HTTP anybody can call it with anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from playground.deps import Deps
+from playground.finetune.trained import Trained, trained_on
+from playground.ui import jobs
+from playground.ui.events import Visit
+from playground.ui.following import followed
+from playground.ui.uploads import Held
+from tests.fakes.server import FakeServer
+
+HOSTILE: tuple[Any, ...] = (None, True, -1, 10**400, float("nan"), "", "\x00", "\ud800", [], [[]], {}, {"path": 7})
+FIELDS = ("file", "after", "base", "training", "validation", "suffix", "seed", "epochs", "endpoint", "job", "model")
+PAIRS = [{"prompt": f"{n} ->", "completion": f" {n}, END"} for n in range(20)]
+
+
+def lines(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+async def act(deps: Deps, value: Any, held: Held[Any] | None = None) -> dict[str, Any]:
+    said: dict[str, Any] = (await jobs.act(deps, held or Held(), value))[0]
+    return said
+
+
+@pytest.mark.parametrize("action", sorted(jobs._ACTIONS))
+async def test_hostile_values_are_refused_and_nothing_is_raised(deps: Deps, action: str) -> None:
+    known = {"endpoint": "server", "job": "ftjob-1", "base": "server/tiny", "action": action, "n": 1}
+    for field in FIELDS:
+        for value in HOSTILE:
+            said = await act(deps, {**known, field: value})
+            assert said["of"] == action
+            assert said.get("notice", {}).get("message") != "Something went wrong in the app itself.", (field, value)
+
+
+async def test_a_job_is_created_from_what_was_dropped_and_is_in_the_list(deps: Deps, fake: FakeServer) -> None:
+    held: Held[Any] = Held()
+    id_ = held.put(("train.jsonl", lines(PAIRS)), 1)
+    asked = {"action": "create", "base": "server/tiny", "training": id_, "epochs": 2}
+    made = (await act(deps, asked, held))["created"]
+    assert made["settings"]["n_epochs"] == "2"
+    assert [row["id"] for row in (await act(deps, {"action": "list"}))["jobs"]] == [made["id"]]
+
+
+async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> None:
+    fake.training.page_size = 2
+    ids = [fake.training.run() for _ in range(3)]
+    first = await act(deps, {"action": "list"})
+    rest = await act(deps, {"action": "list", "after": first["after"]})
+    assert [row["id"] for row in first["jobs"] + rest["jobs"]] == ids[::-1]
+    assert rest["after"] == {}
+
+
+async def test_following_ends_with_the_job(deps: Deps, fake: FakeServer) -> None:
+    job, visit = fake.training.run(), Visit()
+    told = [value async for value, _ in followed(deps, visit, {"endpoint": "server", "job": job})]
+    shown = [value["about"]["status"] for value in told if isinstance(value, dict) and "about" in value]
+    assert shown[-1] == "succeeded"
+    assert any(info.id == fake.training.jobs[job]["fine_tuned_model"] for info in deps.models)
+    assert visit.runs == {}
+    for hostile in HOSTILE:
+        async for value, _ in followed(deps, visit, {"endpoint": "server", "job": hostile}):
+            assert "notice" in value
+
+
+def test_a_training_file_tells_its_separator_and_its_ending() -> None:
+    assert trained_on(lines(PAIRS)) == Trained(" ->", ", END", "0 ->")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b"[]", lines([{"messages": []}]), lines(PAIRS[:1])])
+def test_a_file_without_pairs_tells_nothing(data: bytes) -> None:
+    assert trained_on(data) is None
