@@ -37,7 +37,7 @@ def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any
         now["several"] = [] if busy else [{"index": choice.index, **_answer(choice)} for choice in choices]
     elif choices:
         now.update(_answer(choices[0]))
-    return now, present.cards(prepared.request, progress.state, busy=busy)
+    return now, present.cards(prepared.request, progress.state, busy=busy, run=number(value))
 
 
 def _answer(choice: Choice) -> dict[str, Any]:

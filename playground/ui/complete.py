@@ -31,7 +31,7 @@ def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any
     """The editor with the text where it belongs, and the choices."""
     request, busy = cast("CompletionRequest", prepared.request), not progress.finished
     now = present.continued(present.Page.read(value), request, progress.state)
-    return _numbered(value, now, busy=busy), present.cards(request, progress.state, busy=busy)
+    return _numbered(value, now, busy=busy), present.cards(request, progress.state, busy=busy, run=number(value))
 
 
 def _numbered(value: Any, page: present.Page, *, busy: bool) -> Any:

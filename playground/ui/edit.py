@@ -40,7 +40,7 @@ def kept(value: Any) -> dict[str, Any]:
 def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
     choices = progress.state.choices()
     now = {"run": number(value), "busy": not progress.finished, "text": choices[0].text if choices else ""}
-    return now, present.cards(prepared.request, progress.state, busy=not progress.finished)
+    return now, present.cards(prepared.request, progress.state, busy=not progress.finished, run=number(value))
 
 
 TAB = Tab(mode="edit", read=read, still=no_text, during=during, check=check, kept=kept)

@@ -67,8 +67,8 @@ def continued(page: Page, request: CompletionRequest, state: RunState) -> Page:
     return page.with_generated(_new_part(request, choices[0].text)) if choices else page
 
 
-def cards(request: Request, state: RunState, *, busy: bool) -> Value:
-    """The choices side by side, or the one choice's probabilities; empty when there is neither to show."""
+def cards(request: Request, state: RunState, *, busy: bool, run: int) -> Value:
+    """The choices side by side, or the one choice's probabilities; empty when there is neither. `run` is theirs."""
     several = (request.n or 1) > 1
     # 0 alternatives on /v1/completions is still a probability a token; on a chat it is a boolean.
     if not several and (request.logprobs is None or request.logprobs is False):
@@ -76,7 +76,7 @@ def cards(request: Request, state: RunState, *, busy: bool) -> Value:
     choices = {choice.index: choice for choice in state.choices()}
     shown = [choices.get(i) or Choice(index=i, text="") for i in range(request.n or 1)]
     echo = isinstance(request, CompletionRequest) and bool(request.echo)
-    return {"cards": [_card(choice) for choice in shown], "keep": several, "busy": busy, "echo": echo}
+    return {"cards": [_card(choice) for choice in shown], "keep": several, "busy": busy, "echo": echo, "run": run}
 
 
 def _card(choice: Choice) -> Value:

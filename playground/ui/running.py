@@ -137,8 +137,7 @@ async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGen
                 async for progress in runs:
                     now, beside = tab.during(inputs.main, prepared, progress)
                     main = {**now, "busy": False}  # what has come stays, whatever fails after it
-                    answers = {**beside, "run": number(inputs.main)} if progress.state.choices() else gr.skip()
-                    yield now, answers, _line(deps, visit, prepared, progress)
+                    yield now, beside if progress.state.choices() else gr.skip(), _line(deps, visit, prepared, progress)
     except Exception as error:
         yield main, gr.skip(), {"cells": [], "notice": present.failure(shown(error))}
 

@@ -112,22 +112,22 @@ def test_an_echoed_prompt_is_not_written_twice(echo: bool | None, text: str, sho
 def test_several_choices_wait_beside_the_page() -> None:
     page, said = Page("Say"), state(Delta(0, "a"), Delta(1, "b"))
     assert present.continued(page, asked(n=2), said) is page
-    shown = present.cards(asked(n=3), said, busy=True)
+    shown = present.cards(asked(n=3), said, busy=True, run=1)
     assert [card["text"] for card in shown["cards"]] == ["a", "b", ""]
     assert (shown["keep"], shown["busy"], shown["echo"]) == (True, True, False)
 
 
 def test_one_choice_without_probabilities_has_no_card() -> None:
-    assert present.cards(asked(), state(Delta(0, "a")), busy=False) == {"cards": []}
+    assert present.cards(asked(), state(Delta(0, "a")), busy=False, run=1) == {"cards": []}
 
 
 def test_a_card_has_the_probabilities_that_were_asked_for() -> None:
     said = state(Delta(0, "a", (TokenLogprob("a", -0.123456, (("a", -0.123456), ("b", -2.0))),)), Finished(0, "stop"))
-    (card,) = present.cards(asked(logprobs=2), said, busy=False)["cards"]
+    (card,) = present.cards(asked(logprobs=2), said, busy=False, run=1)["cards"]
     assert card["tokens"] == [["a", -0.1235, [["a", -0.1235], ["b", -2.0]]]]
     assert card["finish"] == "stop"
     first = state(Delta(0, "a", (TokenLogprob("a", None),)))
-    assert present.cards(asked(logprobs=0), first, busy=False)["cards"][0]["tokens"] == [["a", None, []]]
+    assert present.cards(asked(logprobs=0), first, busy=False, run=1)["cards"][0]["tokens"] == [["a", None, []]]
 
 
 # --- the next run ---
