@@ -13,41 +13,39 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from playground.finetune.table import ROWS_SHOWN, shown
+from playground.finetune.words import Language, texts
 
 LEAST = 10
 """Examples. OpenAI trains on no fewer."""
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 KEYS = frozenset({"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal"})
 
-#: What each problem is called, and what to do about it. Counts stand apart, so that no sentence needs a plural.
-PROBLEMS: dict[str, tuple[str, str]] = {
-    "empty_file": ("The file is empty.", "Write one example per line."),
-    "bom": ("The file begins with a byte order mark.", "Save it as UTF-8 without one (no BOM)."),
-    "array": ("The file is one JSON array.", "Write one object per line, without [ ] and without commas between."),
-    "not_utf8": ("Lines that are not UTF-8: {count}.", "Save the file as UTF-8."),
-    "not_json": ("Lines that are not valid JSON: {count}.", "A line is one whole object; look at its quotation marks."),
-    "not_object": ("Lines that are no object: {count}.", 'Each line is {"messages": […]}.'),
-    "no_messages": ("Examples without a list of messages: {count}.", 'Each line is {"messages": […]}.'),
-    "message_not_object": ("Messages that are no object: {count}.", 'A message is {"role": "…", "content": "…"}.'),
-    "missing_key": ("Messages without role or content: {count}.", "Every message has a role and a content."),
-    "unknown_key": ("Messages with an unknown key: {count}.", "Remove it; role, content, name and weight are known."),
-    "unknown_role": ("Messages with an unknown role: {count}.", f"A role is one of {', '.join(ROLES)}."),
-    "no_content": ("Messages without content: {count}.", "Give them a text, or remove them."),
-    "bad_content": ("Contents that are no text and no list of parts: {count}.", "Write the text in quotation marks."),
-    "bad_part": ("Parts of messages that are no text and no image: {count}.", "A part is of type text or image_url."),
-    "image_role": ("Images in a message that is not the user's: {count}.", "Only user messages hold images."),
-    "bad_tool_calls": ("Incomplete function calls: {count}.", "A call has an id, a function name and arguments."),
-    "calls_role": ("Function calls that are not the assistant's: {count}.", "Only the assistant calls functions."),
-    "no_call_id": ("Tool messages that name no call: {count}.", "Give them a tool_call_id."),
-    "bad_tools": ("Examples whose tools are no function definitions: {count}.", "tools is a list of functions."),
-    "bad_weight": ("Weights that are not 0 or 1, or not on an answer: {count}.", "Write 0 or 1, on answers only."),
-    "no_assistant": ("Examples without an answer of the assistant: {count}.", "Add the answer that is to be learned."),
-    "nothing_learned": (
-        "Examples whose answers all have weight 0: {count}.",
-        "Give one weight 1, or remove them.",
-    ),
-    "few": ("Examples: {count}.", f"OpenAI needs {LEAST} at least, and recommends 50 to 100."),
-}
+#: What can be wrong. `data/finetune_words.json` says how it is called, and what to do about it.
+PROBLEMS = (
+    "empty_file",
+    "bom",
+    "array",
+    "not_utf8",
+    "not_json",
+    "not_object",
+    "no_messages",
+    "message_not_object",
+    "missing_key",
+    "unknown_key",
+    "unknown_role",
+    "no_content",
+    "bad_content",
+    "bad_part",
+    "image_role",
+    "bad_tool_calls",
+    "calls_role",
+    "no_call_id",
+    "bad_tools",
+    "bad_weight",
+    "no_assistant",
+    "nothing_learned",
+    "few",
+)
 WARNINGS = frozenset({"nothing_learned"})
 
 
@@ -66,11 +64,19 @@ class Problem:
 
     @property
     def message(self) -> str:
-        return PROBLEMS[self.key][0].format(count=f"{self.count:,}")
+        return self.text("en")
 
     @property
     def hint(self) -> str:
-        return PROBLEMS[self.key][1]
+        return self.advice("en")
+
+    def text(self, language: Language) -> str:
+        """What is wrong. The count stands apart, so that no sentence needs a plural."""
+        return texts(language)[f"problem.{self.key}"].format(count=f"{self.count:,}")
+
+    def advice(self, language: Language) -> str:
+        """What to do about it."""
+        return texts(language)[f"problem_hint.{self.key}"]
 
 
 @dataclass(frozen=True, slots=True)

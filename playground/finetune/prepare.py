@@ -152,11 +152,11 @@ def output(prepared: Prepared) -> tuple[OutputFile, ...]:
     table = prepared.table
     name = os.path.splitext(re.split(r"[\\/]", table.name)[-1])[0] or "file"
     if not prepared.split:
-        return (OutputFile(f"{name}_prepared.jsonl", _jsonl(table, range(len(table)))),)
+        return (OutputFile(f"{name}_prepared.jsonl", jsonl(table, range(len(table)))),)
     train, valid = split_places(len(table))
     return (
-        OutputFile(f"{name}_prepared_train.jsonl", _jsonl(table, train)),
-        OutputFile(f"{name}_prepared_valid.jsonl", _jsonl(table, valid)),
+        OutputFile(f"{name}_prepared_train.jsonl", jsonl(table, train)),
+        OutputFile(f"{name}_prepared_valid.jsonl", jsonl(table, valid)),
     )
 
 
@@ -172,7 +172,7 @@ def split_places(count: int) -> tuple[list[int], list[int]]:
     return train.tolist(), np.flatnonzero(rest).tolist()
 
 
-def _jsonl(table: Table, places: Iterable[int]) -> bytes:
+def jsonl(table: Table, places: Iterable[int]) -> bytes:
     prompts, completions = table.prompts, table.completions
     lines = io.BytesIO()
     for place in places:

@@ -28,14 +28,17 @@ def trained_on(data: bytes) -> Trained | None:
     if len(table) < 2 or not {"prompt", "completion"} <= set(table.columns):
         return None
     prompts, completions = table.prompts, table.completions
-    return Trained(_ending(prompts), _ending(completions), prompts[0])
+    return Trained(shared_ending(prompts), shared_ending(completions), prompts[0])
 
 
-def _ending(texts: Sequence[str]) -> str:
-    """What all share at their end; not a whole text that happens to be the same everywhere, nor a piece of a word."""
-    found = common_suffix(texts)
+def shared_ending(texts: Sequence[str]) -> str:
+    """What all of `texts` share at their end, as a separator or a stop is: a line break, ` ->`, ` END`.
+
+    Not a whole text that happens to be the same everywhere, nor a piece of a word, nor the full stop of a sentence.
+    """
+    found = common_suffix(texts) if len(texts) > 1 else ""
     if found in texts:
         return ""
     while found and found[0].isalnum():
         found = found[1:]
-    return found
+    return "" if len(found) == 1 and not found.isspace() else found

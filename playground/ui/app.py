@@ -16,6 +16,7 @@ from playground.redact import install_log_redaction
 from playground.types import Mode
 from playground.ui import api, components
 from playground.ui.chat import build_chat
+from playground.ui.chat_files import build_chat_files
 from playground.ui.complete import build_complete
 from playground.ui.edit import build_edit
 from playground.ui.events import Visits
@@ -40,7 +41,7 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
-    "finetune": lambda deps: _both(build_prepare(deps), build_jobs(deps)),
+    "finetune": lambda deps: _together(build_prepare(deps), build_chat_files(deps), build_jobs(deps)),
     "results": build_results,
     "history": build_history,
     "usage": build_usage,
@@ -48,7 +49,7 @@ _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
 }
 
 
-def _both(*wires: Callable[[Places], None]) -> Callable[[Places], None]:
+def _together(*wires: Callable[[Places], None]) -> Callable[[Places], None]:
     """Parts of one tab, one below the other, wired as one."""
 
     def wire(places: Places) -> None:

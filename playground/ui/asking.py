@@ -14,6 +14,7 @@ from playground.finetune.words import Language
 from playground.ui import present
 from playground.ui.events import shown
 from playground.ui.opening import Updates, nothing
+from playground.unicode import all_well_formed
 
 Asked = Mapping[str, Any]
 Answer = dict[str, Any] | tuple[dict[str, Any], Updates]
@@ -26,7 +27,7 @@ async def answered(actions: Mapping[str, Callable[..., Any]], value: Any, *given
     An action is called with `given` and what was asked; it returns an Answer, or raises. One that is no coroutine
     function runs in a thread.
     """
-    asked = value if isinstance(value, Mapping) else {}
+    asked = all_well_formed(value) if isinstance(value, Mapping) else {}
     echo = {"n": asked.get("n"), "of": asked.get("action")}
     try:
         do = actions.get(str(asked.get("action")))

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from playground import pricing
 from playground.deps import Deps
-from playground.finetune.estimate import Candidate, estimate
+from playground.finetune.estimate import estimate
 from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
 from playground.finetune.table import Table
@@ -20,6 +19,7 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
+from playground.ui.price import priced
 from playground.ui.uploads import Held, take
 
 MOST = 120_000_000
@@ -146,27 +146,7 @@ def _price(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     pairs = zip(table.prompts[:PRICED], table.completions[:PRICED], strict=True)
     today = datetime.now(UTC).date()
     found = estimate(pairs, counter=deps.counter, today=today, epochs=epochs if type(epochs) is int else None)
-    return {
-        "price": {
-            "records": found.records,
-            "of": len(table),
-            "epochs": found.epochs,
-            "source": found.prices,
-            "candidates": [_candidate(each, reader) for each in found.candidates],
-        }
-    }
-
-
-def _candidate(each: Candidate, reader: Language) -> dict[str, Any]:
-    return {
-        "base": each.base,
-        "status": each.status,
-        "tokens": each.billed_tokens,
-        "training": pricing.format_money(each.training),
-        "tuned": None if each.tuned is None else pricing.format_money(each.tuned),
-        "untuned": None if each.untuned is None else pricing.format_money(each.untuned),
-        "lines": [line.text(reader) for line in each.lines],
-    }
+    return {"price": priced(found, len(table), reader)}
 
 
 def _refused(asked: Asked) -> frozenset[str]:

@@ -38,6 +38,7 @@ window.playground.files = (() => {
       home.addEventListener(event, (dragged) => {
         if (!dragged.dataTransfer.types.includes('Files')) return;
         dragged.preventDefault();
+        dragged.stopPropagation();
         zone.classList.toggle('pg-over', event === 'dragover');
         if (event === 'drop') go([...dragged.dataTransfer.files]);
       });

@@ -50,22 +50,6 @@ function prepared(found) {
         make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString()})`).join(' · ')}))));
 }
 
-// --- the price ---
-
-function priced(found) {
-  const rows = found.candidates.map((each) => {
-    const lines = make('tr', {class: 'pg-price-lines', hidden: ''}, make('td', {colspan: '4'}, ...each.lines.map((text) => make('p', {text})))), open = make('button', {type: 'button', class: 'pg-link', 'aria-expanded': 'false', text: each.base});
-    open.addEventListener('click', () => { lines.hidden = !lines.hidden; open.setAttribute('aria-expanded', String(!lines.hidden)); });
-    return [make('tr', {'data-status': each.status}, make('th', {scope: 'row'}, open, make('small', {text: say('base_' + each.status)})), make('td', {text: each.training}), make('td', {text: each.tuned ?? '–'}), make('td', {text: each.untuned ?? '–'})), lines];
-  }).flat();
-  const epochs = make('input', {type: 'number', min: '1', max: '50', value: String(found.epochs), class: 'pg-filter', 'aria-label': say('epochs')});
-  epochs.addEventListener('change', () => ask('price', about_({epochs: Number(epochs.value)})));
-  price.replaceChildren(make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('price_title')}),
-    make('p', {class: 'pg-price-about'}, make('label', {}, say('epochs') + ' ', epochs), make('span', {class: 'pg-quiet', text: found.records < found.of ? say('price_part').replace('{records}', found.records.toLocaleString()).replace('{of}', found.of.toLocaleString()) : ''})),
-    make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['base', 'training', 'tuned', 'untuned'].map((key) => make('th', {scope: 'col', text: say('price_' + key)})))), make('tbody', {}, ...rows))),
-    make('p', {class: 'pg-quiet', text: `${say('price_source')} ${found.source}`})));
-}
-
 // --- what the server says ---
 
 function answered(value) {
@@ -79,7 +63,7 @@ function answered(value) {
     value.prepared ? prepared(value.prepared) : result.replaceChildren();
   }
   if (value.files) for (const file of value.files) give(file.name, [file.text]);
-  if (value.price) priced(value.price);
+  if (value.price) playground.priceTable({home: price, say, found: value.price, again: (epochs) => ask('price', about_({epochs}))});
 }
 
 $('.pg-drop-zone').append(dropZone({home, say, key: 'prepare_drop', accept: '.csv,.tsv,.xlsx,.txt,.json,.jsonl', most: props.most, taken: ([file]) => ask('open', {file}), problem: (text) => tell(text)}));

@@ -1,0 +1,200 @@
+"""The Fine-tune tab's training sets: checked, drawn, priced, split, converted. Files only when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from playground.deps import Deps
+from playground.errors import InvalidRequest
+from playground.finetune.chat_format import to_chat, to_pairs
+from playground.finetune.estimate import estimate
+from playground.finetune.prepare import jsonl
+from playground.finetune.sets import TrainingSet, learned, read_set, twice
+from playground.finetune.splitting import split_lines, suggested_ratio, without_duplicates
+from playground.finetune.statistics import Statistics, Summary, chat_statistics, pair_statistics
+from playground.finetune.trained import shared_ending
+from playground.finetune.words import Language
+from playground.ui import components
+from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.events import ASKED
+from playground.ui.opening import Places
+from playground.ui.price import priced
+from playground.ui.uploads import Held, take
+
+MOST = 120_000_000
+"""Bytes of a training file."""
+COUNTED = 20_000
+"""Examples whose tokens are counted; of more, as many from the beginning."""
+MODEL = "gpt-4.1-mini"
+"""Whose tokens are counted: its encoding is that of every model that can be tuned."""
+
+_MARKUP = """<section class="pg-sets"><h2></h2><div class="pg-drop-zone"></div>
+<div class="pg-notice" aria-live="polite" hidden></div>
+<div class="pg-sets-about" hidden></div><div class="pg-prepare-findings"></div><div class="pg-sets-charts"></div>
+<div class="pg-sets-actions" hidden></div><div class="pg-prepare-price"></div></section>"""
+
+
+def build_chat_files(deps: Deps) -> Callable[[Places], None]:
+    """Lay the part out; returns how it is wired to the rest of the page."""
+    held: Held[TrainingSet] = Held()
+    view = components.component("chat_files.js", _MARKUP, {}, most=MOST, elem_id="pg-sets")
+
+    def wire(places: Places) -> None:
+        async def on_ask(value: Any) -> tuple[Any, ...]:
+            return await act(deps, held, value)
+
+        view.input(on_ask, view, [view, *places.all], **ASKED)
+
+    return wire
+
+
+async def act(deps: Deps, held: Held[TrainingSet], value: Any) -> tuple[Any, ...]:
+    """Do what the part asks; its value and the page's updates. Never raises."""
+    return await answered(_ACTIONS, value, deps, held)
+
+
+def _open(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    file = asked.get("file")
+    about = file if isinstance(file, Mapping) else {}
+    name = str(about.get("name") or "")[:120]
+    data = take(about.get("path"), most=MOST)
+    role = "valid" if asked.get("role") == "valid" else "train"
+    return {"id": held.put(read_set(data, name), 4 * len(data)), "name": name, "role": role}
+
+
+def _look(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    """What the set is, what is wrong with it, and how long its examples are."""
+    given, valid, reader = held.get(asked.get("id")), _valid(held, asked), language(asked)
+    count = len(given.prompts)
+    found = [_problem(each, reader) for each in (given.report.problems if given.report else ())]
+    found += [_repair(each, reader) for each in (given.table.repairs if given.table else ())]
+    found += [
+        {
+            "severity": "warning",
+            "text": each.said.text(reader),
+            "hint": "",
+            "lines": [list(group) for group in each.groups],
+            "example": each.example,
+        }
+        for each in twice(given, valid)
+    ]
+    return {
+        "set": {
+            "name": given.name,
+            "kind": given.kind,
+            "examples": count,
+            "valid": None if valid is None else {"name": valid.name, "examples": len(valid.prompts)},
+            "fit": given.report is None or given.report.fit,
+            "findings": found,
+            "charts": _charts(deps, given) if count else None,
+            "ratio": suggested_ratio(count),
+        }
+    }
+
+
+def _valid(held: Held[TrainingSet], asked: Asked) -> TrainingSet | None:
+    return held.get(asked["valid"]) if asked.get("valid") else None
+
+
+def _problem(each: Any, reader: Language) -> dict[str, Any]:
+    return {
+        "severity": each.severity,
+        "text": each.text(reader),
+        "hint": each.advice(reader),
+        "lines": [[line] for line in each.lines],
+        "example": each.example,
+    }
+
+
+def _repair(each: Any, reader: Language) -> dict[str, Any]:
+    rows = [[row] for row in each.rows]
+    return {"severity": "info", "text": each.text(reader), "hint": "", "lines": rows, "example": ""}
+
+
+def _charts(deps: Deps, given: TrainingSet) -> dict[str, Any]:
+    found = _statistics(deps, given)
+    names = ("tokens", "turns", "completions")
+    return {"exact": found.exact, "of": found.examples, **{name: _chart(getattr(found, name)) for name in names}}
+
+
+def _statistics(deps: Deps, given: TrainingSet) -> Statistics:
+    if given.table is not None:
+        return pair_statistics(given.table.keep(range(min(COUNTED, len(given.table)))), MODEL, deps.counter)
+    return chat_statistics(given.chats[:COUNTED], MODEL, deps.counter)
+
+
+def _chart(of: Summary) -> dict[str, Any]:
+    return {
+        "least": of.least,
+        "median": of.median,
+        "mean": round(of.mean, 1),
+        "p95": of.p95,
+        "most": of.most,
+        "total": of.total,
+        "edges": list(of.edges),
+        "counts": list(of.counts),
+    }
+
+
+def _price(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    """What training on it would cost at OpenAI's prices, base by base."""
+    given, reader = held.get(asked.get("id")), language(asked)
+    today = datetime.now(UTC).date()
+    epochs = asked.get("epochs") if type(asked.get("epochs")) is int else None
+    found = estimate(learned(given)[:COUNTED], counter=deps.counter, today=today, epochs=epochs)
+    return {"price": priced(found, len(given.prompts), reader)}
+
+
+# --- files for the person ---
+
+
+def _split(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    given, ratio, seed = held.get(asked.get("id")), asked.get("ratio"), asked.get("seed")
+    if not isinstance(ratio, int | float) or isinstance(ratio, bool):
+        raise InvalidRequest("The ratio is a number between 0 and 1.", param="ratio", hint="0.2 holds out a fifth.")
+    if type(seed) is not int or not 0 <= seed < 2**31:
+        raise InvalidRequest("The seed is a whole number from 0.", param="seed", hint="The same seed, the same split.")
+    train, valid = split_lines(given.data, ratio=ratio, seed=seed)
+    stem = _stem(given)
+    return {"files": [_file(f"{stem}_train.jsonl", train), _file(f"{stem}_valid.jsonl", valid)]}
+
+
+def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    """Pairs as chats, without the separator, the ending and the first space that preparing has added; or back."""
+    given, system = held.get(asked.get("id")), asked.get("system")
+    if given.table is None:
+        table = to_pairs(given.data, given.name)
+        return {"files": [_file(f"{_stem(given)}_pairs.jsonl", jsonl(table, range(len(table))))]}
+    made = to_chat(
+        given.table,
+        system=system[:100_000] if isinstance(system, str) else "",
+        separator=shared_ending(given.prompts),
+        ending=shared_ending(given.completions),
+        space=all(text.startswith(" ") for text in given.completions),
+    )
+    return {"files": [_file(f"{_stem(given)}_chat.jsonl", made)]}
+
+
+def _unique(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    given = held.get(asked.get("id"))
+    return {"files": [_file(f"{_stem(given)}_unique.jsonl", without_duplicates(given.data))]}
+
+
+def _stem(given: TrainingSet) -> str:
+    return given.name.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or "file"
+
+
+def _file(name: str, data: bytes) -> dict[str, str]:
+    return {"name": name, "text": data.decode("utf-8", "replace")}
+
+
+_ACTIONS: dict[str, Callable[[Deps, Held[TrainingSet], Asked], Answer]] = {
+    "open": _open,
+    "look": _look,
+    "price": _price,
+    "split": _split,
+    "convert": _convert,
+    "unique": _unique,
+}

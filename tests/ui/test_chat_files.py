@@ -1,0 +1,169 @@
+"""What stands behind the training sets of the Fine-tune tab: over HTTP anybody can call it with anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.deps import Deps
+from playground.finetune.splitting import split_lines
+from playground.ui import chat_files, prepare
+from playground.ui.uploads import Held
+from tests.ui.test_results import HOSTILE
+
+CHATS = "".join(
+    json.dumps(
+        {"messages": [{"role": "user", "content": f"Question {at}?"}, {"role": "assistant", "content": f"Answer {at}"}]}
+    )
+    + "\n"
+    for at in range(20)
+)
+PAIRS = "prompt,completion\n" + "".join(f"Question {at} ->, Answer {at} END\n" for at in range(20))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Gradio puts what is uploaded."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads").mkdir()
+    return tmp_path / "uploads"
+
+
+class Part:
+    """The part as its script uses it."""
+
+    def __init__(self, deps: Deps, folder: Path) -> None:
+        self.deps, self.folder, self.held = deps, folder, Held[Any]()
+
+    async def ask(self, action: str, **more: Any) -> dict[str, Any]:
+        said: dict[str, Any] = (await chat_files.act(self.deps, self.held, {"action": action, "n": 1, **more}))[0]
+        return said
+
+    async def open(self, text: str | bytes, name: str, role: str = "train") -> Any:
+        path = self.folder / "upload"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        said = await self.ask("open", file={"path": str(path), "name": name}, role=role)
+        return said.get("id") or said
+
+
+@pytest.fixture
+def part(deps: Deps, folder: Path) -> Part:
+    return Part(deps, folder)
+
+
+async def test_a_sound_chat_file_is_said_to_be_sound_and_drawn(part: Part) -> None:
+    said = (await part.ask("look", id=await part.open(CHATS, "chats.jsonl")))["set"]
+    assert (said["kind"], said["examples"], said["fit"], said["findings"], said["ratio"]) == (
+        "chats",
+        20,
+        True,
+        [],
+        0.3,
+    )
+    turns = said["charts"]["turns"]
+    assert (turns["least"], turns["most"], turns["total"], sum(turns["counts"])) == (2, 2, 40, 20)
+
+
+async def test_problems_are_named_with_lines_in_the_readers_language(part: Part) -> None:
+    broken = CHATS + "{not json}\n" + '{"messages": [{"role": "robot", "content": "x"}]}\n'
+    id_ = await part.open(broken, "chats.jsonl")
+    for reader, word in (("en", "valid JSON"), ("es", "JSON válido")):
+        said = (await part.ask("look", id=id_, language=reader))["set"]
+        assert not said["fit"]
+        found = {each["text"]: each for each in said["findings"]}
+        (first,) = [each for text, each in found.items() if word in text]
+        assert (first["severity"], first["lines"], first["example"]) == ("error", [[21]], "{not json}")
+        assert first["hint"]
+
+
+async def test_what_occurs_twice_or_is_in_both_files_is_found(part: Part) -> None:
+    again = PAIRS + "Question 3 ->, Answer 3 END\nQuestion 4 ->, Something else END\n"
+    id_ = await part.open(again, "pairs.csv")
+    valid = await part.open("prompt,completion\nQuestion 5 ->, x END\nNew one ->, y END\n", "valid.csv", "valid")
+    said = (await part.ask("look", id=id_, valid=valid))["set"]
+    told = {each["text"].split(":")[0]: each["lines"] for each in said["findings"]}
+    assert told["Equal examples"] == [[5, 22]]
+    assert told["Questions with different answers"] == [[6, 23]]
+    assert [lines for text, lines in told.items() if text.startswith("Validation examples")] == [[[2]]]
+    assert said["valid"] == {"name": "valid.csv", "examples": 2}
+
+
+async def test_pairs_become_chats_without_what_preparing_added_and_chats_pairs(part: Part) -> None:
+    id_ = await part.open(PAIRS, "my pairs.csv")
+    (made,) = (await part.ask("convert", id=id_, system="Be brief."))["files"]
+    assert made["name"] == "my pairs_chat.jsonl"
+    assert json.loads(made["text"].splitlines()[0]) == {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Question 0"},
+            {"role": "assistant", "content": "Answer 0"},
+        ]
+    }
+    back = (await part.ask("convert", id=await part.open(CHATS, "c.jsonl")))["files"][0]
+    assert json.loads(back["text"].splitlines()[0]) == {"prompt": "Question 0?", "completion": "Answer 0"}
+
+
+async def test_a_split_is_that_of_the_package_and_has_every_line_once(part: Part) -> None:
+    id_ = await part.open(CHATS, "chats.jsonl")
+    train, valid = (await part.ask("split", id=id_, ratio=0.3, seed=7))["files"]
+    assert (train["name"], valid["name"]) == ("chats_train.jsonl", "chats_valid.jsonl")
+    expected = split_lines(CHATS.encode(), ratio=0.3, seed=7)
+    assert (train["text"].encode(), valid["text"].encode()) == expected
+    assert sorted((train["text"] + valid["text"]).splitlines()) == sorted(CHATS.splitlines())
+
+
+async def test_equal_examples_are_left_out_and_the_rest_stays_as_it_was(part: Part) -> None:
+    id_ = await part.open(CHATS + CHATS, "chats.jsonl")
+    assert (await part.ask("unique", id=id_))["files"][0]["text"] == CHATS
+
+
+async def test_the_price_is_told_for_chats_and_pairs(part: Part) -> None:
+    for text, name in ((CHATS, "c.jsonl"), (PAIRS, "p.csv")):
+        said = (await part.ask("price", id=await part.open(text, name), epochs=2))["price"]
+        assert (said["records"], said["of"], said["epochs"]) == (20, 20, 2)
+        assert said["candidates"]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.csv", "empty"),
+        (b"a,b\n1,2\n", "a.csv", "prompt"),
+        (b"\x00\x01\x02\xff" * 50, "a.csv", ""),
+        (b"one column\nx\n", "a.csv", ""),
+    ],
+)
+async def test_what_is_no_training_file_is_refused_in_words(part: Part, data: bytes, name: str, words: str) -> None:
+    said = await part.open(data, name)
+    assert words in said["notice"]["message"].lower()
+    assert said["notice"]["tone"] == "error"
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize("module", [chat_files, prepare], ids=["sets", "prepare"])
+async def test_a_hostile_value_in_any_place_is_an_answer_in_words(
+    deps: Deps, folder: Path, module: Any, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Held[Any]()
+    (folder / "x").write_text(PAIRS)
+    opened = await module.act(deps, held, {"action": "open", "file": {"path": str(folder / "x"), "name": "x.csv"}})
+    id_ = opened[0]["id"]
+    good = {
+        "id": id_,
+        "valid": id_,
+        "ratio": 0.2,
+        "seed": 1,
+        "system": "x",
+        "epochs": 3,
+        "refused": [],
+        "language": "en",
+    }
+    for action in ("open", "look", "prepare", "price", "split", "convert", "unique", "files", "try", value):
+        for place in (*good, "file", "role", "n"):
+            said = await module.act(deps, held, {"action": action, **good, place: value})
+            json.dumps(said[0])
+    assert "notice" in (await module.act(deps, held, value))[0]
+    assert "a handler failed" not in caplog.text
