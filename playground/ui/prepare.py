@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
+from playground import presets
 from playground.deps import Deps
 from playground.finetune.estimate import estimate
 from playground.finetune.findings import Finding
@@ -133,6 +135,19 @@ def _try(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     return {"tried": True}, opened(preset)
 
 
+def _preset(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
+    """A preset for the model that these files train: any prompt with the separator behind it, and `stop` set."""
+    prepared = _applied(held, asked)
+    stem = prepared.table.name.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    params = {"temperature": 0, "stop": [escape(prepared.ending)] if prepared.ending else None}
+    text = "{{prompt}}" + prepared.separator
+    given = {name: value for name, value in params.items() if value is not None}
+    preset = Preset(id=uuid4().hex, name=f"Fine-tune: {stem[:80]}", mode="complete", text=text, params=given)
+    same = next((row for row in deps.store.presets() if row.name == preset.name), None)
+    deps.store.save_preset(same.id if same else preset.id, preset.name, presets.to_json(preset))
+    return {"saved": preset.name}
+
+
 def _applied(held: Held[Table], asked: Asked) -> Prepared:
     refused = _refused(asked)
     return apply(analyse(held.get(asked.get("id")), refused), refused)
@@ -159,5 +174,6 @@ _ACTIONS: dict[str, Callable[[Deps, Held[Table], Asked], Answer]] = {
     "prepare": _prepare,
     "files": _files,
     "try": _try,
+    "preset": _preset,
     "price": _price,
 }

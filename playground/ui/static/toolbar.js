@@ -171,6 +171,7 @@ function heard(value) {
 document.addEventListener('click', (event) => { if (menu && !right.contains(event.target)) closeMenu(); });
 element.addEventListener('keydown', (event) => { if (event.key === 'Escape' && menu) { closeMenu(); choose.focus(); } });
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+playground.hear('presets', () => ask('list'));
 playground.hear('notice', (said) => tellNotice({...said, message: [said.key ? say(said.key) : '', said.message].filter(Boolean).join(' ')}));
 watch('value', () => heard(props.value));
 heard(props.value);
