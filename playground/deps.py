@@ -12,7 +12,7 @@ from playground import pricing
 from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
-from playground.picker import from_jobs
+from playground.picker import from_jobs, training_files
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter, TokenCount
@@ -20,7 +20,10 @@ from playground.types import Endpoint, ModelInfo, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
+    from playground.finetune.trained import Trained
 
+LONGEST_TRAINING = 10_000_000
+"""Bytes of a training file that is read again for its separator and its ending."""
 COUNTED = 1_000_000
 """Characters that are counted; a longer text fits no model of a quarter million tokens, and is guessed at four each."""
 
@@ -36,6 +39,9 @@ class Deps:
     engine: EngineProcess | None = None
     models: list[ModelInfo] = field(default_factory=list)
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
+    #: By `endpoint/model`: the file that a fine-tuned model was trained on.
+    training_files: dict[str, str] = field(default_factory=dict)
+    _trained: dict[tuple[str, str], asyncio.Task[Trained | None]] = field(default_factory=dict)
 
     @cached_property
     def client(self) -> Client:
@@ -83,6 +89,7 @@ class Deps:
             self.failures[name] = error
             return []
         self.failures.pop(name, None)
+        self.training_files |= training_files(name, jobs)
         # OpenAI lists an organisation's fine-tunes; other servers may know them from their jobs alone.
         listed = {info.id for info in found}
         return [*found, *(info for info in from_jobs(name, jobs) if info.id not in listed)]
@@ -92,6 +99,25 @@ class Deps:
             return await self.client.fine_tunes(name)
         except PlaygroundError:
             return []  # what the list of models says of the server is enough
+
+    async def trained_on(self, endpoint: str, file: str) -> Trained | None:
+        """What the pairs of a training file have in common; None where it holds none, or its server keeps it to itself.
+
+        Each file is asked for once.
+        """
+        key = endpoint, file
+        if key not in self._trained:
+            self._trained[key] = asyncio.create_task(self._read_training(endpoint, file))
+        return await asyncio.shield(self._trained[key])
+
+    async def _read_training(self, endpoint: str, file: str) -> Trained | None:
+        from playground.finetune.trained import trained_on
+
+        try:
+            data = await self.client.file_content(endpoint, file)
+        except PlaygroundError:
+            return None
+        return await asyncio.to_thread(trained_on, data) if len(data) <= LONGEST_TRAINING else None
 
     async def count(self, text: str, info: ModelInfo) -> TokenCount:
         """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""

@@ -177,6 +177,12 @@ def _is_past(day: str | None, today: date) -> bool:
     return day is not None and date.fromisoformat(day) <= today
 
 
+def training_files(endpoint: str, jobs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By `endpoint/model`, the file that each model of these jobs was trained on."""
+    named = ((job.get("fine_tuned_model"), job.get("training_file")) for job in jobs)
+    return {f"{endpoint}/{model}": file for model, file in named if isinstance(model, str) and isinstance(file, str)}
+
+
 def from_jobs(endpoint: str, jobs: Iterable[Mapping[str, Any]]) -> list[ModelInfo]:
     """The models that fine-tuning jobs have made, from OpenAI's job objects."""
     made = []

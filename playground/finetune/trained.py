@@ -31,6 +31,21 @@ def trained_on(data: bytes) -> Trained | None:
     return Trained(shared_ending(prompts), shared_ending(completions), prompts[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What a request lacks that the model was trained with: "" for what it has."""
+
+    separator: str
+    ending: str
+
+
+def lacks(trained: Trained, prompt: str, stop: Sequence[str]) -> Lacks | None:
+    """None where nothing is missing. An empty prompt is not yet one that lacks its end."""
+    separator = "" if not prompt or prompt.endswith(trained.separator) else trained.separator
+    ending = "" if any(each and each in trained.ending for each in stop) else trained.ending
+    return Lacks(separator, ending) if separator or ending else None
+
+
 def shared_ending(texts: Sequence[str]) -> str:
     """What all of `texts` share at their end, as a separator or a stop is: a line break, ` ->`, ` END`.
 

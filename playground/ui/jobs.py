@@ -9,8 +9,7 @@ from typing import Any
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.deps import Deps
 from playground.errors import EndpointError, InvalidRequest, PlaygroundError
-from playground.finetune.jobs import Job, parse_checkpoint, parse_job, validate_job
-from playground.finetune.trained import Trained, trained_on
+from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.types import Mode
@@ -26,9 +25,6 @@ MOST = 120_000_000
 """Bytes of a training file."""
 PAGE = 20
 """Jobs of each server that are listed at once."""
-LONGEST = 10_000_000
-"""Bytes of a training file that is read again for its separator and its ending."""
-
 Dataset = tuple[str, bytes]
 """A file's name and what stands in it."""
 
@@ -149,21 +145,13 @@ async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     model = asked.get("model") or job.fine_tuned_model
     if not isinstance(model, str) or not model:
         raise InvalidRequest("The job has no model yet.", hint="It is there when the job has succeeded.")
-    found = await _trained(deps, endpoint, job) if mode == "complete" else None
+    file = job.training_file if mode == "complete" else None
+    found = await deps.trained_on(endpoint, file) if file else None
     params = {"stop": [escape(found.ending)]} if found and found.ending else {}
     text = found.prompt if found else ""
     return {"used": True}, opened(
         Preset(id="", name="", mode=mode, model=f"{endpoint}/{model}", text=text, params=params)
     )
-
-
-async def _trained(deps: Deps, endpoint: str, job: Job) -> Trained | None:
-    """What the training file's pairs have in common; None where the server does not give it out."""
-    try:
-        data = await deps.client.file_content(endpoint, job.training_file or "")
-    except PlaygroundError:
-        return None
-    return await asyncio.to_thread(trained_on, data) if len(data) <= LONGEST else None
 
 
 _ACTIONS: dict[str, Callable[..., Any]] = {

@@ -10,6 +10,8 @@ from typing import Any
 from playground import pricing
 from playground.accepts import LeftOut
 from playground.errors import InvalidRequest, PlaygroundError
+from playground.finetune.trained import Lacks
+from playground.parameters import escape
 from playground.runner import Progress
 from playground.streaming import RunState
 from playground.structured import problem_with
@@ -65,6 +67,16 @@ def continued(page: Page, request: CompletionRequest, state: RunState) -> Page:
         return page
     choices = state.choices()
     return page.with_generated(_new_part(request, choices[0].text)) if choices else page
+
+
+def lacking(said: Lacks | None) -> Value | None:
+    """What the prompt lacks, as the panel writes it: `\\n` for a line break."""
+    if said is None:
+        return None
+    return {
+        "tone": "info",
+        "lacks": {"append": said.separator, "separator": escape(said.separator), "ending": escape(said.ending)},
+    }
 
 
 def cards(request: Request, state: RunState, *, busy: bool, run: int) -> Value:

@@ -14,6 +14,7 @@ from playground import accepts, catalog, pricing
 from playground.accepts import LeftOut
 from playground.deps import Deps
 from playground.errors import ContextExceeded, PlaygroundError
+from playground.finetune.trained import Lacks, lacks
 from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
@@ -24,6 +25,9 @@ from playground.variables import fill_all, names_in
 
 Outputs = tuple[Any, Any, Any]
 
+READING = 1.0
+"""Seconds that the counter waits for a model's training file, which is read on meanwhile."""
+CHECKPOINT = ":ckpt-step-"
 COUNTING = 2.0
 """Seconds that a server may take to count a conversation before it is sent uncounted."""
 
@@ -230,9 +234,26 @@ async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
         # A name without a value counts as it is written: the line must not vanish while a value is typed.
         values = {**{name: "{{" + name + "}}" for name in names_in(written)}, **_filled(inputs.variables)}
         counted = await deps.count_request(fill_all(written, values), _tools(inputs.params, tab.mode), info)
-        return _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
+        line = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
+        if tab.mode == "complete":
+            line["notice"] = present.lacking(await _lacks(deps, info, fill_all(written, values), inputs.params))
+        return line
     except Exception as error:
         return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}
+
+
+async def _lacks(deps: Deps, info: ModelInfo, written: Mapping[str, Any], params: Any) -> Lacks | None:
+    """What the prompt lacks that the chosen model was trained with, as soon as its training file has been read."""
+    file = deps.training_files.get(f"{info.endpoint}/{info.id.partition(CHECKPOINT)[0]}")
+    if file is None:
+        return None
+    try:
+        async with asyncio.timeout(READING):
+            trained = await deps.trained_on(info.endpoint, file)
+    except TimeoutError:
+        return None
+    stop = panel.api_values(params, "complete").get("stop") or ()
+    return None if trained is None else lacks(trained, written["prompt"], [stop] if isinstance(stop, str) else stop)
 
 
 def _filled(variables: Any) -> dict[str, str]:

@@ -43,12 +43,22 @@ async def test_a_job_is_followed_to_its_end_and_its_model_opens_with_its_stop(sc
     await screen.until("document.body.dataset.mode === 'complete'")
     await screen.until("document.querySelector('.pg-picker-input').value.startsWith('server/ft:tiny')")
     assert await screen.text() == "0 ->"
-    await screen.page.click(".pg-picker-input")
-    await screen.page.fill(".pg-picker-input", "ft:tiny")
-    assert await screen.page.locator(".pg-option[data-ref^='server/ft:tiny']").count() >= 1
     assert "or so END" in await screen.page.locator("#pg-params").evaluate(
         "node => [...node.querySelectorAll('input, textarea')].map((box) => box.value).join('|') + node.textContent"
     )
+    # What it was trained with is missed, and one click adds it.
+    await screen.page.click(".pg-chip button")
+    await screen.write("What is 7?")
+    said = screen.page.locator("#pg-next-complete .pg-notice", has_text="trained on prompts that end with")
+    await said.wait_for()
+    assert "␣or␣so␣END" in await said.inner_text()
+    await said.get_by_role("button").click()
+    await said.wait_for(state="hidden")
+    assert await screen.text() == "What is 7? ->"
+    assert await screen.page.locator(".pg-chip code").all_inner_texts() == [" or so END"]
+    await screen.page.click(".pg-picker-input")
+    await screen.page.fill(".pg-picker-input", "ft:tiny")
+    assert await screen.page.locator(".pg-option[data-ref^='server/ft:tiny']").count() >= 1
 
 
 async def test_a_job_is_cancelled(screen: Any, fake: Any, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
-from playground.finetune.trained import Trained, trained_on
+from playground.finetune.trained import Lacks, Trained, lacks, shared_ending, trained_on
 from playground.ui import jobs
 from playground.ui.events import Visit
 from playground.ui.following import followed
@@ -76,3 +76,38 @@ def test_a_training_file_tells_its_separator_and_its_ending() -> None:
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b"[]", lines([{"messages": []}]), lines(PAIRS[:1])])
 def test_a_file_without_pairs_tells_nothing(data: bytes) -> None:
     assert trained_on(data) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "stop", "missing"),
+    [
+        ("Hi ->", [" END"], None),
+        ("Hi", [" END"], Lacks(" ->", "")),
+        ("Hi ->", [], Lacks("", " END")),
+        ("Hi ->", ["END"], None),
+        ("Hi -> ", ["\n", ""], Lacks(" ->", " END")),
+        ("", [" END"], None),
+    ],
+)
+def test_what_a_request_lacks_that_its_model_was_trained_with(
+    prompt: str, stop: list[str], missing: Lacks | None
+) -> None:
+    assert lacks(Trained(" ->", " END", "0 ->"), prompt, stop) == missing
+    assert lacks(Trained("", "", ""), prompt, stop) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "ending"),
+    [
+        (["a ->", "b ->"], " ->"),
+        (["a\n", "b\n"], "\n"),
+        (["One.", "Two."], ""),
+        (["running", "going"], ""),
+        (["a END", "b c END"], " END"),
+        (["same", "same"], ""),
+        (["alone ->"], ""),
+        ([], ""),
+    ],
+)
+def test_an_ending_is_a_separator_and_no_piece_of_a_sentence(texts: list[str], ending: str) -> None:
+    assert shared_ending(texts) == ending

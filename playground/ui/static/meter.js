@@ -14,6 +14,19 @@ function cell({key, text, note, tone, title}) {
   return node;
 }
 
+// What a fine-tuned model was trained with, and this prompt lacks: one click adds it.
+function lacks({append, separator, ending}) {
+  const said = (key, text) => make('span', {}, say(key) + ' ', make('code', {text: text.replaceAll(' ', '␣')}));
+  if (separator) notice.append(said('lacks_separator', separator));
+  if (ending) notice.append(said('lacks_ending', ending));
+  const add = make('button', {type: 'button', class: 'pg-keep', text: say('lacks_add')});
+  add.addEventListener('click', () => {
+    if (append) playground.tell('append', {scope: props.scope, text: append});
+    if (ending) playground.tell('stop', {text: ending});
+  });
+  notice.append(add);
+}
+
 // A notice is said in the reader's language by its kind; the server's own words follow as they are.
 function tell(data) {
   notice.hidden = !data;
@@ -27,6 +40,7 @@ function tell(data) {
   if (own && playground.language() !== 'en') notice.append(make('strong', {text: own}));
   if (data.message) notice.append(make('span', {text: data.message}));
   if (data.hint) notice.append(make('span', {class: 'pg-hint', text: data.hint}));
+  if (data.lacks) lacks(data.lacks);
   if (data.without) {
     const again = make('button', {type: 'button', class: 'pg-keep pg-without', text: say('send_without').replace('{name}', data.without)});
     again.addEventListener('click', () => { again.disabled = true; playground.tell('again', {scope: props.scope, without: data.without}); });

@@ -199,6 +199,7 @@ playground.hear('model', ({context}) => {
   specs = specs.map((spec) => spec.name === 'max_tokens' ? {...spec, high: context} : spec);
   build(); show(values);
 });
+playground.hear('stop', ({text}) => { const now = values.stop || []; if (!now.includes(text) && now.length < 4) { touched = true; set('stop', [...now, text]); show(values); } });
 watch('refused', mark);
 playground.hear('mode', mark);
 restore();

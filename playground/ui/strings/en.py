@@ -392,4 +392,7 @@ EN: dict[str, str] = {
     "sets_to_pairs": "Convert to pairs",
     "sets_line": "Line",
     "sets_price": "What would it cost?",
+    "lacks_separator": "It was trained on prompts that end with",
+    "lacks_ending": "and to end its answers with",
+    "lacks_add": "Add it",
 }

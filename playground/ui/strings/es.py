@@ -407,4 +407,7 @@ ES: dict[str, str] = {
     "sets_to_pairs": "Convertir en pares",
     "sets_line": "Línea",
     "sets_price": "¿Cuánto costaría?",
+    "lacks_separator": "Se entrenó con prompts que acaban en",
+    "lacks_ending": "y con respuestas que acaban en",
+    "lacks_add": "Añadirlo",
 }
