@@ -104,9 +104,11 @@ async def test_keep_shows_the_card_that_was_clicked_when_another_is_empty(
     await screen.say("Three")
     await screen.until(f"[...document.querySelectorAll('{CARDS} .pg-card-text')].some(n => n.textContent === 'v0 ')")
     await stop(screen)
+    # On a slow machine the others have come as well: the third is then the last branch, and none is made twice.
+    came = len([text for text in await screen.page.locator(f"{CARDS} .pg-card-text").all_inner_texts() if text])
     await keep(screen, 2)
-    assert await screen.messages() == [("user", "Three"), ("assistant", "v0 ")]
-    assert await screen.branch(1) == ""
+    assert (await screen.messages())[1][1].startswith("v0")
+    assert await screen.branch(1) == ("" if came == 1 else f"{came}/{came}")
 
 
 async def test_a_token_is_picked_after_new_and_undo(screen: Any, fake: FakeServer) -> None:
