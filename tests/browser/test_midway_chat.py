@@ -133,7 +133,7 @@ async def test_undo_takes_back_the_last_change_and_no_other(screen: Any, halfway
 async def test_a_preset_opened_during_an_answer_stops_it_and_stays(
     screen: Any, fake_app: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake, "tokens", LONG)
+    monkeypatch.setattr(fake, "tokens", LONG * 20)
     await screen.choose(SLOW)
     await screen.say("One")
     await begun(screen)

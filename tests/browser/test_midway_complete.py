@@ -83,7 +83,7 @@ async def test_undo_of_typing_can_be_taken_back(screen: Any) -> None:
 async def test_a_server_that_no_longer_answers_stop_cannot_write_into_what_is_typed_after(
     screen: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake, "tokens", LONG * 4)
+    monkeypatch.setattr(fake, "tokens", LONG * 20)
     await slow_run(screen, "Say")
     await screen.page.route("**/gradio_api/**", lambda route: None)  # held back until the end of the silence
     await screen.page.wait_for_timeout(500)
@@ -104,7 +104,7 @@ async def test_a_server_that_no_longer_answers_stop_cannot_write_into_what_is_ty
 async def test_a_preset_opened_during_a_run_stops_it_and_stays(
     screen: Any, fake_app: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake, "tokens", LONG)
+    monkeypatch.setattr(fake, "tokens", LONG * 20)
     await slow_run(screen, "Say")
     sent = fake.requests[-1]
     await load(screen, "Tweet sentiment")
@@ -164,7 +164,7 @@ async def test_an_edit_that_is_refused_leaves_the_last_output(screen: Any) -> No
 async def test_a_preset_opened_during_an_edit_is_not_mixed_with_its_answer(
     screen: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake, "tokens", LONG)
+    monkeypatch.setattr(fake, "tokens", LONG * 20)
     await screen.tab("edit")
     await screen.page.fill("#pg-edit-in", "kept")
     await screen.page.fill("#pg-edit-how", "Rewrite")
