@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -27,7 +26,7 @@ import numpy as np
 from playground.finetune.affixes import common_suffix
 from playground.finetune.findings import Finding
 from playground.finetune.rules import RULES, Kind, kind_of
-from playground.finetune.table import Table, wrong
+from playground.finetune.table import Table, stem, wrong
 
 PREVIEWS = 5
 VALIDATION = 1_000
@@ -150,7 +149,7 @@ def _previews(before: Table, after: Table) -> Iterable[Preview]:
 def output(prepared: Prepared) -> tuple[OutputFile, ...]:
     """`<name>_prepared.jsonl`, or `<name>_prepared_train.jsonl` and `<name>_prepared_valid.jsonl`."""
     table = prepared.table
-    name = os.path.splitext(re.split(r"[\\/]", table.name)[-1])[0] or "file"
+    name = stem(table.name)
     if not prepared.split:
         return (OutputFile(f"{name}_prepared.jsonl", jsonl(table, range(len(table)))),)
     train, valid = split_places(len(table))

@@ -46,7 +46,7 @@ def table(data: bytes) -> Table:
     plain, notes = _utf8(data)
     found = _header(plain) if plain is not None else None
     if found is None or not _has_step(found[0]):
-        inside = _from_base64(plain) if plain is not None else None
+        inside = from_base64(plain) if plain is not None else None
         decoded, more = _utf8(inside) if inside else (None, ())
         within = _header(decoded) if decoded is not None else None
         if decoded is not None and within is not None and _has_step(within[0]):
@@ -128,7 +128,7 @@ def _has_step(names: tuple[str, ...]) -> bool:
     return any(name.lower() == "step" for name in names)
 
 
-def _from_base64(data: bytes) -> bytes | None:
+def from_base64(data: bytes) -> bytes | None:
     """What strict base64 holds, line breaks allowed; None for anything else."""
     try:
         return base64.b64decode(b"".join(data.split()), validate=True)

@@ -60,18 +60,18 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
 def split_lines(data: bytes, *, ratio: float, seed: int) -> tuple[bytes, bytes]:
     """A JSONL file's lines for training and for validation, as they are. Equal records stay on one side."""
     lines = [line for line in data.split(b"\n") if line.strip()]
-    made = split([record(line) for line in lines], ratio=ratio, seed=seed)
+    made = split([_record(line) for line in lines], ratio=ratio, seed=seed)
     train, valid = (b"".join(lines[place] + b"\n" for place in places) for places in (made.train, made.valid))
     return train, valid
 
 
 def without_duplicates(data: bytes) -> bytes:
     """A JSONL file's lines as they are, of equal records the first."""
-    lines = {record(line): line for line in reversed(data.split(b"\n")) if line.strip()}
+    lines = {_record(line): line for line in reversed(data.split(b"\n")) if line.strip()}
     return b"".join(line + b"\n" for line in reversed(lines.values()))
 
 
-def record(line: bytes) -> bytes:
+def _record(line: bytes) -> bytes:
     """A line's record written in the one way; what is none stands for itself."""
     try:
         return json.dumps(json.loads(line), sort_keys=True).encode()

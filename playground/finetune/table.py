@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +28,11 @@ def shown(text: str, limit: int = SHOWN) -> str:
     line = text[: limit + 1].replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return "".join(char if char.isprintable() else "�" for char in line)
+
+
+def stem(name: str) -> str:
+    """A file's name without its folders and its ending."""
+    return os.path.splitext(re.split(r"[\\/]", name)[-1])[0] or "file"
 
 
 def wrong(message: str, hint: str) -> InvalidRequest:

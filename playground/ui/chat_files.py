@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from playground.finetune.prepare import jsonl
 from playground.finetune.sets import TrainingSet, learned, read_set, twice
 from playground.finetune.splitting import split_lines, suggested_ratio, without_duplicates
 from playground.finetune.statistics import Statistics, Summary, chat_statistics, pair_statistics
+from playground.finetune.table import stem
 from playground.finetune.trained import shared_ending
 from playground.finetune.words import Language
 from playground.ui import components
@@ -21,7 +22,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
 from playground.ui.price import priced
-from playground.ui.uploads import Held, take
+from playground.ui.uploads import Held, dropped
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -56,10 +57,7 @@ async def act(deps: Deps, held: Held[TrainingSet], value: Any) -> tuple[Any, ...
 
 
 def _open(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
-    file = asked.get("file")
-    about = file if isinstance(file, Mapping) else {}
-    name = str(about.get("name") or "")[:120]
-    data = take(about.get("path"), most=MOST)
+    name, data = dropped(asked.get("file"), most=MOST)
     role = "valid" if asked.get("role") == "valid" else "train"
     return {"id": held.put(read_set(data, name), 4 * len(data)), "name": name, "role": role}
 
@@ -130,7 +128,6 @@ def _chart(of: Summary) -> dict[str, Any]:
         "least": of.least,
         "median": of.median,
         "mean": round(of.mean, 1),
-        "p95": of.p95,
         "most": of.most,
         "total": of.total,
         "edges": list(of.edges),
@@ -157,8 +154,8 @@ def _split(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise InvalidRequest("The seed is a whole number from 0.", param="seed", hint="The same seed, the same split.")
     train, valid = split_lines(given.data, ratio=ratio, seed=seed)
-    stem = _stem(given)
-    return {"files": [_file(f"{stem}_train.jsonl", train), _file(f"{stem}_valid.jsonl", valid)]}
+    name = stem(given.name)
+    return {"files": [_file(f"{name}_train.jsonl", train), _file(f"{name}_valid.jsonl", valid)]}
 
 
 def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
@@ -166,7 +163,7 @@ def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     given, system = held.get(asked.get("id")), asked.get("system")
     if given.table is None:
         table = to_pairs(given.data, given.name)
-        return {"files": [_file(f"{_stem(given)}_pairs.jsonl", jsonl(table, range(len(table))))]}
+        return {"files": [_file(f"{stem(given.name)}_pairs.jsonl", jsonl(table, range(len(table))))]}
     made = to_chat(
         given.table,
         system=system[:100_000] if isinstance(system, str) else "",
@@ -174,16 +171,12 @@ def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
         ending=shared_ending(given.completions),
         space=all(text.startswith(" ") for text in given.completions),
     )
-    return {"files": [_file(f"{_stem(given)}_chat.jsonl", made)]}
+    return {"files": [_file(f"{stem(given.name)}_chat.jsonl", made)]}
 
 
 def _unique(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     given = held.get(asked.get("id"))
-    return {"files": [_file(f"{_stem(given)}_unique.jsonl", without_duplicates(given.data))]}
-
-
-def _stem(given: TrainingSet) -> str:
-    return given.name.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or "file"
+    return {"files": [_file(f"{stem(given.name)}_unique.jsonl", without_duplicates(given.data))]}
 
 
 def _file(name: str, data: bytes) -> dict[str, str]:

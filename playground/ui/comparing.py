@@ -20,18 +20,20 @@ from playground.ui.running import Inputs, Prepared, Tab, chosen, no_text, submit
 
 FRAME = 0.04
 """Seconds between two updates of the page, whichever column has something new."""
+COMPARED = "compare"
+"""What a visit knows this run by."""
 Column = dict[str, Any]
 
 
 async def compared(deps: Deps, visit: Visit, held: Callable[[Any], Opened], value: Any) -> AsyncGenerator[Any]:
     """{n, columns: [{model, text, busy, notice}]} as the answers grow, then the same with `done`. Never raises.
 
-    `visit.stop("chat")` ends all three. Each is kept in the history as a run of its own.
+    `visit.stop(COMPARED)` ends all three. Each is kept in the history as a run of its own.
     """
     asked = value if isinstance(value, Mapping) else {}
     n = asked.get("n")
     try:
-        async with visit.begin("chat") as stop:
+        async with visit.begin(COMPARED) as stop:
             names, inputs, tab = _prepared(deps, held(asked.get("id")), asked)
             columns: list[Column] = [{"model": name, "text": "", "busy": True, "notice": None} for name in names]
             async with aclosing(_streamed(deps, tab, names, inputs, columns, stop)) as frames:

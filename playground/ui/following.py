@@ -55,8 +55,10 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
             async for snapshot in seen:
                 events = [*events, *snapshot.new][-MOST_EVENTS:]
                 yield {**ref, **told(endpoint, snapshot, events)}, gr.skip()
-                if snapshot.job.fine_tuned_model and not listed:
-                    listed = True  # before the last look: who opens the model at once finds it
+                # Before the last look, too: who opens the model at once finds it.
+                model = snapshot.job.fine_tuned_model
+                if model and not listed and all(info.ref != f"{endpoint}/{model}" for info in deps.models):
+                    listed = True
                     await deps.list_models()
                     yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
     except Exception as error:

@@ -16,6 +16,7 @@ from playground.ui import components, present
 from playground.ui.asking import Answer, Asked, answered, in_parts
 from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, from_run
+from playground.unicode import well_formed
 
 PAGE = 50
 _MARKUP = """<div class="pg-history"><div class="pg-filters"></div><div class="pg-notice" hidden></div>
@@ -198,7 +199,7 @@ def read_filter(value: Any) -> Filter:
 
 
 def _word(value: Any, longest: int) -> str | None:
-    return value[:longest].encode(errors="replace").decode() if isinstance(value, str) and value else None
+    return well_formed(value[:longest]) if isinstance(value, str) and value else None
 
 
 def _day(value: Any, minutes: int) -> datetime | None:

@@ -9,7 +9,9 @@ from typing import Any
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.deps import Deps
 from playground.errors import EndpointError, InvalidRequest, PlaygroundError
+from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
+from playground.finetune.results_text import from_base64
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.types import Mode
@@ -19,7 +21,7 @@ from playground.ui.events import ASKED, is_id
 from playground.ui.following import bind_following
 from playground.ui.job_rows import meant, row
 from playground.ui.opening import Places, opened
-from playground.ui.uploads import Held, take
+from playground.ui.uploads import Held, dropped
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -55,10 +57,7 @@ async def act(deps: Deps, held: Held[Dataset], value: Any) -> tuple[Any, ...]:
 
 
 def _open(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
-    file = asked.get("file")
-    about = file if isinstance(file, Mapping) else {}
-    name = str(about.get("name") or "")[:120]
-    data = take(about.get("path"), most=MOST)
+    name, data = dropped(asked.get("file"), most=MOST)
     return {"id": held.put((name, data), len(data)), "name": name, "role": str(asked.get("role"))}
 
 
@@ -118,23 +117,16 @@ async def _cancel(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
 
 async def _checkpoints(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
-    try:
-        found = [parse_checkpoint(said) for said in await deps.client.checkpoints(endpoint, job)]
-    except EndpointError as error:
-        if error.status not in NO_SUCH_ROUTE:
-            raise
-        found = []
+    found = map(parse_checkpoint, await checkpoints_of(deps.client, endpoint, job))
     rows = [{"model": each.model, "step": each.step, "values": dict(each.values)} for each in found]
     return {"job": job, "checkpoints": rows}
 
 
 async def _results(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, name = meant(deps, asked)
-    job = parse_job(await deps.client.job(endpoint, name))
-    if not job.result_files:
-        raise InvalidRequest("The job has no results file.", hint="A job writes it when it has succeeded.")
-    data = await deps.client.file_content(endpoint, job.result_files[0])
-    return {"file": {"name": f"{name}-results.csv", "text": data.decode("utf-8", "replace")}}
+    _, data = await results_of(deps.client, endpoint, name)
+    text = (from_base64(data) or data).decode("utf-8", "replace")
+    return {"file": {"name": f"{name}-results.csv", "text": text}}
 
 
 async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ from playground.deps import Deps
 from playground.finetune.estimate import estimate
 from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
-from playground.finetune.table import Table
+from playground.finetune.table import Table, stem
 from playground.finetune.tables import read
 from playground.finetune.words import Language
 from playground.parameters import escape
@@ -22,7 +22,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
 from playground.ui.price import priced
-from playground.ui.uploads import Held, take
+from playground.ui.uploads import Held, dropped
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -54,10 +54,7 @@ async def act(deps: Deps, held: Held[Table], value: Any) -> tuple[Any, ...]:
 
 
 def _open(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
-    file = asked.get("file")
-    about = file if isinstance(file, Mapping) else {}
-    name = str(about.get("name") or "")[:120]
-    data = take(about.get("path"), most=MOST)
+    name, data = dropped(asked.get("file"), most=MOST)
     table = read(data, name)
     return {"id": held.put(table, 3 * len(data)), "name": name}
 
@@ -138,11 +135,9 @@ def _try(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
 def _preset(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """A preset for the model that these files train: any prompt with the separator behind it, and `stop` set."""
     prepared = _applied(held, asked)
-    stem = prepared.table.name.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    params = {"temperature": 0, "stop": [escape(prepared.ending)] if prepared.ending else None}
-    text = "{{prompt}}" + prepared.separator
-    given = {name: value for name, value in params.items() if value is not None}
-    preset = Preset(id=uuid4().hex, name=f"Fine-tune: {stem[:80]}", mode="complete", text=text, params=given)
+    params = {"temperature": 0, **({"stop": [escape(prepared.ending)]} if prepared.ending else {})}
+    name, text = f"Fine-tune: {stem(prepared.table.name)[:80]}", "{{prompt}}" + prepared.separator
+    preset = Preset(id=uuid4().hex, name=name, mode="complete", text=text, params=params)
     same = next((row for row in deps.store.presets() if row.name == preset.name), None)
     deps.store.save_preset(same.id if same else preset.id, preset.name, presets.to_json(preset))
     return {"saved": preset.name}

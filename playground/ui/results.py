@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -23,8 +22,8 @@ from playground.finetune.results_summary import csv_parts
 from playground.finetune.results_verdict import verdict
 from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
-from playground.ui.asking import Answer, Asked, answered, in_parts, language
-from playground.ui.comparing import compared
+from playground.ui.asking import Asked, answered, in_parts, language
+from playground.ui.comparing import COMPARED, compared
 from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
 from playground.ui.result_jobs import Opened, fetched, listed
@@ -62,7 +61,7 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
                     yield frame
 
         def on_stop(who: gr.Request) -> None:
-            visits.of(who).stop("chat")
+            visits.of(who).stop(COMPARED)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
         view.submit(on_stream, view, view, **STREAM)
@@ -78,10 +77,10 @@ def _page_words(reader: Any) -> dict[str, str]:
 
 async def act(deps: Deps, held: Held[Opened], value: Any) -> tuple[Any, ...]:
     """Do what the tab asks; its value and the page's updates. Never raises."""
-    return await answered(_ACTIONS | {"jobs": partial(listed, deps), "job": partial(_job, deps)}, value, held)
+    return await answered(_ACTIONS, value, deps, held)
 
 
-def _open(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+def _open(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """Files that were dropped. One that cannot be read does not keep the others out."""
     given = asked.get("files")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
@@ -98,7 +97,7 @@ def _open(held: Held[Opened], asked: Asked) -> dict[str, Any]:
     return {"opened": opened}
 
 
-def _again(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+def _again(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """Files that a page which was loaded anew had open; those that are no longer held are left out."""
     opened = []
     for id_ in _ids(asked):
@@ -155,7 +154,7 @@ def _point(point: Any) -> list[float] | None:
     return None if point is None else [point.step, float(f"{point.value:.6g}")]
 
 
-def _curves(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+def _curves(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     alpha, axis = _number(asked.get("alpha", 1)), asked.get("axis", "step")
     if axis not in AXES.values():
         raise InvalidRequest("There is no such axis.", param="axis")
@@ -193,7 +192,7 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _rows(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+def _rows(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """A part of a file's table."""
     results, start = held.get(asked.get("id")).results, asked.get("start")
     first = max(0, min(start, len(results.steps))) if type(start) is int else 0
@@ -210,12 +209,10 @@ def _cell(value: float) -> float | int | None:
     return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.6g}")
 
 
-def _export(held: Held[Opened], asked: Asked) -> dict[str, Any]:
+def _export(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """A file for the person: the report of all."""
     runs = [(file.name, file.results) for file in map(held.get, _ids(asked))]
-    if asked.get("format") == "html":
-        return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
-    raise InvalidRequest("Results are reported as HTML.", param="format")
+    return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
 
 
 async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:
@@ -236,7 +233,9 @@ def _ids(asked: Asked) -> list[Any]:
     return given
 
 
-_ACTIONS: dict[str, Callable[[Held[Opened], Asked], Answer]] = {
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "jobs": listed,
+    "job": _job,
     "open": _open,
     "again": _again,
     "curves": _curves,

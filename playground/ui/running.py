@@ -233,10 +233,11 @@ async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
         written = tab.read(inputs.main)
         # A name without a value counts as it is written: the line must not vanish while a value is typed.
         values = {**{name: "{{" + name + "}}" for name in names_in(written)}, **_filled(inputs.variables)}
-        counted = await deps.count_request(fill_all(written, values), _tools(inputs.params, tab.mode), info)
+        filled = fill_all(written, values)
+        counted = await deps.count_request(filled, _tools(inputs.params, tab.mode), info)
         line = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
         if tab.mode == "complete":
-            line["notice"] = present.lacking(await _lacks(deps, info, fill_all(written, values), inputs.params))
+            line["notice"] = present.lacking(await _lacks(deps, info, filled, inputs.params))
         return line
     except Exception as error:
         return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -46,6 +47,12 @@ def take(path: Any, *, most: int) -> bytes:
         return file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
+
+
+def dropped(file: Any, *, most: int, unnamed: str = "") -> tuple[str, bytes]:
+    """The name and the content of a file that the page names as {name, path}. Raises InvalidRequest as `take` does."""
+    about = file if isinstance(file, Mapping) else {}
+    return str(about.get("name") or unnamed)[:120], take(about.get("path"), most=most)
 
 
 class Held(Generic[T]):

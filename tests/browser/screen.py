@@ -60,6 +60,18 @@ class Screen:
         await self.submit()
         await self.ended()
 
+    async def begin(self, text: str = "Count") -> None:
+        """Submit in the tab that the person is in, whichever of the three it is, and do not wait."""
+        if self.scope == "chat":
+            await self.say(text)
+        elif self.scope == "edit":
+            await self.page.fill(".pg-edit-input", "x")
+            await self.page.fill(".pg-edit-instruction", text)
+            await self.page.press(".pg-edit-instruction", "Control+Enter")
+        else:
+            await self.write(text)
+            await self.submit()
+
     async def ended(self, *, seconds: float = 30) -> None:
         await self.until("!document.querySelector('.pg-editor.pg-busy')", seconds=seconds)
 

@@ -75,15 +75,7 @@ async def test_an_answer_is_kept_while_it_comes(
     monkeypatch.setattr(fake, "tokens", tuple(f" t{i}" for i in range(600)))
     await screen.choose(SLOW)
     await screen.tab(tab)
-    if tab == "chat":
-        await screen.say("Count")
-    elif tab == "edit":
-        await screen.page.fill(".pg-edit-input", "x")
-        await screen.page.fill(".pg-edit-instruction", "Count")
-        await screen.page.press(".pg-edit-instruction", "Control+Enter")
-    else:
-        await screen.write("Count")
-        await screen.submit()
+    await screen.begin()
     # The browser could crash now: nothing hears of that.
     await screen.until(KEPT.format(tab, " t40"), seconds=30)
     await screen.page.wait_for_timeout(600)

@@ -41,18 +41,6 @@ async def held(screen: Any, path: str, *, first: int = 99) -> AsyncIterator[asyn
     await screen.page.unroute_all(behavior="wait")
 
 
-async def begin(screen: Any, tab: str) -> None:
-    if tab == "chat":
-        await screen.say("Count")
-    elif tab == "edit":
-        await screen.page.fill(".pg-edit-input", "x")
-        await screen.page.fill(".pg-edit-instruction", "Count")
-        await screen.page.press(".pg-edit-instruction", "Control+Enter")
-    else:
-        await screen.write("Count")
-        await screen.submit()
-
-
 async def stop(screen: Any) -> None:
     await screen.page.wait_for_timeout(600)
     await screen.page.keyboard.press("Escape")
@@ -68,26 +56,26 @@ async def test_a_run_that_begins_after_it_was_stopped_is_stopped_again(screen: A
     await screen.tab(tab)
     before = len(runs(fake))
     async with held(screen, "**/queue/join**") as arrives:
-        await begin(screen, tab)
+        await screen.begin()
         await stop(screen)
         arrives.set()
         await until(lambda: len(runs(fake)) > before and runs(fake)[-1].closed_by_client_at is not None)
     assert not await screen.page.locator(".pg-stop").count()
     await screen.choose("server/fake")
-    await begin(screen, tab)
+    await screen.begin()
     await screen.until("!document.querySelector('.pg-stop')")
     assert "not ended" not in await screen.notice()
 
 
 async def test_a_stop_that_got_lost_does_not_hold_up_the_next(screen: Any, fake: FakeServer) -> None:
     async with held(screen, "**/gradio_api/run/**", first=1):
-        await begin(screen, "complete")
+        await screen.begin()
         await screen.grown(12)
         first = runs(fake)[-1]
         await stop(screen)
         # What is still heard of it says that it has not ended: it is stopped once more.
         await until(lambda: first.closed_by_client_at is not None)
-        await begin(screen, "complete")
+        await screen.begin()
         await until(lambda: runs(fake)[-1] is not first)
         await screen.page.wait_for_timeout(1000)
         await stop(screen)
@@ -99,7 +87,7 @@ async def test_several_answers_given_up_midway_are_branches_that_keep_can_show(
 ) -> None:
     await screen.tab("chat")
     await screen.set("n", "2")
-    await begin(screen, "chat")
+    await screen.begin()
     await screen.until(CARD.format("t5"), seconds=20)
     async with held(screen, "**/gradio_api/run/**"):
         await stop(screen)
@@ -116,7 +104,7 @@ async def test_several_answers_given_up_midway_are_branches_that_keep_can_show(
 async def test_several_answers_are_kept_when_the_page_is_left_midway(visits: Any, screen: Any) -> None:
     await screen.tab("chat")
     await screen.set("n", "2")
-    await begin(screen, "chat")
+    await screen.begin()
     await screen.until(CARD.format("t9"), seconds=20)
     await screen.page.reload()
     await screen.ready()

@@ -57,6 +57,26 @@ async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> 
     assert rest["after"] == {}
 
 
+async def test_results_are_given_out_as_rows_also_where_the_server_wraps_them(
+    deps: Deps, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"action": "results", "endpoint": "server", "job": fake.training.run()}
+    plain = (await act(deps, asked))["file"]
+    assert plain["text"].startswith("step,")
+    monkeypatch.setattr(fake.training, "as_base64", True)
+    assert (await act(deps, asked))["file"] == plain
+
+
+async def test_a_finished_job_asks_no_server_for_models_that_are_listed(deps: Deps, fake: FakeServer) -> None:
+    asked = {"endpoint": "server", "job": fake.training.run()}
+    seen = []
+    for _ in range(2):
+        async for _told in followed(deps, Visit(), asked):
+            pass
+        seen.append(sum(each.path == "/v1/models" for each in fake.requests))
+    assert 0 < seen[0] == seen[1]
+
+
 async def test_following_ends_with_the_job(deps: Deps, fake: FakeServer) -> None:
     job, visit = fake.training.run(), Visit()
     told = [value async for value, _ in followed(deps, visit, {"endpoint": "server", "job": job})]

@@ -26,12 +26,6 @@ from tests.fakes.server import FakeServer
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as fake:
-        yield fake
-
-
-@pytest.fixture
 async def client(server: FakeServer) -> AsyncIterator[Client]:
     made = Client([endpoint(server)], timeout=20, retry=Waits().policy())
     yield made

@@ -70,14 +70,14 @@ function offer({kind, ratio}) {
 // --- what the server says ---
 
 function answered(value) {
-  if (value.notice) { if (value.of === 'look' && about.hidden) ids = {train: null, valid: null}; return tell(value.notice.message, value.notice.hint); }
+  if (value.notice) { if (value.of === 'look' && about.hidden) keep('sets', ids = {train: null, valid: null}); return tell(value.notice.message, value.notice.hint); }
   tell();
   if (value.id) { ids = value.role === 'valid' ? {...ids, valid: value.id} : {train: value.id, valid: null}; price.replaceChildren(); if (ids.train) look(); }
   if (value.set) {
     head(value.set);
     list.replaceChildren(...value.set.findings.map(finding));
     const drawn = value.set.charts;
-    charts.replaceChildren(...(drawn ? [...['tokens', 'turns', 'completions'].map((name) => histogram('sets_' + name, drawn[name])), ...(drawn.exact ? [] : [make('p', {class: 'pg-quiet', text: say('sets_estimate')})])] : []));
+    charts.replaceChildren(...(drawn ? [...['tokens', 'turns', 'completions'].map((name) => histogram('sets_' + name, drawn[name])), ...[drawn.exact ? '' : say('sets_estimate'), drawn.of < value.set.examples ? fill('price_part', {records: drawn.of, of: value.set.examples}) : ''].filter(Boolean).map((text) => make('p', {class: 'pg-quiet', text}))] : []));
     value.set.examples ? offer(value.set) : actions.hidden = true;
     second.hidden = false;
   }

@@ -61,8 +61,7 @@ function build(data) {
   return card;
 }
 
-function fill(card, data, value) {
-  const busy = value.busy && value.run > over;
+function fill(card, data, value, busy) {
   card.title.textContent = value.cards.length > 1 ? `${say('choice')} ${data.index + 1}` : say('probabilities');
   card.finish.textContent = data.finish ? say('finish_' + data.finish) : busy ? '' : say('finish_none');
   card.finish.dataset.reason = data.finish || (busy ? 'running' : 'none');
@@ -93,14 +92,14 @@ function fillText(card, text) {
 }
 
 function show(value) {
-  const list = value?.cards || [];
+  const list = value?.cards || [], busy = Boolean(value?.busy && value.run > over);
   element.querySelector('.pg-choices').hidden = !list.length;
   legend.hidden = !list.some((data) => data.tokens?.length);
-  grid.classList.toggle('pg-busy', Boolean(value?.busy && value.run > over));
+  grid.classList.toggle('pg-busy', busy);
   if (list.length !== cards.size) { grid.textContent = ''; cards = new Map(); closePopover(); }
   for (const data of list) {
     if (!cards.has(data.index)) cards.set(data.index, build(data));
-    fill(cards.get(data.index), data, value);
+    fill(cards.get(data.index), data, value, busy);
   }
 }
 

@@ -52,7 +52,24 @@ window.playground.files = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  return {dropZone, give};
+  // A file that comes in parts, each with the number of the question that it answers.
+  function gathering() {
+    let n = 0, texts = null;
+    return {
+      get open() { return texts !== null; },
+      begin(number) { n = number; texts = []; },
+      // Whether `value` is a part of it, or its end, with which the person has the file. A stream's last value arrives twice.
+      takes(value) {
+        if (!texts || value?.of || value?.n !== n) return false;
+        if (value.part !== undefined) texts[value.number - 1] = value.part;
+        if (value.done) give(value.done, texts);
+        if (value.done || value.notice) texts = null;
+        return true;
+      },
+    };
+  }
+
+  return {dropZone, give, gathering};
 })();
 
 // Questions to the server one after another: of one kind only the newest waits. An answer says in `of` what it answers.

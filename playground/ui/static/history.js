@@ -1,9 +1,10 @@
 // The History tab: filters, rows, a dialog for one run or two side by side, and exports that arrive in parts.
 // Value to the server: {action, n, filter, before, id, ids, rating} or, by submit, {format, n, filter}.
-const {make, iconButton} = playground, say = playground.saying();
+const {make, iconButton, files: {gathering}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const rows = $('.pg-rows'), filters = $('.pg-filters'), bar = $('.pg-history-bar'), more = $('.pg-rows-more'), notice = $('.pg-notice'), dialog = $('.pg-dialog');
-let n = 0, cursor = null, timer = 0, picked = new Set(), parts = null, exportN = 0;
+let n = 0, cursor = null, timer = 0, picked = new Set();
+const saving = gathering();
 const newest = {};  // of each action, the question whose answer counts
 
 const fields = {};
@@ -46,7 +47,7 @@ field('cost', make('input', {type: 'number', min: '0', step: 'any', placeholder:
 
 const compare = make('button', {type: 'button', class: 'pg-button', text: say('compare')}), remove = make('button', {type: 'button', class: 'pg-button pg-danger', text: say('delete')});
 const found = make('span', {class: 'pg-quiet', 'aria-live': 'polite'});
-const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { parts = []; exportN = ++n; props.value = {format, n: exportN, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
+const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { saving.begin(++n); props.value = {format, n, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
 bar.append(found, compare, remove, make('span', {class: 'pg-push'}), saver('jsonl', 'export_jsonl'), saver('csv', 'export_csv'));
 compare.addEventListener('click', () => ask('show', {ids: [...picked].slice(0, 2)}));
 remove.addEventListener('click', () => sure(() => ask('delete', {ids: [...picked]}), picked.size));
@@ -133,10 +134,12 @@ function tell(text, hint = '', tone = 'info') {
 }
 
 function heard(value) {
+  if (!value || value.action || value.format) return;
   // An export goes on while the list is used.
-  if (!value || value.action || value.format || (value.n !== newest[value.of] && !(parts && value.n === exportN))) return;
-  if (value.notice) { tell(value.notice.message, value.notice.hint, value.notice.tone); if (value.n === exportN) parts = null; }
-  else if (!value.part && !parts) tell('');
+  if (saving.takes(value)) return value.notice ? tell(value.notice.message, value.notice.hint, value.notice.tone) : tell(value.done ? '' : say('exporting'));
+  if (value.n !== newest[value.of]) return;
+  if (value.notice) tell(value.notice.message, value.notice.hint, value.notice.tone);
+  else if (!saving.open) tell('');
   if (value.rows) {
     if (!value.append) { rows.textContent = ''; picked = new Set(); marks(); rows.scrollTop = 0; }
     rows.append(...value.rows.map(row));
@@ -152,13 +155,6 @@ function heard(value) {
   }
   if (value.deleted) for (const id of value.deleted) { rows.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove(); picked.delete(id); marks(); }
   if (value.detail) show(value.detail.length > 1 ? 'compare' : 'run', make('div', {class: 'pg-compare'}, ...value.detail.map((run, at) => panel(run, value.detail.length > 1 ? value.detail[1 - at] : null))));
-  if (value.part !== undefined && parts) { parts[value.number - 1] = value.part; tell(say('exporting')); }
-  // The last value of a stream arrives twice.
-  if (value.done && parts) {
-    tell('');
-    const link = make('a', {href: URL.createObjectURL(new Blob(parts, {type: 'text/plain;charset=utf-8'})), download: value.done});
-    link.click(); URL.revokeObjectURL(link.href); parts = null;
-  }
 }
 
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });

@@ -1,6 +1,6 @@
 // The Results tab: files, a verdict each, charts that lie over each other, a table of rows, exports.
 // Value to the server: {action, n, language, …}; from it: {of, n, opened | curves | table | file | notice}.
-const {make, iconButton, keep, kept, files: {dropZone, give}} = playground, say = playground.saying(), words = props.words[playground.language()];
+const {make, iconButton, keep, kept, files: {dropZone, give, gathering}} = playground, say = playground.saying(), words = props.words[playground.language()];
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-results'), notice = $('.pg-notice'), list = $('.pg-result-files'), bar = $('.pg-result-bar'), charts = $('.pg-result-charts'), tables = $('.pg-result-tables');
 const COLOURS = ['#10a37f', '#2563eb', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
@@ -38,7 +38,7 @@ function card(file) {
   const close = iconButton('close', say('remove'));
   close.addEventListener('click', () => { open = open.filter((each) => each !== file); remember(); drawFiles(); open.length ? draw() : charts.replaceChildren(); });
   const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
-  csv.addEventListener('click', () => { parts = {n: ++asked, texts: []}; props.value = {n: asked, id: file.id, format: 'csv'}; trigger('submit'); });
+  csv.addEventListener('click', () => { saving.begin(++asked); props.value = {n: asked, id: file.id, format: 'csv'}; trigger('submit'); });
   return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
     make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
     ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
@@ -137,7 +137,7 @@ const reset = make('button', {type: 'button', class: 'pg-button', text: say('res
 reset.addEventListener('click', () => zoom(null));
 const png = make('button', {type: 'button', class: 'pg-button', text: 'PNG'}), html = make('button', {type: 'button', class: 'pg-button', text: say('results_report')});
 png.addEventListener('click', picture);
-html.addEventListener('click', () => ask('export', {ids: open.map((file) => file.id), format: 'html'}));
+html.addEventListener('click', () => ask('export', {ids: open.map((file) => file.id)}));
 bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_axis', axis), labelled('results_log', log), labelled('results_floor', tokens), reset, make('span', {class: 'pg-result-exports'}, png, html));
 
 // All charts, one below the other, with their names and their lines' names.
@@ -211,15 +211,8 @@ function pick({jobs, failed, empty}) {
     jobs.length ? make('div', {class: 'pg-result-jobs'}, ...rows) : make('p', {class: 'pg-empty', text: say('results_no_jobs')}));
 }
 
-let comparing = null, parts = null, asked = 0;
-
-function gathered(value) {
-  if (!parts || value?.of || value?.n !== parts.n) return;
-  if (value.part !== undefined) parts.texts[value.number - 1] = value.part;
-  if (value.notice) tell([said(value.notice)]);
-  if (value.done) give(value.done, parts.texts);
-  if (value.done || value.notice) parts = null;
-}
+let comparing = null, asked = 0;
+const saving = gathering();
 
 function compare(file, mark) {
   const prompt = make('textarea', {class: 'pg-result-prompt', rows: '3', 'aria-label': say('prompt')}), most = make('input', {type: 'number', min: '1', value: '64', class: 'pg-filter'}), end = make('input', {type: 'text', class: 'pg-filter'});
@@ -301,4 +294,8 @@ if (before?.view) {
 if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
 new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26); if (charts.clientWidth) for (const chart of plots) if (chart.width !== width) chart.setSize({width, height: 260}); }).observe(charts);
 new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
-watch('value', () => { compared(props.value); gathered(props.value); heard(props.value); });
+watch('value', () => {
+  compared(props.value);
+  if (saving.takes(props.value) && props.value.notice) tell([said(props.value.notice)]);
+  heard(props.value);
+});

@@ -343,7 +343,7 @@ ES: dict[str, str] = {
     "price_tuned": "1.000 peticiones, ajustado",
     "price_untuned": "1.000 peticiones, base",
     "price_source": "Precios:",
-    "price_part": "Contado en los primeros {records} de {of} pares.",
+    "price_part": "Contado en los primeros {records} de {of} ejemplos.",
     "epochs": "Épocas",
     "base_open": "abierto",
     "base_closed_to_new": "cerrado a organizaciones nuevas",
