@@ -48,7 +48,8 @@ def from_body(
     """The error that a server's error object (or text) stands for. `status` None: it came in the middle of a stream."""
     about = body if isinstance(body, dict) else {}
     said = _said(body, keys)
-    code, kind, param = (_word(about.get(name), keys) for name in ("code", "type", "param"))
+    code, kind = (_word(about.get(name), keys) for name in ("code", "type"))
+    param = _word(about.get("param") or _place(about.get("detail")), keys)
     in_band = status is None
     if status is None:
         status = int(code) if code and re.fullmatch(r"[45]\d\d", code) else _STATUS_OF.get(code or "", 0)
@@ -128,6 +129,9 @@ def _words(
         case _ if code == "context_length_exceeded":
             hint = "Shorten the prompt or lower the maximum length."
             return errors.BadRequest, "The prompt and the maximum length do not fit the model's context.", hint
+        case 400 | 422 if (param or "").partition(".")[0] == "method":
+            hint = "Train with another method, or another base."
+            return errors.BadRequest, f"{who} does not train this model by this method.", hint
         case _ if status < 400:
             hint = "Redirects are not followed, so that the key goes nowhere else: set the final address as base URL."
             return errors.NotFound, f"{who} sends elsewhere (HTTP {status}).", hint
@@ -232,6 +236,14 @@ def _said(body: object, keys: Iterable[str]) -> str:
         return ""
     # Redacted before it is cut, or half a key would be left at the end.
     return " ".join(redact(text[:100_000], keys).split())[:LONGEST_QUOTE]
+
+
+def _place(detail: object) -> object:
+    """Which value FastAPI's list of what is wrong begins with: `method.type`."""
+    first = detail[0] if isinstance(detail, list) and detail else None
+    loc = first.get("loc") if isinstance(first, dict) else None
+    names = [str(name) for name in loc if name != "body"] if isinstance(loc, list) else []
+    return ".".join(names) or None
 
 
 def _word(value: object, keys: Iterable[str]) -> str | None:

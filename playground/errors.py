@@ -21,18 +21,25 @@ PlaygroundError                 something a person can act on
 
 from __future__ import annotations
 
+from playground.words import Language, Said, texts
+
 
 class PlaygroundError(Exception):
     """Something went wrong that a person can act on.
 
-    `message` says what happened, `hint` what to do next. Both are shown as they are: neither may ever hold a key
-    or a prompt. `kind` (the class's name) is what the page translates by.
+    `message` says what happened, `hint` what to do next, in English. Neither may ever hold a key or a prompt. One that
+    is given as a Said has its text in every language; `kind` (the class's name) is what the page calls it by.
     """
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str | Said, *, hint: str | Said = "") -> None:
+        self._said = (message, hint)
+        self.message, self.hint = self.texts("en")
+        super().__init__(self.message)
+
+    def texts(self, language: Language) -> tuple[str, str]:
+        """The message and the hint in that language, where they are known in it."""
+        message, hint = (said.text(language) if isinstance(said, Said) else said for said in self._said)
+        return message, hint
 
     @property
     def kind(self) -> str:
@@ -45,9 +52,16 @@ class PlaygroundError(Exception):
 class InvalidRequest(PlaygroundError):
     """A value that is refused before anything is sent."""
 
-    def __init__(self, message: str, *, param: str | None = None, hint: str = "") -> None:
+    def __init__(self, message: str | Said, *, param: str | None = None, hint: str | Said = "") -> None:
         super().__init__(message, hint=hint)
         self.param = param
+
+
+def refused(key: str, *, param: str | None = None, **args: str | int | float | Said) -> InvalidRequest:
+    """The error whose message is the text `error.<key>`, and whose hint, where there is one, `error_hint.<key>`."""
+    hint = f"error_hint.{key}"
+    said = Said(hint, args) if hint in texts("en") else ""
+    return InvalidRequest(Said(f"error.{key}", args), param=param, hint=said)
 
 
 class ContextExceeded(InvalidRequest):
@@ -63,9 +77,9 @@ class EndpointError(PlaygroundError):
 
     def __init__(
         self,
-        message: str,
+        message: str | Said,
         *,
-        hint: str = "",
+        hint: str | Said = "",
         status: int | None = None,
         code: str | None = None,
         param: str | None = None,

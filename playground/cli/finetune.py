@@ -10,7 +10,7 @@ import typer
 
 from playground.cli.finetune_words import job_lines, job_row, left, measured, said_of
 from playground.cli.results import show as show_results
-from playground.cli.talk import Json, harmless, note, print_json, run_async, told
+from playground.cli.talk import Json, contents, harmless, note, print_json, run_async, told
 from playground.cli.training import (
     cancelled,
     connected,
@@ -46,6 +46,8 @@ def create(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate_multiplier: float | None = None,
+    method: Annotated[str | None, typer.Option(help="supervised, or dpo for a file of preferences.")] = None,
+    beta: Annotated[float | None, typer.Option(help="How strictly dpo keeps to the base: above 0 to 2.")] = None,
     validation: Validation = None,
     seed: int | None = None,
     endpoint: Endpoint = None,
@@ -54,16 +56,18 @@ def create(
 ) -> None:
     """Upload the files and start training. What is not given is not sent, and the server decides."""
     given = locals()
-    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier")
+    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier", "method", "beta")
     with told():
         from playground.finetune.jobs import validate_job
+        from playground.finetune.preference_check import refuse_for
 
         server, model = of_base(base, endpoint)
         plan = validate_job(base=model, **{name: given[name] for name in names})
         for path in filter(None, (file, validation)):
-            if not path.is_file():
-                raise InvalidRequest(f"There is no file {path}.", param="file")
+            refuse_for(plan.method, contents(path), name=path.name)
         said = run_async(create_job(server, plan, file, validation))
+        if plan.method != "supervised" and parsed(said).method != plan.method:
+            note(f"The server does not say that it trains by {plan.method}: it may not know the method.")
         if not as_json or follow:
             (note if as_json else typer.echo)(harmless(f"{server}/{said['id']}"))
         if follow:

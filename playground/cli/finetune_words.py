@@ -35,6 +35,7 @@ def job_lines(server: str, job: Job, checkpoints: Iterable[Mapping[str, Any]]) -
         "finished": job.finished and moment(job.finished),
         "expected": None if job.ended else job.estimated_finish and moment(job.estimated_finish),
         "trained tokens": tokens,
+        "method": job.method,
         "hyperparameters": hyperparameters,
         "seed": job.seed,
         "training file": job.training_file,

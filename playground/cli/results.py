@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from playground.cli.talk import Json, harmless, note, print_json, told
-from playground.errors import InvalidRequest, PlaygroundError
+from playground.cli.talk import Json, contents, harmless, note, print_json, told
+from playground.errors import PlaygroundError
 
 if TYPE_CHECKING:
     from playground.finetune.results import Results
@@ -32,10 +32,9 @@ def results(files: Files, as_json: Json = False) -> None:
 def _opened(file: Path) -> Results:
     from playground.finetune.results_read import read
 
+    data = contents(file)
     try:
-        return read(file.read_bytes())
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}.", param="file") from None
+        return read(data)
     except PlaygroundError as error:
         raise type(error)(f"{file}: {error.message}", hint=error.hint) from None
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -46,6 +47,16 @@ def read(text: str | None) -> str:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidRequest("Standard input is not UTF-8 text.", hint="Convert it first, with iconv.") from None
+
+
+def contents(path: Path) -> bytes:
+    """A file's bytes. Raises InvalidRequest where there is none, or it cannot be read."""
+    if not path.is_file():
+        raise InvalidRequest(f"There is no file {path}.", param="file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", param="file") from None
 
 
 def harmless(text: str) -> str:

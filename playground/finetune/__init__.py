@@ -2,7 +2,8 @@
 
 tables.py       bytes and a file's name → columns of text (tables_json.py, tables_xlsx.py)
 prepare.py      the rules of OpenAI's `prepare_data`, what each found, and the files that come of them (rules.py)
-chat_format.py  prompt and completion ↔ chat messages;  chat_check.py  is a chat file fit for training?
+chat_format.py  prompt and completion ↔ chat messages
+line_check.py   is a file fit for training? Line by line, by the rules of chat_check.py or of preference_check.py
 statistics.py   tokens, turns and lengths;  splitting.py  training and validation;  duplicates.py  what occurs twice
 jobs.py         a job, its events and checkpoints as data; follow.py follows one to its end, through dropped connections
 estimate.py     what training and later requests cost, with the arithmetic

@@ -18,9 +18,9 @@ from typing import Any, Literal, NamedTuple
 from playground.catalog import ModelFacts, describe
 from playground.chat_tokens import REPLY, count_chat
 from playground.errors import InvalidRequest
-from playground.finetune.words import Said
 from playground.pricing import format_money, per_million
 from playground.tokens import Counter, encoding_for
+from playground.words import Said
 
 Pair = tuple[str, str]
 Example = Pair | Sequence[Mapping[str, Any]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.finetune.table import shown
-from playground.finetune.words import Language, texts
+from playground.words import Language, texts
 
 Severity = Literal["info", "necessary", "recommended", "error"]
 

@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.messages import plain_text
 from playground.parameters import Parameter, check
 
@@ -21,6 +21,11 @@ LONGEST_SUFFIX = 64
 EPOCHS = Parameter(name="epochs", kind="int", low=1, high=50)
 BATCH_SIZE = Parameter(name="batch_size", kind="int", low=1, high=256)
 SEED = Parameter(name="seed", kind="int", low=0, high=2**31 - 1)
+MOST_BETA = 2.0
+
+Method = Literal["supervised", "dpo"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""How a model is trained: on answers, or on pairs of a better and a worse one (direct preference optimization)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,7 @@ class Job:
     estimated_finish: float | None = None
     trained_tokens: int | None = None
     hyperparameters: Mapping[str, int | float | str] = field(default_factory=dict)
+    method: str | None = None
     seed: int | None = None
     error: str | None = None
     training_file: str | None = None
@@ -89,22 +95,26 @@ class Plan:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate_multiplier: float | None = None
+    method: Method = "supervised"
+    beta: float | None = None
 
     def body(self, training_file: str, validation_file: str | None = None) -> dict[str, Any]:
-        """The request's JSON; the files are ids that the server gave them."""
+        """The request's JSON; the files are ids that the server gave them. `supervised` is what servers do unasked."""
         asked = {
+            "beta": self.beta,
             "n_epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate_multiplier": self.learning_rate_multiplier,
         }
         set_ = {name: value for name, value in asked.items() if value is not None}
+        method = {"type": self.method, self.method: {"hyperparameters": set_}}
         body = {
             "model": self.base,
             "training_file": training_file,
             "validation_file": validation_file,
             "suffix": self.suffix,
             "seed": self.seed,
-            "method": {"type": "supervised", "supervised": {"hyperparameters": set_}} if set_ else None,
+            "method": method if set_ or self.method != "supervised" else None,
         }
         return {name: value for name, value in body.items() if value is not None}
 
@@ -117,23 +127,45 @@ def validate_job(
     epochs: Any = None,
     batch_size: Any = None,
     learning_rate_multiplier: Any = None,
+    method: Any = None,
+    beta: Any = None,
 ) -> Plan:
     """A plan from values as a page or the command line hands them over; None and empty text are unset.
 
     Raises InvalidRequest naming the parameter: epochs 1 to 50, batch size 1 to 256, learning-rate multiplier above 0,
-    suffix 1 to 64 characters, seed 0 to 2³¹ − 1.
+    suffix 1 to 64 characters, seed 0 to 2³¹ − 1; method supervised (unset) or dpo, beta above 0 to 2 and of dpo only.
     """
     name = plain_text("base", base).strip() if isinstance(base, str) else ""
     if not name:
-        raise InvalidRequest("base is missing.", param="base", hint="Name the model to train, such as gpt-4.1-nano.")
+        raise refused("base", param="base")
     return Plan(
         base=name,
         suffix=_suffix(suffix),
         seed=check(SEED, seed),
         epochs=check(EPOCHS, epochs),
         batch_size=check(BATCH_SIZE, batch_size),
-        learning_rate_multiplier=_multiplier(learning_rate_multiplier),
+        learning_rate_multiplier=_above_zero("learning_rate_multiplier", learning_rate_multiplier),
+        method=(known := _method(method)),
+        beta=_beta(beta, known),
     )
+
+
+def _method(value: Any) -> Method:
+    if value is None or value == "":
+        return "supervised"
+    if value == "reinforcement":
+        raise refused("reinforcement", param="method")
+    if value not in METHODS:
+        raise refused("method", param="method", methods=", ".join(METHODS))
+    found: Method = value
+    return found
+
+
+def _beta(value: Any, method: Method) -> float | None:
+    number = _above_zero("beta", value, MOST_BETA)
+    if number is not None and method != "dpo":
+        raise refused("beta_method", param="beta", method=method)
+    return number
 
 
 def _suffix(value: Any) -> str | None:
@@ -141,26 +173,30 @@ def _suffix(value: Any) -> str | None:
         return None
     text = plain_text("suffix", value)
     if not text.strip() or len(text) > LONGEST_SUFFIX:
-        message = f"suffix is a text of 1 to {LONGEST_SUFFIX} characters, not {len(text)}."
-        raise InvalidRequest(message if text.strip() else "suffix is blank.", param="suffix")
+        key = "suffix_long" if text.strip() else "suffix_blank"
+        raise refused(key, param="suffix", most=LONGEST_SUFFIX, length=len(text))
     return text
 
 
-def _multiplier(value: Any) -> float | None:
+def _above_zero(name: str, value: Any, most: float = math.inf) -> float | None:
+    """A finite number above 0 and at most `most`, None if unset."""
     if value is None or value == "":
         return None
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not 0 < number < math.inf:
-        raise InvalidRequest("learning_rate_multiplier is a number above 0.", param="learning_rate_multiplier")
+    if not 0 < number < math.inf or number > most:
+        key = "above_zero" if most == math.inf else "above_zero_to"
+        raise refused(key, param=name, name=name, most=f"{most:g}")
     return number
 
 
 def parse_job(said: Mapping[str, Any]) -> Job:
     """A job of OpenAI's shape, old or new."""
-    method = _object(_object(said.get("method")).get("supervised")).get("hyperparameters")
+    method = _object(said.get("method"))
+    kind = _text(method.get("type"))
+    asked = _object(_object(method.get(kind or "supervised")).get("hyperparameters"))
     error = _object(said.get("error"))
     return Job(
         id=_text(said.get("id")) or "",
@@ -171,7 +207,8 @@ def parse_job(said: Mapping[str, Any]) -> Job:
         finished=_number(said.get("finished_at")),
         estimated_finish=_number(said.get("estimated_finish")),
         trained_tokens=_whole(said.get("trained_tokens")),
-        hyperparameters=_hyperparameters(_object(said.get("hyperparameters")) or _object(method)),
+        hyperparameters=_hyperparameters({**_object(said.get("hyperparameters")), **asked}),
+        method=kind,
         seed=_whole(said.get("seed")),
         # A job that has not failed carries an object of nulls at times.
         error=_text(error.get("message")) or _text(error.get("code")) or _text(said.get("error")),

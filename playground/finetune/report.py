@@ -9,7 +9,7 @@ from playground.errors import InvalidRequest
 from playground.finetune.report_chart import WIDTH, Line, chart
 from playground.finetune.results import Column, Point, Results, best, last
 from playground.finetune.results_verdict import verdict
-from playground.finetune.words import Language, Said, texts
+from playground.words import Language, Said, texts
 
 Run = tuple[str, Results]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from playground.errors import InvalidRequest
 from playground.finetune.results_columns import Axis, Format, Meaning
-from playground.finetune.words import Said
+from playground.words import Said
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from playground.errors import InvalidRequest
 from playground.finetune.results import Column, Floats, Results
 from playground.finetune.results_columns import AXES, Axis, format_of, meaning
 from playground.finetune.results_text import HINT, MOST_COLUMNS, Table, shown, table
-from playground.finetune.words import Said
+from playground.words import Said
 
 NANS = ("nan", "NaN", "NAN")
 MISSING = ("", "N/A", "n/a", "NA", "null", "None", *NANS, *(f"-{nan}" for nan in NANS))

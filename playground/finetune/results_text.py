@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from playground.errors import InvalidRequest
-from playground.finetune.words import Said
+from playground.words import Said
 
 MOST_COLUMNS = 200
 MOST_SHOWN = 60

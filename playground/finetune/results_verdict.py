@@ -30,7 +30,7 @@ import numpy as np
 
 from playground.finetune.results import Column, Floats, Results
 from playground.finetune.results_trend import LEAST_PROGRESS, Course, Line, course, fit, running_mean, spread_out
-from playground.finetune.words import Said
+from playground.words import Said
 
 VerdictKind = Literal["overfitting", "still_learning", "converged", "diverging", "noisy", "too_short"]
 

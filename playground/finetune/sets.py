@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from playground.errors import InvalidRequest
 from playground.finetune import duplicates
-from playground.finetune.chat_check import Report, check
+from playground.finetune.chat_check import check
 from playground.finetune.chat_format import examples, plain_text
+from playground.finetune.line_check import Report
 from playground.finetune.prepare import jsonl
 from playground.finetune.table import Table, shown
 from playground.finetune.tables import read
-from playground.finetune.words import Said
+from playground.words import Said
 
 GROUPS_SHOWN = 5
 NEARLY = 20_000

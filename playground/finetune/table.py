@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from playground.errors import InvalidRequest
-from playground.finetune.words import Language, texts
+from playground.words import Language, texts
 
 Format = Literal["csv", "tsv", "xlsx", "txt", "json", "jsonl"]
 Place = Literal["line", "row", "record"]

@@ -10,11 +10,11 @@ from typing import Any
 import anyio.to_thread
 
 from playground.errors import InvalidRequest
-from playground.finetune.words import Language
 from playground.ui import present
 from playground.ui.events import shown
 from playground.ui.opening import Updates, nothing
 from playground.unicode import all_well_formed
+from playground.words import Language
 
 Asked = Mapping[str, Any]
 Answer = dict[str, Any] | tuple[dict[str, Any], Updates]

@@ -16,13 +16,13 @@ from playground.finetune.splitting import split_lines, suggested_ratio, without_
 from playground.finetune.statistics import Statistics, Summary, chat_statistics, pair_statistics
 from playground.finetune.table import stem
 from playground.finetune.trained import shared_ending
-from playground.finetune.words import Language
 from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
 from playground.ui.price import priced
 from playground.ui.uploads import Held, dropped
+from playground.words import Language
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -99,8 +99,8 @@ def _valid(held: Held[TrainingSet], asked: Asked) -> TrainingSet | None:
 def _problem(each: Any, reader: Language) -> dict[str, Any]:
     return {
         "severity": each.severity,
-        "text": each.text(reader),
-        "hint": each.advice(reader),
+        "text": each.what.text(reader),
+        "hint": each.todo.text(reader),
         "lines": [[line] for line in each.lines],
         "example": each.example,
     }

@@ -14,7 +14,6 @@ from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
 from playground.finetune.table import Table, stem
 from playground.finetune.tables import read
-from playground.finetune.words import Language
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.ui import components
@@ -23,6 +22,7 @@ from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
 from playground.ui.price import priced
 from playground.ui.uploads import Held, dropped
+from playground.words import Language
 
 MOST = 120_000_000
 """Bytes of a training file."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from playground import pricing
 from playground.finetune.estimate import Candidate, TrainingEstimate
-from playground.finetune.words import Language
+from playground.words import Language
 
 
 def priced(found: TrainingEstimate, of: int, reader: Language) -> dict[str, Any]:

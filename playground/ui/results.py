@@ -20,7 +20,6 @@ from playground.finetune.results_read import read
 from playground.finetune.results_reduce import curves
 from playground.finetune.results_summary import csv_parts
 from playground.finetune.results_verdict import verdict
-from playground.finetune.words import Language, Said, texts
 from playground.ui import components, present
 from playground.ui.asking import Asked, answered, in_parts, language
 from playground.ui.comparing import COMPARED, compared
@@ -28,6 +27,7 @@ from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
 from playground.ui.result_jobs import Opened, fetched, listed
 from playground.ui.uploads import Held, take
+from playground.words import Language, Said, texts
 
 MOST = 120_000_000
 """Bytes of a file: a million steps have 40 to 60 MB."""

@@ -33,13 +33,16 @@ class Answer(NamedTuple):
 
 
 class Training:
-    """`page_size` caps every page, so that few objects are several pages. `as_base64`: how results are handed out."""
+    """`page_size` caps every page, so that few objects are several pages. `as_base64`: how results are handed out.
+    `methods`: what is not among them is refused.
+    """
 
     def __init__(self, *, steps_an_epoch: int = 2, page_size: int = 100) -> None:
         self.steps_an_epoch = steps_an_epoch
         self.page_size = page_size
         self.hold = False
         self.as_base64 = False
+        self.methods = ["supervised", "dpo"]
         self.jobs: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.checkpoints: dict[str, list[dict[str, Any]]] = {}
@@ -124,8 +127,10 @@ class Training:
         for name in ("training_file", "validation_file"):
             if (body.get(name) or name) not in self.files and (name in body or name == "training_file"):
                 return _refused(f"Invalid {name}: {body.get(name)}", name)
-        supervised = (body.get("method") or {}).get("supervised") or {}
-        asked = supervised.get("hyperparameters") or {}
+        method = (body.get("method") or {}).get("type", "supervised")
+        if method not in self.methods:
+            return _refused(f"Method {method} is not supported for model {body['model']}.", "method")
+        asked = ((body.get("method") or {}).get(method) or {}).get("hyperparameters") or {}
         known = {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 2.0, **asked}
         name = f"ftjob-{len(self.jobs) + 1}"
         self.jobs[name] = {
@@ -140,7 +145,7 @@ class Training:
             "status": "validating_files",
             "validation_file": body.get("validation_file"),
             "training_file": body["training_file"],
-            "hyperparameters": known,
+            "hyperparameters": {name: value for name, value in known.items() if name != "beta"},
             "trained_tokens": None,
             "error": None,
             "seed": body.get("seed", 42),
@@ -148,7 +153,7 @@ class Training:
             "integrations": [],
             "metadata": None,
             "user_provided_suffix": body.get("suffix"),
-            "method": {"type": "supervised", "supervised": {"hyperparameters": known}},
+            "method": {"type": method, method: {"hyperparameters": known}},
         }
         self.events[name], self.checkpoints[name], self._steps[name], self._rows[name] = [], [], 0, []
         self._happened(name, f"Created fine-tuning job: {name}")

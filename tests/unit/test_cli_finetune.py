@@ -67,6 +67,8 @@ def test_a_base_may_have_a_slash_of_its_own_and_json_is_the_job(online: Cli, ser
     [
         (["--base", "a", "--epochs", "51"], "epochs"),
         (["--base", "a", "--learning-rate-multiplier", "nan"], "learning_rate_multiplier"),
+        (["--base", "a", "--method", "reinforcement"], "Use dpo"),
+        (["--base", "a", "--beta", "0.1"], "beta belongs to the method dpo"),
         (["--base", "a", "--endpoint", "elsewhere"], "elsewhere"),
         (["--base", "a", "--validation", "none.jsonl"], "none.jsonl"),
         ([], "--base"),
@@ -80,6 +82,52 @@ def test_what_is_wrong_is_a_usage_error_and_sends_nothing(
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert server.requests == []
+
+
+def preferences(tmp_path: Path, *lines: Any) -> str:
+    path = tmp_path / "preferences.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(path)
+
+
+PREFERENCE = {
+    "input": {"messages": [{"role": "user", "content": "Hello"}]},
+    "preferred_output": [{"role": "assistant", "content": "Good day"}],
+    "non_preferred_output": [{"role": "assistant", "content": "What?"}],
+}
+
+
+def test_preferences_are_trained_by_dpo(online: Cli, server: FakeServer, tmp_path: Path) -> None:
+    file = preferences(tmp_path, PREFERENCE)
+    done = online("create", file, "--base", "a", "--method", "dpo", "--beta", "0.1", "--epochs", "2")
+    assert (done.returncode, done.stdout) == (0, "server/ftjob-1\n"), done.stderr
+    hyperparameters = {"beta": 0.1, "n_epochs": 2}
+    assert server.requests[-1].body["method"] == {"type": "dpo", "dpo": {"hyperparameters": hyperparameters}}
+    shown = online("show", "ftjob-1").stdout
+    assert "method: dpo" in shown
+    assert "beta 0.1" in shown
+
+
+def test_a_file_that_does_not_fit_the_method_is_not_sent(
+    online: Cli, server: FakeServer, tmp_path: Path, train: str
+) -> None:
+    bad = preferences(tmp_path, PREFERENCE, {**PREFERENCE, "preferred_output": []})
+    done = online("create", bad, "--base", "a", "--method", "dpo")
+    assert done.returncode == 2
+    assert "exactly one message: 1. Lines: 2." in done.stderr
+    chats = online("create", train, "--base", "a", "--method", "dpo")
+    assert (chats.returncode, "Examples of chats, not of preferences: 3. Lines: 1, 2, 3." in chats.stderr) == (2, True)
+    other = online("create", preferences(tmp_path, PREFERENCE), "--base", "a")
+    assert (other.returncode, "preferences, which are for the method dpo" in other.stderr) == (2, True)
+    assert server.requests == []
+
+
+def test_a_server_that_does_not_know_the_method_says_so(online: Cli, server: FakeServer, tmp_path: Path) -> None:
+    server.training.methods = ["supervised"]
+    done = online("create", preferences(tmp_path, PREFERENCE), "--base", "a", "--method", "dpo")
+    assert done.returncode == 1
+    assert "does not train this model by this method" in done.stderr
+    assert "Train with another method" in done.stderr
 
 
 def test_a_closed_door_is_told_in_words(online: Cli, train: str) -> None:

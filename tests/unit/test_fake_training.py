@@ -56,6 +56,7 @@ def upload(http: httpx.Client) -> str:
 
 def create(http: httpx.Client, base: str = "gpt-4.1-nano") -> Any:
     file = upload(http)
+    fits(validate_job(base=base, method="dpo", beta=0.1, epochs=2).body(file), "CreateFineTuningJobRequest")
     body = validate_job(base=base, suffix="tweets", seed=1, epochs=2, batch_size=4).body(file, file)
     fits(body, "CreateFineTuningJobRequest")
     return http.post(JOBS, json=body)

@@ -202,6 +202,47 @@ def test_hyperparameters_go_out_in_the_method() -> None:
     }
 
 
+def test_beta_goes_out_with_the_method_it_belongs_to() -> None:
+    plan = validate_job(base="a", method="dpo", beta="0.1", epochs=2)
+    hyperparameters = {"beta": 0.1, "n_epochs": 2}
+    assert plan.body("file-1")["method"] == {"type": "dpo", "dpo": {"hyperparameters": hyperparameters}}
+
+
+def test_a_method_is_sent_without_hyperparameters_too_unless_it_is_what_servers_do_unasked() -> None:
+    assert validate_job(base="a", method="dpo").body("f")["method"] == {"type": "dpo", "dpo": {"hyperparameters": {}}}
+    assert "method" not in validate_job(base="a", method="supervised").body("f")
+
+
+@pytest.mark.parametrize("beta", [1e-9, 2, "2"])
+def test_the_bounds_of_beta_are_allowed(beta: Any) -> None:
+    assert validate_job(base="a", method="dpo", beta=beta).beta == float(beta)
+
+
+@pytest.mark.parametrize("beta", [0, -0.1, 2.000001, "x", True, float("nan"), float("inf"), HUGE, []], ids=repr)
+def test_a_beta_out_of_range_is_refused(beta: Any) -> None:
+    with pytest.raises(InvalidRequest, match="beta is a number above 0 and at most 2"):
+        validate_job(base="a", method="dpo", beta=beta)
+
+
+@pytest.mark.parametrize("method", [None, "", "supervised"])
+def test_beta_without_dpo_is_refused(method: Any) -> None:
+    with pytest.raises(InvalidRequest, match="beta belongs to the method dpo"):
+        validate_job(base="a", method=method, beta=0.1)
+
+
+def test_reinforcement_is_refused_with_what_to_use_instead() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate_job(base="a", method="reinforcement")
+    assert "Use dpo" in caught.value.hint
+    assert "supervised" in caught.value.hint
+
+
+def test_what_a_job_was_trained_by_is_read() -> None:
+    said = {"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1}}}, "hyperparameters": {"n_epochs": 2}}
+    job = parse_job(said)
+    assert (job.method, job.hyperparameters) == ("dpo", {"n_epochs": 2, "beta": 0.1})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -216,6 +257,8 @@ def test_hyperparameters_go_out_in_the_method() -> None:
         ("suffix", "x" * 64),
         ("seed", 0),
         ("seed", 2**31 - 1),
+        ("method", "supervised"),
+        ("method", "dpo"),
     ],
 )
 def test_the_bounds_themselves_are_allowed(name: str, value: Any) -> None:
@@ -233,6 +276,7 @@ def test_the_bounds_themselves_are_allowed(name: str, value: Any) -> None:
         ),
         *(("suffix", value) for value in ("x" * 65, "   ", 7, ["a"])),
         *(("seed", value) for value in (-1, 2**31, 0.5, "x", True, HUGE)),
+        *(("method", value) for value in ("reinforcement", "DPO", "sft", 7, True, ["dpo"], {})),
         *(("base", value) for value in ("", "   ", None, 7, ["gpt"])),
     ],
     ids=lambda value: repr(value)[:20],

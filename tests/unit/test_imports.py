@@ -12,7 +12,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
-    ("settings", "types", "errors", "unicode"),
+    ("settings", "types", "errors", "unicode", "words"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
     ("catalog", "tokens", "chat_tokens", "pricing", "streaming", "parameters", "preset_checks", "presets"),
     ("accepts", "picker"),

@@ -17,7 +17,7 @@ from playground.finetune.results import Results
 from playground.finetune.results_columns import format_of, meaning
 from playground.finetune.results_read import read
 from playground.finetune.results_text import MOST_COLUMNS
-from playground.finetune.words import texts
+from playground.words import texts
 
 LEGACY = (
     "step,elapsed_tokens,elapsed_examples,training_loss,training_sequence_accuracy,training_token_accuracy,"

@@ -15,7 +15,7 @@ from playground.finetune.report_chart import COLOURS, HEIGHT, WIDTH, Line, chart
 from playground.finetune.results import best, last
 from playground.finetune.results_read import read
 from playground.finetune.results_summary import summary, to_csv
-from playground.finetune.words import Language
+from playground.words import Language
 
 TEXT = "step,train_loss,train_accuracy,valid_loss,extra\n1,2.5,0.5,2.75,9\n2,1.5,0.75,,\n3,2,0.75,2.25,8\n4,,,,\n"
 HOSTILE = [

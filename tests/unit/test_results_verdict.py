@@ -16,7 +16,7 @@ from playground.finetune.results_columns import Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_trend import Line
 from playground.finetune.results_verdict import FEWEST, Verdict, VerdictKind, verdict
-from playground.finetune.words import texts
+from playground.words import texts
 
 SEEDS = range(40)
 Curve = Callable[[Floats], Floats]

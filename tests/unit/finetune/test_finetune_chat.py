@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.errors import InvalidRequest
-from playground.finetune.chat_check import LEAST, PROBLEMS, Problem, check
+from playground.finetune.chat_check import check
 from playground.finetune.chat_format import examples, to_chat, to_pairs
+from playground.finetune.line_check import LEAST, PROBLEMS, Problem
 from playground.finetune.prepare import analyse, apply
 from playground.finetune.table import Table
 

@@ -17,7 +17,7 @@ from playground.finetune.findings import Finding
 from playground.finetune.prepare import OutputFile, Prepared, Preview, analyse, apply, output, split_places, write
 from playground.finetune.rules import RULES
 from playground.finetune.tables import read, read_file
-from playground.finetune.words import texts
+from playground.words import texts
 
 DATA = Path(__file__).parents[1] / "data"
 CASES: list[dict[str, Any]] = json.loads((DATA / "prepare_data.json").read_text(encoding="utf-8"))

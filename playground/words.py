@@ -1,0 +1,38 @@
+"""What is said to a person in their own language: a key with its figures. `data/*_words.json` have the texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Literal, get_args
+
+Language = Literal["en", "es"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+FILES = ("error_words.json", "finetune_words.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence that a page may translate: `key` names its text, `args` are the names and figures in it.
+
+    An argument may be a Said itself: a reason inside a sentence.
+    """
+
+    key: str
+    args: Mapping[str, str | int | float | Said] = field(default_factory=dict)
+
+    def text(self, language: Language = "en") -> str:
+        args = {name: arg.text(language) if isinstance(arg, Said) else arg for name, arg in self.args.items()}
+        return texts(language)[self.key].format(**args)
+
+
+@cache
+def texts(language: Language) -> dict[str, str]:
+    """Every text of one language by its key."""
+    found: dict[str, str] = {}
+    for name in FILES:
+        found |= json.loads(files("playground").joinpath("data", name).read_text(encoding="utf-8"))[language]
+    return found
