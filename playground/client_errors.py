@@ -189,6 +189,12 @@ def bad_address(endpoint: Endpoint) -> errors.NotFound:
     return _error(errors.NotFound, f"the address of {name(endpoint)} cannot be used.", hint)
 
 
+def no_such_action(endpoint: Endpoint, what: str, *, status: int | None) -> errors.NotFound:
+    """The thing is there, but the server has no way to do `what` with it."""
+    hint = "The job goes on as it is: wait for its end, or cancel it."
+    return _error(errors.NotFound, f"{name(endpoint)} has no way to {what}.", hint, status=status)
+
+
 def bad_text() -> errors.BadRequest:
     hint = "Delete what shows as � or a box, or paste the text again."
     return _error(errors.BadRequest, "the text holds half a character, which cannot be sent.", hint)

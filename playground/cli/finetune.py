@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from playground.cli.finetune_words import job_lines, job_row, left, measured, sa
 from playground.cli.results import show as show_results
 from playground.cli.talk import Json, contents, harmless, note, print_json, run_async, told
 from playground.cli.training import (
-    cancelled,
+    changed,
     connected,
     create_job,
     every_job,
@@ -112,9 +112,25 @@ def follow(job: Id, as_json: Json = False) -> None:
 @app.command()
 def cancel(job: Id, as_json: Json = False) -> None:
     """Cancel a job."""
+    _change(job, "cancel", as_json=as_json)
+
+
+@app.command()
+def pause(job: Id, as_json: Json = False) -> None:
+    """Let a job rest, on a server that can: what it has learned stays."""
+    _change(job, "pause", as_json=as_json)
+
+
+@app.command()
+def resume(job: Id, as_json: Json = False) -> None:
+    """Go on with a job that rests."""
+    _change(job, "resume", as_json=as_json)
+
+
+def _change(job: str, verb: Literal["cancel", "pause", "resume"], *, as_json: bool) -> None:
     with told():
         server, name = of_job(job)
-        said = run_async(cancelled(server, name))
+        said = run_async(changed(server, name, verb))
         if as_json:
             print_json({"endpoint": server, **said})
             return

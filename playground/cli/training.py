@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from playground.cli.talk import harmless, note
 from playground.errors import InvalidRequest, PlaygroundError
@@ -64,9 +64,11 @@ async def connected() -> AsyncIterator[Client]:
         await client.aclose()
 
 
-async def cancelled(server: str, name: str) -> dict[str, Any]:
+async def changed(server: str, name: str, verb: Literal["cancel", "pause", "resume"]) -> dict[str, Any]:
+    """The job as it is after that."""
     async with connected() as client:
-        return await client.cancel_job(server, name)
+        ask = {"cancel": client.cancel_job, "pause": client.pause_job, "resume": client.resume_job}[verb]
+        return await ask(server, name)
 
 
 async def create_job(server: str, plan: Plan, file: Path, validation: Path | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from openai import HttpxBinaryResponseContent
 
@@ -71,9 +71,32 @@ class FineTuning(Connections):
 
     async def cancel_job(self, endpoint: str, job_id: str) -> dict[str, Any]:
         """Ask the server to end the job; the answer is the job as it then is."""
+        return await self._change(endpoint, job_id, "cancel")
+
+    async def pause_job(self, endpoint: str, job_id: str) -> dict[str, Any]:
+        """Ask the server to let the job rest; the answer is the job as it then is. Few servers can."""
+        return await self._change_where_possible(endpoint, job_id, "pause")
+
+    async def resume_job(self, endpoint: str, job_id: str) -> dict[str, Any]:
+        """Ask the server to go on with a job that rests; the answer is the job as it then is."""
+        return await self._change_where_possible(endpoint, job_id, "resume")
+
+    async def _change(self, endpoint: str, job_id: str, verb: Literal["cancel", "pause", "resume"]) -> dict[str, Any]:
         server = self._endpoint(endpoint)
         with self._about(server, "fine-tuning job", job_id) as known:
-            return self._with_id(server, await self._sdk(server).post(f"{JOBS}/{known}/cancel", cast_to=object))
+            return self._with_id(server, await self._sdk(server).post(f"{JOBS}/{known}/{verb}", cast_to=object))
+
+    async def _change_where_possible(
+        self, endpoint: str, job_id: str, verb: Literal["pause", "resume"]
+    ) -> dict[str, Any]:
+        """A server without such a route answers as for a job that it does not have: whether it has it is asked, too."""
+        try:
+            return await self._change(endpoint, job_id, verb)
+        except EndpointError as error:
+            if error.status not in NO_SUCH_ROUTE:
+                raise
+            await self.job(endpoint, job_id)
+            raise client_errors.no_such_action(self._endpoint(endpoint), f"{verb} a job", status=error.status) from None
 
     async def jobs(self, endpoint: str, *, after: str | None = None, limit: int = 20) -> Page:
         """One page of jobs, newest first, after the cursor `after`."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import BadStream, ConnectionFailed, EndpointError
-from playground.finetune.jobs import Event, Job, Metric, merged, parse_event, parse_job
+from playground.finetune.jobs import PAUSED, Event, Job, Metric, merged, parse_event, parse_job
+from playground.finetune.live import Live, live, newest
 from playground.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -24,14 +25,15 @@ MOST_DOUBLINGS = 30
 class Snapshot:
     """A job as it is known now. `new` are the events that no snapshot before this one had.
 
-    `progress` is 0 to 1 and `eta` in seconds, None where unknown. While reconnecting, `error` says why and `retry_in`
-    when it is tried again, in seconds. The last snapshot is the one whose state is `ended`.
+    `progress` is 0 to 1 and `eta` in seconds, None where unknown, `live` what events tell besides the
+    metrics. While reconnecting, `error` says why and `retry_in` when it is tried again, in seconds. The last snapshot is the one whose state is `ended`.
     """
 
     job: Job
     state: State = "following"
     new: tuple[Event, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    live: Live = field(default_factory=Live)
     progress: float | None = None
     eta: float | None = None
     error: EndpointError | None = None
@@ -68,6 +70,7 @@ class Story:
         self.known: set[str] = set()
         self._metrics: tuple[Metric, ...] = ()
         self._marks: list[tuple[int, float]] = []
+        self._told: dict[str, float] = {}
 
     def add(self, job: Job, events: Sequence[Event]) -> tuple[Event, ...]:
         """Take in what a look found; the events among it that are new, each once."""
@@ -75,39 +78,43 @@ class Story:
         self.job = job
         self.known.update(event.id for event in fresh)
         measured = [event.metric for event in fresh if event.metric is not None]
+        self._told = newest(self._told, fresh)
         if measured:
             self._metrics = merged([*self._metrics, *measured])
         self._marks += [(e.metric.step, e.created) for e in fresh if e.metric is not None and e.created is not None]
+        if job.status == PAUSED:
+            self._marks.clear()  # how long it rests says nothing of how fast it goes
         return fresh
 
     def snapshot(self, job: Job, now: float, **about: Any) -> Snapshot:
         """`now` is in Unix seconds."""
         progress, eta = self._progress(job), self._eta(job, now)
-        return Snapshot(job=job, metrics=self._metrics, progress=progress, eta=eta, **about)
+        return Snapshot(job=job, metrics=self._metrics, live=live(self._told), progress=progress, eta=eta, **about)
 
     def _progress(self, job: Job) -> float | None:
         if job.status == "succeeded":
             return 1.0
-        step, total = self._steps()
+        step, total = steps(self._metrics)
         return step / total if total else None
-
-    def _steps(self) -> tuple[int, int | None]:
-        """The last step, and of how many as the server last said."""
-        totals = [metric.total_steps for metric in self._metrics if metric.total_steps]
-        step = self._metrics[-1].step if self._metrics else 0
-        return step, max(step, totals[-1]) if totals else None
 
     def _eta(self, job: Job, now: float) -> float | None:
         """By the server's own estimate, else by the pace of the steps on the server's clock."""
-        if job.ended:
+        if job.ended or job.status == PAUSED:
             return None
         if job.estimated_finish is not None and job.estimated_finish > now:
             return job.estimated_finish - now
-        step, total = self._steps()
+        step, total = steps(self._metrics)
         if total is None or not self._marks:
             return None
         (first, began), (last, at) = min(self._marks), max(self._marks)
         return (at - began) / (last - first) * (total - step) if last > first and at >= began else None
+
+
+def steps(metrics: Sequence[Metric]) -> tuple[int, int | None]:
+    """The last step, and of how many as the server last said."""
+    totals = [metric.total_steps for metric in metrics if metric.total_steps]
+    step = metrics[-1].step if metrics else 0
+    return step, max(step, totals[-1]) if totals else None
 
 
 async def follow(

@@ -16,6 +16,7 @@ from playground.messages import plain_text
 from playground.parameters import Parameter, check
 
 ENDED = ("succeeded", "failed", "cancelled")
+PAUSED = "paused"
 LONGEST_SUFFIX = 64
 #: The ranges of OpenAI's API reference (CreateFineTuningJobRequest).
 EPOCHS = Parameter(name="epochs", kind="int", low=1, high=50)
@@ -65,13 +66,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to a job. `level` is info, warn or error."""
+    """Something that happened to a job. `level` is info, warn or error; `values` are the numbers it tells."""
 
     id: str
     created: float | None
     level: str
     message: str
     metric: Metric | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,13 +222,14 @@ def parse_job(said: Mapping[str, Any]) -> Job:
 
 def parse_event(said: Mapping[str, Any]) -> Event:
     """An event; `metric` is there where it carries numbers of a step."""
-    message = _text(said.get("message")) or ""
+    message, data = _text(said.get("message")) or "", _object(said.get("data"))
     return Event(
         id=_text(said.get("id")) or "",
         created=_number(said.get("created_at")),
         level=_text(said.get("level")) or "info",
         message=message,
-        metric=_metric(_object(said.get("data")), message),
+        metric=_metric(data, message),
+        values=_values(data),
     )
 
 

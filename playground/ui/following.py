@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
@@ -10,18 +11,16 @@ from typing import Any
 import gradio as gr
 
 from playground.deps import Deps
-from playground.finetune.follow import Snapshot, follow
-from playground.finetune.jobs import Event, Metric
+from playground.finetune.follow import Snapshot, follow, steps
+from playground.finetune.jobs import Event
 from playground.ui import present, sidebar
 from playground.ui.events import STREAM, Visit, Visits, shown
-from playground.ui.job_rows import meant, row
+from playground.ui.job_rows import curves, meant, pace, row
 from playground.ui.opening import Places
 
 FOLLOWED = "job"
 MOST_EVENTS = 200
 """The newest events that are shown."""
-MOST_POINTS = 500
-"""Points of a curve, of which the first and the last are always there."""
 
 
 def bind_following(deps: Deps, follower: gr.HTML, places: Places) -> None:
@@ -97,11 +96,8 @@ def told(endpoint: str, snapshot: Snapshot, events: list[Event]) -> dict[str, An
         "eta": snapshot.eta,
         "wait": error and {"message": error.message, "seconds": snapshot.retry_in},
         "events": [{"at": each.created, "level": each.level, "text": each.message} for each in reversed(events)],
-        "metrics": [{"step": each.step, "values": dict(each.values)} for each in _thinned(snapshot.metrics)],
+        "steps": list(steps(snapshot.metrics)),
+        "live": pace(snapshot.live),
+        # As one text: Gradio's page clones a value on its way to the script, number by number.
+        "curves": json.dumps(curves(snapshot.metrics), separators=(",", ":"), allow_nan=False),
     }
-
-
-def _thinned(metrics: tuple[Metric, ...]) -> list[Metric]:
-    stride = -(-len(metrics) // MOST_POINTS) or 1
-    kept = list(metrics[::stride])
-    return kept if not metrics or kept[-1] is metrics[-1] else [*kept, metrics[-1]]

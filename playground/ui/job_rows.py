@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from playground.deps import Deps
 from playground.errors import InvalidRequest
-from playground.finetune.jobs import Job
+from playground.finetune.jobs import Job, Metric
+from playground.finetune.live import Live, is_measure
+from playground.finetune.results_columns import meaning
+from playground.finetune.results_reduce import reduce
 from playground.ui.asking import Asked
+
+WIDTH = 125
+"""Pixel columns of a live curve, of each of which the first, last, lowest and highest point are sent."""
 
 
 def row(endpoint: str, job: Job) -> dict[str, Any]:
@@ -24,6 +33,33 @@ def row(endpoint: str, job: Job) -> dict[str, Any]:
         "settings": {name: str(value) for name, value in job.hyperparameters.items()},
         "error": job.error,
         "results": bool(job.result_files),
+    }
+
+
+def curves(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """What was measured, a curve a name with the points that it has: {name, kind, side, measure, points, x, y}."""
+    names = dict.fromkeys(name for each in metrics for name in each.values if is_measure(name))
+    return [_curve(name, [each for each in metrics if name in each.values]) for name in names]
+
+
+def _curve(name: str, measured: Sequence[Metric]) -> dict[str, Any]:
+    what = meaning(name)
+    x, y = np.array([[each.step, each.values[name]] for each in measured], dtype=float).T
+    x, y = reduce(x, y, WIDTH)
+    about = {"name": name, "kind": what.kind, "side": what.side, "measure": what.measure}
+    return {**about, "points": len(measured), "x": x.tolist(), "y": y.tolist()}
+
+
+def pace(live: Live) -> dict[str, Any]:
+    """How fast the job goes and what it takes; the base's scores beside the newest of the tuned model."""
+    return {
+        "speed": live.tokens_per_second,
+        "memory": live.memory_bytes,
+        "tokens": live.trained_tokens,
+        "scores": [
+            {"name": each.name, "measure": meaning(each.name).measure, "base": each.base, "tuned": each.tuned}
+            for each in live.scores
+        ],
     }
 
 

@@ -4,6 +4,8 @@
     server.training.run("gpt-4.1-nano")          a new job, run to its end
     server.training.advance("ftjob-1")           one stage further; asking for a job (GET) does the same, unless held
     server.training.hold = True                  nothing moves by being asked for
+    server.training.pausable = False             a server that has no pause and no resume
+    server.training.tells_pace = True            steps tell speed and memory; the base's score comes before the first
 
 A job goes validating_files → queued → running, one step each time, → succeeded, with events, metrics, a checkpoint an
 epoch and a results.csv. A base named `broken` fails when it runs; one named `fault-403_training` is refused.
@@ -43,6 +45,8 @@ class Training:
         self.hold = False
         self.as_base64 = False
         self.methods = ["supervised", "dpo"]
+        self.pausable = True
+        self.tells_pace = False
         self.jobs: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.checkpoints: dict[str, list[dict[str, Any]]] = {}
@@ -83,6 +87,12 @@ class Training:
                 return self._page(self.checkpoints[name], query, 10)
             case "POST", ["cancel"]:
                 return self._cancel(name)
+            case "POST", ["pause" | "resume"] if not self.pausable:
+                return Answer(404, b'{"detail":"Not Found"}')
+            case "POST", ["pause"]:
+                return self._rest(name, of=("queued", "running"), to="paused", message="The job was paused")
+            case "POST", ["resume"]:
+                return self._rest(name, of=("paused",), to="running", message="The job was resumed")
         return _refused("Unknown request URL.", None)
 
     def run(self, base: str = "gpt-4.1-nano") -> str:
@@ -168,6 +178,14 @@ class Training:
         self._happened(name, "The job was cancelled")
         return _said(job)
 
+    def _rest(self, name: str, *, of: tuple[str, ...], to: str, message: str) -> Answer:
+        job = self.jobs[name]
+        if job["status"] not in of:
+            return _refused(f"Job is {job['status']}.", None)
+        job["status"] = to
+        self._happened(name, message)
+        return _said(job)
+
     # --- what a server does ---
 
     def total_steps(self, name: str) -> int:
@@ -184,6 +202,9 @@ class Training:
             case "queued":
                 job["status"] = "running"
                 self._happened(name, "Fine-tuning job started")
+                if self.tells_pace:
+                    data = {"base_valid_loss": 2.5, "base_valid_mean_token_accuracy": 0.25, "base_valid_exact_match": 0}
+                    self._happened(name, "Scored the base on the validation file", data=data)
             case "running" if job["model"] == "broken":
                 self._end(name, "failed")
                 job["error"] = {"code": "bad_example", "message": "Line 3 has no answer.", "param": "training_file"}
@@ -202,6 +223,8 @@ class Training:
         validated = bool(self.jobs[name]["validation_file"]) and step % self.steps_an_epoch == 0
         if validated:
             data |= {"valid_loss": loss + 0.1, "valid_mean_token_accuracy": accuracy}
+        if self.tells_pace:
+            data |= {"tokens_per_second": 45.2, "memory_bytes": 900_000_000, "trained_tokens": step * TOKENS_A_STEP}
         self._rows[name].append(f"{step},{loss},{accuracy}," + (f"{loss + 0.1},{accuracy}" if validated else ","))
         self._happened(name, f"Step {step}/{total}: training loss={loss:.2f}", data=data)
         self.jobs[name]["estimated_finish"] = BEGAN + STEP_SECONDS * (total + 10)
@@ -229,7 +252,8 @@ class Training:
         job["fine_tuned_model"], job["trained_tokens"] = self._model(name), total * TOKENS_A_STEP
         job["result_files"] = [self._keep("step_metrics.csv", results, "fine-tune-results")["id"]]
         self._happened(name, f"New fine-tuned model created: {self._model(name)}")
-        self._happened(name, "The job has successfully completed")
+        data = {"valid_exact_match": 0.86} if self.tells_pace else None
+        self._happened(name, "The job has successfully completed", data=data)
 
     def _model(self, name: str) -> str:
         return f"ft:{self.jobs[name]['model']}:acme:{self.jobs[name]['user_provided_suffix'] or ''}:{name[6:]}"

@@ -207,6 +207,19 @@ def test_cancel_ends_the_job_once(online: Cli, server: FakeServer, train: str) -
     assert (again.returncode, "already cancelled" in again.stderr) == (1, True)
 
 
+def test_pause_and_resume_say_what_the_job_is_then(online: Cli, server: FakeServer, train: str) -> None:
+    online("create", train, "--base", "a")
+    server.training.hold = True
+    server.training.jobs["ftjob-1"]["status"] = "running"
+    done = online("pause", "server/ftjob-1")
+    assert (done.returncode, done.stdout) == (0, "server/ftjob-1: paused\n"), done.stderr
+    assert json.loads(online("resume", "ftjob-1", "--json").stdout)["status"] == "running"
+    server.training.pausable = False
+    refused = online("pause", "ftjob-1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "has no way to pause a job" in refused.stderr
+
+
 def test_without_a_server_there_is_a_clear_error(cli: Cli) -> None:
     done = cli("finetune", "list")
     assert (done.returncode, done.stdout) == (1, "")

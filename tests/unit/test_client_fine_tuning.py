@@ -130,6 +130,26 @@ async def test_a_job_is_cancelled_once(server: FakeServer, client: Client) -> No
         await client.cancel_job("server", job_id)
 
 
+async def test_a_job_rests_and_goes_on(server: FakeServer, client: Client) -> None:
+    job_id = server.training.run()
+    server.training.jobs[job_id] |= {"status": "running", "finished_at": None}
+    assert (await client.pause_job("server", job_id))["status"] == "paused"
+    with pytest.raises(BadRequest, match="Job is paused"):
+        await client.pause_job("server", job_id)
+    assert (await client.resume_job("server", job_id))["status"] == "running"
+
+
+async def test_a_server_that_cannot_pause_says_so_and_one_without_the_job_says_that(
+    server: FakeServer, client: Client
+) -> None:
+    server.training.pausable = False
+    with pytest.raises(NotFound, match="has no way to pause a job") as raised:
+        await client.pause_job("server", server.training.run())
+    assert "cancel it" in raised.value.hint
+    with pytest.raises(NotFound, match="no fine-tuning job ftjob-none"):
+        await client.resume_job("server", "ftjob-none")
+
+
 async def test_checkpoints_are_read_over_all_pages(server: FakeServer, client: Client) -> None:
     server.training.page_size = 2
     job_id = await created(client, epochs=5)

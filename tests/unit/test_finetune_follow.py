@@ -18,7 +18,8 @@ from playground.errors import (
     ServerFailed,
 )
 from playground.finetune.follow import Pace, Snapshot, Story, follow
-from playground.finetune.jobs import Event, Job, Metric, Plan, parse_job
+from playground.finetune.jobs import Event, Job, Metric, Plan, parse_event, parse_job
+from playground.finetune.live import Score, is_measure
 from tests.fakes.helpers import CANARY, Waits, until
 from tests.fakes.server import FakeServer
 from tests.fakes.training import BEGAN
@@ -332,3 +333,38 @@ def test_an_event_that_is_told_again_is_not_new() -> None:
     job, story = Job(id="j", status="running", base="a"), Story()
     assert story.add(job, [metric(1, 1), metric(1, 1)]) == (metric(1, 1),)
     assert story.add(job, [metric(1, 1), metric(2, 2)]) == (metric(2, 2),)
+
+
+# --- what goes beside the curves ---
+
+
+def test_speed_memory_and_the_bases_score_are_told_and_are_no_metric_of_the_curve() -> None:
+    base = parse_event({"id": "a", "data": {"base_valid_loss": 2.5, "base_valid_exact_match": 0}})
+    data = {"step": 1, "valid_loss": 2.0, "tokens_per_second": 45.2, "memory_bytes": 9e8, "trained_tokens": 120}
+    step = parse_event({"id": "b", "data": data})
+    ended = parse_event({"id": "c", "data": {"full_valid_loss": 1.5, "valid_exact_match": 0.86}})
+    assert base.metric is None
+    assert told(base).live.scores == (
+        Score(name="valid_loss", base=2.5),
+        Score(name="valid_exact_match", base=0),
+    )
+    live = told(base, step, ended).live
+    assert (live.tokens_per_second, live.memory_bytes, live.trained_tokens) == (45.2, 9e8, 120)
+    assert [each.tuned for each in live.scores] == [1.5, 0.86]
+    assert step.metric is not None
+    assert [name for name in step.metric.values if is_measure(name)] == ["valid_loss"]
+
+
+def test_a_pause_does_not_count_as_the_time_of_a_step() -> None:
+    story = Story()
+    running, paused = (Job(id="a", status=status, base="b") for status in ("running", "paused"))
+    story.add(running, [metric(1, 0), metric(2, 10)])
+    assert story.snapshot(running, 10).eta == 80
+    story.add(paused, [])
+    assert story.snapshot(paused, 10).eta is None
+    story.add(running, [metric(3, 5000), metric(4, 5010)])
+    assert story.snapshot(running, 5010).eta == 60
+
+
+def test_a_resting_job_has_no_time_left_whatever_the_server_once_thought() -> None:
+    assert told(metric(1, 0), metric(2, 10), now=10, status="paused", estimated_finish=90.0).eta is None
