@@ -15,6 +15,8 @@ from playground.types import Endpoint
 
 E = TypeVar("E", bound=errors.EndpointError)
 
+CANNOT = "cannot"
+"""The code of an error that says: what was asked about is there, but the server has no way to do that with it."""
 NO_SUCH_ROUTE = (404, 405, 501)
 """How servers say that they have no such thing at all."""
 LONGEST_QUOTE = 400
@@ -192,7 +194,7 @@ def bad_address(endpoint: Endpoint) -> errors.NotFound:
 def no_such_action(endpoint: Endpoint, what: str, *, status: int | None) -> errors.NotFound:
     """The thing is there, but the server has no way to do `what` with it."""
     hint = "The job goes on as it is: wait for its end, or cancel it."
-    return _error(errors.NotFound, f"{name(endpoint)} has no way to {what}.", hint, status=status)
+    return _error(errors.NotFound, f"{name(endpoint)} has no way to {what}.", hint, status=status, code=CANNOT)
 
 
 def bad_text() -> errors.BadRequest:

@@ -41,7 +41,7 @@ class Deps:
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
     #: By `endpoint/model`: the file that a fine-tuned model was trained on.
     training_files: dict[str, str] = field(default_factory=dict)
-    _trained: dict[tuple[str, str], asyncio.Task[Trained | None]] = field(default_factory=dict)
+    _trained: dict[tuple[str, str], asyncio.Task[Trained | PlaygroundError | None]] = field(default_factory=dict)
 
     @cached_property
     def client(self) -> Client:
@@ -100,23 +100,28 @@ class Deps:
         except PlaygroundError:
             return []  # what the list of models says of the server is enough
 
-    async def trained_on(self, endpoint: str, file: str) -> Trained | None:
-        """What the pairs of a training file have in common; None where it holds none, or its server keeps it to itself.
+    async def trained_on(self, endpoint: str, file: str, *, again: bool = False) -> Trained | None:
+        """What the pairs of a training file have in common; None where it holds none.
 
-        Each file is asked for once.
+        Raises PlaygroundError where its server does not hand it over. Each file is asked for once; one that was not
+        handed over is asked for `again` where that is wanted.
         """
         key = endpoint, file
-        if key not in self._trained:
-            self._trained[key] = asyncio.create_task(self._read_training(endpoint, file))
-        return await asyncio.shield(self._trained[key])
+        task = self._trained.get(key)
+        if task is None or (again and task.done() and isinstance(task.result(), PlaygroundError)):
+            task = self._trained[key] = asyncio.create_task(self._read_training(endpoint, file))
+        found = await asyncio.shield(task)
+        if isinstance(found, PlaygroundError):
+            raise found.with_traceback(None)
+        return found
 
-    async def _read_training(self, endpoint: str, file: str) -> Trained | None:
+    async def _read_training(self, endpoint: str, file: str) -> Trained | PlaygroundError | None:
         from playground.finetune.trained import trained_on
 
         try:
             data = await self.client.file_content(endpoint, file)
-        except PlaygroundError:
-            return None
+        except PlaygroundError as error:
+            return error
         return await asyncio.to_thread(trained_on, data) if len(data) <= LONGEST_TRAINING else None
 
     async def count(self, text: str, info: ModelInfo) -> TokenCount:

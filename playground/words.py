@@ -29,6 +29,14 @@ class Said:
         return texts(language)[self.key].format(**args)
 
 
+def plain(*groups: str) -> dict[Language, dict[str, str]]:
+    """What a page's script writes by itself: the texts of these groups that have no figures, in every language."""
+    return {
+        each: {key: text for key, text in texts(each).items() if key.startswith(groups) and "{" not in text}
+        for each in LANGUAGES
+    }
+
+
 @cache
 def texts(language: Language) -> dict[str, str]:
     """Every text of one language by its key."""

@@ -238,19 +238,26 @@ def _later_lines(
 
 def _status(known: ModelFacts, today: date) -> tuple[Status, list[Said]]:
     """Whether the base can still be tuned, and what to say of it. Dates count from their first day."""
-    rules, lines = _data("training"), []
+    lines = []
     if known.shutdown_date:
         gone = date.fromisoformat(known.shutdown_date) <= today
         args = {"base": known.id, "date": known.shutdown_date}
         lines.append(Said("estimate.shut_down" if gone else "estimate.shuts_down", args))
         if gone:
             return "shut_down", lines
-    if date.fromisoformat(rules["closed_to_all"]) <= today:
-        return "closed", [*lines, Said("estimate.closed", {"date": rules["closed_to_all"]})]
-    if date.fromisoformat(rules["closed_to_new"]) <= today:
-        args = {"date": rules["closed_to_new"], "all": rules["closed_to_all"]}
-        return "closed_to_new", [*lines, Said("estimate.closed_to_new", args)]
-    return "open", lines
+    status, said = closing(today)
+    return status, [*lines, *([said] if said else [])]
+
+
+def closing(today: date) -> tuple[Literal["open", "closed_to_new", "closed"], Said | None]:
+    """Whom OpenAI still trains models for, and what to say of it; None while that is everybody."""
+    rules = _data("training")
+    new, everyone = rules["closed_to_new"], rules["closed_to_all"]
+    if date.fromisoformat(everyone) <= today:
+        return "closed", Said("estimate.closed", {"date": everyone})
+    if date.fromisoformat(new) <= today:
+        return "closed_to_new", Said("estimate.closed_to_new", {"date": new, "all": everyone})
+    return "open", None
 
 
 @cache

@@ -26,7 +26,8 @@ class Snapshot:
     """A job as it is known now. `new` are the events that no snapshot before this one had.
 
     `progress` is 0 to 1 and `eta` in seconds, None where unknown, `live` what events tell besides the
-    metrics. While reconnecting, `error` says why and `retry_in` when it is tried again, in seconds. The last snapshot is the one whose state is `ended`.
+    metrics. While reconnecting, `error` says why and `retry_in` when it is tried again, in seconds. The
+    last snapshot is the one whose state is `ended`.
     """
 
     job: Job

@@ -40,7 +40,7 @@ async def answered(actions: Mapping[str, Callable[..., Any]], value: Any, *given
         said, updates = answer if isinstance(answer, tuple) else (answer, nothing())
         return ({**echo, **said}, *updates)
     except Exception as error:
-        return ({**echo, "notice": present.failure(shown(error))}, *nothing())
+        return ({**echo, "notice": present.failure(shown(error), reader=language(asked))}, *nothing())
 
 
 async def in_parts(n: Any, name: str, parts: Iterator[str]) -> AsyncGenerator[dict[str, Any]]:

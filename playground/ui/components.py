@@ -51,7 +51,17 @@ _PICKER = """<div class="pg-picker"><label for="pg-picker-input"></label><div cl
 <div class="pg-picker-about" aria-live="polite"></div></div>"""
 
 
-_SHARED = ("shared.js", "tree.js", "pictures.js", "message.js", "files.js", "price.js", "vendor/uPlot-1.6.32.min.js")
+_SHARED = (
+    "shared.js",
+    "tree.js",
+    "pictures.js",
+    "message.js",
+    "files.js",
+    "price.js",
+    "vendor/uPlot-1.6.32.min.js",
+    "charts.js",
+    "job.js",
+)
 
 
 def static(name: str) -> str:

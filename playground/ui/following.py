@@ -11,12 +11,15 @@ from typing import Any
 import gradio as gr
 
 from playground.deps import Deps
+from playground.errors import InvalidRequest, NotFound
 from playground.finetune.follow import Snapshot, follow, steps
 from playground.finetune.jobs import Event
 from playground.ui import present, sidebar
+from playground.ui.asking import language
 from playground.ui.events import STREAM, Visit, Visits, shown
 from playground.ui.job_rows import curves, meant, pace, row
 from playground.ui.opening import Places
+from playground.words import Language
 
 FOLLOWED = "job"
 MOST_EVENTS = 200
@@ -53,7 +56,7 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
         ):
             async for snapshot in seen:
                 events = [*events, *snapshot.new][-MOST_EVENTS:]
-                yield {**ref, **told(endpoint, snapshot, events)}, gr.skip()
+                yield {**ref, **told(endpoint, snapshot, events, language(asked))}, gr.skip()
                 # Before the last look, too: who opens the model at once finds it.
                 model = snapshot.job.fine_tuned_model
                 if model and not listed and all(info.ref != f"{endpoint}/{model}" for info in deps.models):
@@ -61,7 +64,8 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
                     await deps.list_models()
                     yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
     except Exception as error:
-        yield {**ref, "notice": present.failure(shown(error))}, gr.skip()
+        gone = isinstance(error, NotFound | InvalidRequest)
+        yield {**ref, "notice": present.failure(shown(error), reader=language(asked)), "gone": gone}, gr.skip()
 
 
 async def _until(stop: asyncio.Event, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[Snapshot]:
@@ -86,7 +90,7 @@ async def _until(stop: asyncio.Event, snapshots: AsyncIterator[Snapshot]) -> Asy
                     await task
 
 
-def told(endpoint: str, snapshot: Snapshot, events: list[Event]) -> dict[str, Any]:
+def told(endpoint: str, snapshot: Snapshot, events: list[Event], reader: Language) -> dict[str, Any]:
     """A snapshot as the page shows it: the newest events first."""
     error = snapshot.error
     return {
@@ -94,7 +98,7 @@ def told(endpoint: str, snapshot: Snapshot, events: list[Event]) -> dict[str, An
         "state": snapshot.state,
         "progress": snapshot.progress,
         "eta": snapshot.eta,
-        "wait": error and {"message": error.message, "seconds": snapshot.retry_in},
+        "wait": error and {"message": error.texts(reader)[0], "seconds": snapshot.retry_in},
         "events": [{"at": each.created, "level": each.level, "text": each.message} for each in reversed(events)],
         "steps": list(steps(snapshot.metrics)),
         "live": pace(snapshot.live),

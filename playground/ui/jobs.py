@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from playground.client_errors import NO_SUCH_ROUTE
+from anyio import to_thread
+
+from playground.client_errors import CANNOT, NO_SUCH_ROUTE
 from playground.deps import Deps
 from playground.errors import EndpointError, InvalidRequest, PlaygroundError
+from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
+from playground.finetune.preference_check import refuse_for
 from playground.finetune.results_text import from_base64
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.types import Mode
-from playground.ui import components
-from playground.ui.asking import Answer, Asked, answered
+from playground.ui import components, present
+from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, is_id
 from playground.ui.following import bind_following
 from playground.ui.job_rows import meant, row
-from playground.ui.opening import Places, opened
+from playground.ui.opening import Places, model_opened, opened
 from playground.ui.uploads import Held, dropped
+from playground.words import Language, plain
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -38,7 +45,7 @@ _MARKUP = """<section class="pg-jobs"><h2></h2><div class="pg-notice" aria-live=
 def build_jobs(deps: Deps) -> Callable[[Places], None]:
     """Lay the part out; returns how it is wired to the rest of the page."""
     held: Held[Dataset] = Held()
-    view = components.component("jobs.js", _MARKUP, {}, most=MOST, elem_id="pg-jobs")
+    view = components.component("jobs.js", _MARKUP, {}, words=plain("measure.", "axis."), most=MOST, elem_id="pg-jobs")
     follower = components.component("following.js", "<span hidden></span>", None, elem_classes="pg-hidden")
 
     def wire(places: Places) -> None:
@@ -66,39 +73,53 @@ async def _list(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     given = asked.get("after")
     after = given if isinstance(given, Mapping) else {}
     names = [name for name in deps.client.endpoints if not after or is_id(after.get(name))]
-    pages = await asyncio.gather(*(_page(deps, name, after.get(name)) for name in names))
+    pages = await asyncio.gather(*(_page(deps, name, after.get(name), language(asked)) for name in names))
     jobs = [row for page in pages for row in page["jobs"]]
     return {
         "jobs": sorted(jobs, key=lambda row: row["created"] or 0, reverse=True),
         "more": bool(after),
+        "asked": names,
         "after": {name: page["after"] for name, page in zip(names, pages, strict=True) if page["after"]},
         "notes": [page["note"] for page in pages if page["note"]],
-        "endpoints": list(deps.client.endpoints),
+        "endpoints": {name: endpoint.kind for name, endpoint in deps.client.endpoints.items()},
+        "closing": _closing(language(asked)),
         "bases": [info.ref for info in deps.models][:300],
     }
 
 
-async def _page(deps: Deps, endpoint: str, after: str | None) -> dict[str, Any]:
+def _closing(reader: Language) -> str:
+    """Until when OpenAI trains models, for the page to say before anything is uploaded; "" while it does for all."""
+    _, said = closing(datetime.now(UTC).date())
+    return said.text(reader) if said else ""
+
+
+async def _page(deps: Deps, endpoint: str, after: str | None, reader: Language) -> dict[str, Any]:
     try:
         page = await deps.client.jobs(endpoint, after=after, limit=PAGE)
     except PlaygroundError as error:
         none = isinstance(error, EndpointError) and error.status in NO_SUCH_ROUTE
-        note = {"endpoint": endpoint, "none": none, "message": error.message, "hint": error.hint}
-        return {"jobs": [], "after": None, "note": note}
+        message, hint = error.texts(reader)
+        note = {"endpoint": endpoint, "none": none, "message": message, "hint": hint}
+        # The cursor stays: a part of the list that failed can be asked for again.
+        return {"jobs": [], "after": after, "note": note}
     return {"jobs": [row(endpoint, parse_job(said)) for said in page.items], "after": page.after, "note": None}
 
 
 async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     """Upload the files and start the job. Everything is checked before anything is sent."""
-    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier")
+    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier", "method", "beta")
     server, base = _of_base(deps, asked.get("base"))
     plan = validate_job(base=base, **{name: asked.get(name) for name in names})
     if not asked.get("training"):
         raise InvalidRequest("A training file is missing.", param="training", hint="Drop one here, or choose it.")
     files = [held.get(asked.get("training"))]
     files += [held.get(asked["validation"])] if asked.get("validation") else []
+    for name, data in files:
+        await to_thread.run_sync(partial(refuse_for, plan.method, data, name=name or "data.jsonl"))
     ids = [(await deps.client.upload(server, data, name=name or "data.jsonl"))["id"] for name, data in files]
-    return {"created": row(server, parse_job(await deps.client.create_job(server, plan.body(*ids))))}
+    job = parse_job(await deps.client.create_job(server, plan.body(*ids)))
+    strange = plan.method != "supervised" and job.method != plan.method
+    return {"created": row(server, job), "unknown_method": plan.method if strange else None}
 
 
 def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
@@ -112,7 +133,23 @@ def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
 
 async def _cancel(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
-    return {"cancelled": row(endpoint, parse_job(await deps.client.cancel_job(endpoint, job)))}
+    return {"changed": row(endpoint, parse_job(await deps.client.cancel_job(endpoint, job)))}
+
+
+async def _pause(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    endpoint, job = meant(deps, asked)
+    try:
+        return {"changed": row(endpoint, parse_job(await deps.client.pause_job(endpoint, job)))}
+    except EndpointError as error:
+        if error.code != CANNOT:
+            raise
+        # The page then offers it no more for this server.
+        return {"rigid": endpoint, "notice": present.failure(error, reader=language(asked))}
+
+
+async def _resume(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    endpoint, job = meant(deps, asked)
+    return {"changed": row(endpoint, parse_job(await deps.client.resume_job(endpoint, job)))}
 
 
 async def _checkpoints(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
@@ -130,20 +167,27 @@ async def _results(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
 
 
 async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
-    """The job's model, or a checkpoint of it, in Chat or Complete: what it was trained on says prompt and `stop`."""
+    """The job's model, or a checkpoint of it, in Chat or Complete: what it was trained on says prompt and `stop`.
+
+    Where that tells nothing, a file of chats or one that is gone, what is written in the tab stays; `untold` says why.
+    """
     endpoint, name = meant(deps, asked)
     mode: Mode = "chat" if asked.get("mode") == "chat" else "complete"
     job = parse_job(await deps.client.job(endpoint, name))
     model = asked.get("model") or job.fine_tuned_model
     if not isinstance(model, str) or not model:
         raise InvalidRequest("The job has no model yet.", hint="It is there when the job has succeeded.")
-    file = job.training_file if mode == "complete" else None
-    found = await deps.trained_on(endpoint, file) if file else None
-    params = {"stop": [escape(found.ending)]} if found and found.ending else {}
-    text = found.prompt if found else ""
-    return {"used": True}, opened(
-        Preset(id="", name="", mode=mode, model=f"{endpoint}/{model}", text=text, params=params)
-    )
+    ref = f"{endpoint}/{model}"
+    if mode == "chat" or not job.training_file:
+        return {"used": True}, model_opened(mode, ref)
+    try:
+        found = await deps.trained_on(endpoint, job.training_file, again=True)
+    except PlaygroundError as error:
+        return {"used": True, "untold": error.texts(language(asked))[0]}, model_opened(mode, ref)
+    if found is None:
+        return {"used": True}, model_opened(mode, ref)
+    params = {"stop": [escape(found.ending)]} if found.ending else {}
+    return {"used": True}, opened(Preset(id="", name="", mode=mode, model=ref, text=found.prompt, params=params))
 
 
 _ACTIONS: dict[str, Callable[..., Any]] = {
@@ -151,6 +195,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "list": _list,
     "create": _create,
     "cancel": _cancel,
+    "pause": _pause,
+    "resume": _resume,
     "checkpoints": _checkpoints,
     "results": _results,
     "use": _use,

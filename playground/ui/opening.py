@@ -51,6 +51,11 @@ def opened(preset: Preset, *, output: str = "") -> Updates:
     return (*editors.values(), model, dict(preset.params), variables, {"mode": preset.mode, "load": load})
 
 
+def model_opened(mode: Mode, model: str) -> Updates:
+    """Updates for `Places.all` that choose `model` and open the tab; what is written there stays."""
+    return (*(gr.skip() for _ in range(3)), model, gr.skip(), gr.skip(), {"mode": mode, "load": uuid.uuid4().hex})
+
+
 def gathered(mode: Any, name: str, editors: Mapping[str, Any], model: Any, params: Any, variables: Any) -> Preset:
     """What the page holds in `mode`, as a preset. Everything comes from the browser: raises InvalidRequest."""
     main = editors.get(mode)

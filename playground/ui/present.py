@@ -17,6 +17,7 @@ from playground.streaming import RunState
 from playground.structured import problem_with
 from playground.tokens import TokenCount
 from playground.types import Choice, CompletionRequest, EndpointKind, Request, Run, TokenLogprob, Usage
+from playground.words import Language
 
 Value = dict[str, Any]
 HALF = "bytes:"
@@ -236,13 +237,14 @@ def _misfit(run: Run) -> Value | None:
     return {"tone": "info", "key": "notice_fits"}
 
 
-def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error") -> Value:
+def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error", reader: Language = "en") -> Value:
+    message, hint = error.texts(reader)
     return {
         "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,
-        "message": error.message,
-        "hint": error.hint,
+        "message": message,
+        "hint": hint,
     }
 
 

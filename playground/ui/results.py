@@ -27,7 +27,7 @@ from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
 from playground.ui.opening import Places
 from playground.ui.result_jobs import Opened, fetched, listed
 from playground.ui.uploads import Held, take
-from playground.words import Language, Said, texts
+from playground.words import Language, Said, plain
 
 MOST = 120_000_000
 """Bytes of a file: a million steps have 40 to 60 MB."""
@@ -46,8 +46,14 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
     held: Held[Opened] = Held()
     visits = Visits()  # what is compared goes on beside what the tabs run
-    words = {reader: _page_words(reader) for reader in ("en", "es")}
-    view = components.component("results.js", _MARKUP, {}, words=words, most=MOST, elem_id="pg-results")
+    view = components.component(
+        "results.js",
+        _MARKUP,
+        {},
+        words=plain("measure.", "axis.", "kind.", "column.", "report."),
+        most=MOST,
+        elem_id="pg-results",
+    )
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any) -> tuple[Any, ...]:
@@ -68,11 +74,6 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
         view.stop(on_stop, None, None, **SILENT)
 
     return wire
-
-
-def _page_words(reader: Any) -> dict[str, str]:
-    """What the script itself writes; sentences with figures come whole from the server."""
-    return {key: text for key, text in texts(reader).items() if "{" not in text}
 
 
 async def act(deps: Deps, held: Held[Opened], value: Any) -> tuple[Any, ...]:

@@ -251,7 +251,7 @@ async def _lacks(deps: Deps, info: ModelInfo, written: Mapping[str, Any], params
     try:
         async with asyncio.timeout(READING):
             trained = await deps.trained_on(info.endpoint, file)
-    except TimeoutError:
+    except (TimeoutError, PlaygroundError):  # not yet read, or no longer there: nothing is known of it
         return None
     stop = panel.api_values(params, "complete").get("stop") or ()
     return None if trained is None else lacks(trained, written["prompt"], [stop] if isinstance(stop, str) else stop)

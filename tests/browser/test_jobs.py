@@ -38,7 +38,7 @@ async def test_a_job_is_followed_to_its_end_and_its_model_opens_with_its_stop(sc
     said = await screen.page.inner_text(".pg-job-events")
     assert "Created fine-tuning job" in said
     assert "The job has successfully completed" in said
-    await screen.until("document.querySelector('#pg-jobs .pg-job-curves polyline')")
+    await screen.until("document.querySelector('#pg-jobs .pg-job-curves canvas')")
     await screen.page.click(".pg-jobs-detail >> text=Open in Complete")
     await screen.until("document.body.dataset.mode === 'complete'")
     await screen.until("document.querySelector('.pg-picker-input').value.startsWith('server/ft:tiny')")

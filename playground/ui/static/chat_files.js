@@ -1,12 +1,12 @@
 // The Fine-tune tab's training sets: a file and its validation file, what is wrong, three histograms, the price, files made of it.
 // Value to the server: {action, n, language, …}; from it: {of, n, id | set | files | price | notice}.
-const {make, keep, kept, files: {dropZone, give}} = playground, say = playground.saying();
+const {make, textButton, keep, kept, files: {dropZone, give}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-sets'), notice = $('.pg-notice'), about = $('.pg-sets-about'), list = $('.pg-prepare-findings'), charts = $('.pg-sets-charts'), actions = $('.pg-sets-actions'), price = $('.pg-prepare-price');
 let ids = {train: null, valid: null};
 const {ask, heard} = playground.asking({props, trigger, answered});
 
-const tell = (...parts) => { const said = parts.filter(Boolean); notice.hidden = !said.length; notice.dataset.tone = 'error'; notice.replaceChildren(...said.map((text) => make('span', {text}))); };
+const tell = playground.telling(notice);
 const about_ = (more = {}) => ({id: ids.train, valid: ids.valid, ...more});
 const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString());
 
@@ -50,11 +50,7 @@ function histogram(key, of) {
 const field = (key, box) => make('label', {class: 'pg-result-control'}, make('span', {text: say(key)}), box);
 const number = (attributes) => make('input', {type: 'number', class: 'pg-filter', ...attributes});
 
-function button(key, fn) {
-  const made = make('button', {type: 'button', class: 'pg-button', text: say(key)});
-  made.addEventListener('click', fn);
-  return made;
-}
+const button = (key, fn) => textButton(say(key), fn);
 
 function offer({kind, ratio}) {
   const share = number({min: '0.01', max: '0.99', step: '0.01', value: String(ratio)}), seed = number({min: '0', step: '1', value: '42'});

@@ -1,25 +1,26 @@
-// The Fine-tune tab's jobs: a form, the list over all servers, and one job's detail while it runs.
-// Value to the server: {action, n, language, …}; from it: {of, n, jobs | created | cancelled | checkpoints | file | notice}.
-const {make, files: {dropZone, give}} = playground, say = playground.saying();
+// The Fine-tune tab's jobs: a form, the list over all servers, and one job's detail (job.js) while it runs.
+// Value to the server: {action, n, language, …}; from it: {of, n, jobs | created | changed | checkpoints | file | notice}.
+const {make, textButton, swap, keep, kept, files: {dropZone, give}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
-const notice = $('.pg-notice'), form = $('.pg-jobs-form'), list = $('.pg-jobs-list'), detail = $('.pg-jobs-detail');
+const notice = $('.pg-notice'), form = $('.pg-jobs-form'), list = $('.pg-jobs-list'), fold = $('.pg-jobs-new');
 const {ask, heard} = playground.asking({props, trigger, answered});
+const detail = playground.jobDetail({home: $('.pg-jobs-detail'), say, words: props.words[playground.language()], act: (action, more = {}) => ask(action, about(more))});
 const files = {}, fields = {};
-let jobs = [], after = {}, notes = [], chosen = null, checkpoints = null, loaded = false;
+// What is followed outlives a reload: {endpoint, id}.
+let jobs = [], after = {}, notes = [], chosen = kept('job'), loaded = false, listed = false, kinds = {}, closing = '';
+if (typeof chosen?.endpoint !== 'string' || typeof chosen?.id !== 'string') chosen = null;
 
-const tell = (...parts) => { const said = parts.filter(Boolean); notice.hidden = !said.length; notice.dataset.tone = 'error'; notice.replaceChildren(...said.map((text) => make('span', {text}))); };
-const button = (key, fn, primary = false) => { const made = make('button', {type: 'button', class: 'pg-button' + (primary ? ' pg-primary' : ''), text: say(key)}); made.addEventListener('click', fn); return made; };
+const tell = playground.telling(notice);
+const button = (key, fn, primary = false) => textButton(say(key), fn, primary);
 const same = (job) => chosen && job.endpoint === chosen.endpoint && job.id === chosen.id;
 const about = (more = {}) => ({endpoint: chosen.endpoint, job: chosen.id, ...more});
-const status = (job) => make('span', {class: 'pg-job-status', 'data-status': job.status, text: job.status in STATES ? say('job_' + job.status) : job.status});
-const STATES = {validating_files: 1, queued: 1, running: 1, succeeded: 1, failed: 1, cancelled: 1, paused: 1};
 const reload = () => { after = {}; ask('list'); };
 
 // --- a new job ---
 
-function field(name, key, attributes) {
-  fields[name] = make('input', {class: 'pg-filter', autocomplete: 'off', placeholder: say('jobs_auto'), ...attributes});
-  return make('label', {}, make('span', {text: say(key)}), fields[name]);
+function field(name, key, attributes, node = make('input', {class: 'pg-filter', autocomplete: 'off', placeholder: say('jobs_auto'), ...attributes})) {
+  fields[name] = node;
+  return make('label', {}, make('span', {text: say(key)}), node);
 }
 
 function drop(role) {
@@ -29,14 +30,34 @@ function drop(role) {
   return home;
 }
 
-const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true);
-form.append(drop('training'), drop('validation'), field('base', 'jobs_base', {list: 'pg-jobs-bases', placeholder: ''}), bases, field('suffix', 'jobs_suffix', {maxlength: '64', placeholder: ''}),
+const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
+const method = make('select', {class: 'pg-select'}, ...['supervised', 'dpo'].map((name) => make('option', {value: name, text: say('jobs_method_' + name)}))), explained = make('span', {class: 'pg-quiet'});
+const beta = field('beta', 'jobs_beta', {type: 'number', min: '0', max: '2', step: 'any'});
+form.append(
+  make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('base', 'jobs_base', {list: 'pg-jobs-bases', placeholder: ''}), bases, field('suffix', 'jobs_suffix', {maxlength: '64', placeholder: ''})), closed,
+  make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('method', 'jobs_method', {}, method), beta, explained),
+  drop('training'), drop('validation'),
   field('epochs', 'epochs', {type: 'number', min: '1', max: '50'}), field('batch_size', 'jobs_batch_size', {type: 'number', min: '1', max: '256'}),
   field('learning_rate_multiplier', 'jobs_learning_rate_multiplier', {type: 'number', min: '0', step: 'any'}), field('seed', 'jobs_seed', {type: 'number', min: '0', max: '2147483647'}), start);
 form.addEventListener('submit', (event) => event.preventDefault());
+method.addEventListener('change', asMethod);
+fields.base.addEventListener('input', warn);
+
+function asMethod() {
+  beta.hidden = method.value !== 'dpo';
+  explained.textContent = say('jobs_method_about_' + method.value);
+}
+
+// OpenAI's closing dates are said before anything is uploaded to it. A base without a server's name goes to the first.
+function warn() {
+  const names = Object.keys(kinds), [before] = fields.base.value.split('/'), server = before in kinds ? before : names[0];
+  closed.hidden = !closing || kinds[server] !== 'openai' || !(fields.base.value.trim() || names.every((name) => kinds[name] === 'openai'));
+  closed.textContent = closed.hidden ? '' : `${closing} ${say('jobs_elsewhere')}`;
+}
 
 function create() {
   const written = Object.fromEntries(Object.entries(fields).map(([name, box]) => [name, box.type === 'number' ? (box.value === '' ? null : Number(box.value)) : box.value]));
+  if (written.method !== 'dpo') written.beta = null;
   start.disabled = true;
   start.textContent = say('jobs_creating');
   tell();
@@ -45,76 +66,47 @@ function create() {
 
 // --- the list ---
 
+
+const items = new Map(), more = button('jobs_more', () => ask('list', {after})), again = button('jobs_reload', reload), buttons = make('div', {class: 'pg-prepare-actions'});
+
+// A row is made anew only when what it says has changed.
 function item(job) {
-  const made = make('button', {type: 'button', class: 'pg-job', 'aria-pressed': String(Boolean(same(job)))});
+  const key = `${job.endpoint}/${job.id}`, state = JSON.stringify([job.status, job.model, Boolean(same(job))]), before = items.get(key);
+  if (before?.state === state) return before.node;
+  const node = make('button', {type: 'button', class: 'pg-job', 'aria-pressed': String(Boolean(same(job))), 'data-key': key});
   const when = job.created ? new Date(job.created * 1000).toLocaleString(undefined, {dateStyle: 'medium', timeStyle: 'short'}) : '';
-  made.append(make('strong', {text: job.model || `${job.base} · ${job.id}`}), status(job), make('span', {class: 'pg-quiet', text: [job.endpoint, when].filter(Boolean).join(' · ')}));
-  made.addEventListener('click', () => choose(job));
-  return made;
+  node.append(make('strong', {text: detail.nameOf(job)}), detail.status(job), make('span', {class: 'pg-quiet', text: [job.endpoint, when].filter(Boolean).join(' · ')}));
+  node.addEventListener('click', () => choose(job));
+  items.set(key, {state, node});
+  return node;
 }
 
 function show() {
   const said = notes.map((note) => make('p', {class: 'pg-quiet', text: note.none ? say('jobs_none').replace('{name}', () => note.endpoint) : `${note.endpoint}: ${note.message} ${note.hint}`}));
-  const empty = jobs.length ? [] : [make('p', {class: 'pg-quiet', text: say('jobs_empty')})];
-  const more = Object.keys(after).length ? [button('jobs_more', () => ask('list', {after}))] : [];
-  list.replaceChildren(...jobs.map(item), ...empty, ...said, make('div', {class: 'pg-prepare-actions'}, ...more, button('jobs_reload', reload)));
+  const empty = jobs.length || !listed ? [] : [make('p', {class: 'pg-quiet', text: say('jobs_empty')})];
+  swap(buttons, Object.keys(after).length ? [more, again] : [again]);
+  swap(list, [...jobs.map(item), ...empty, ...said, buttons]);
 }
 
 // --- one job ---
 
 function choose(job) {
-  chosen = job;
-  checkpoints = null;
+  chosen = {endpoint: job.endpoint, id: job.id};
+  keep('job', chosen);
+  tell();
   show();
-  draw({about: job, events: [], metrics: []});
+  detail.show({about: job});
   playground.tell('follow', about());
-}
-
-const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-
-// The curves' own scale: steps to the right, the highest value at the top. Points that exist are joined.
-function curve(metrics, name) {
-  const points = metrics.filter((each) => name in each.values).map((each) => [each.step, each.values[name]]);
-  const xs = points.map(([x]) => x), ys = points.map(([, y]) => y), span = (of) => Math.max(...of) - Math.min(...of) || 1;
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'polyline');
-  for (const [key, value] of Object.entries({viewBox: '0 0 300 60', preserveAspectRatio: 'none', 'aria-hidden': 'true'})) svg.setAttribute(key, value);
-  line.setAttribute('points', points.map(([x, y]) => `${(x - Math.min(...xs)) / span(xs) * 296 + 2},${58 - (y - Math.min(...ys)) / span(ys) * 56}`).join(' '));
-  svg.append(line);
-  return make('figure', {}, make('figcaption', {text: `${name} ${ys.at(-1).toPrecision(4)}`}), svg);
-}
-
-function draw(said) {
-  const job = said.about, parts = [make('h3', {}, make('span', {text: job.model || `${job.base} · ${job.id}`}), status(job))];
-  const settings = Object.entries(job.settings).map(([name, value]) => `${name} ${value}`);
-  parts.push(make('p', {class: 'pg-quiet', text: [job.id, job.base, ...settings, job.tokens ? say('jobs_tokens').replace('{tokens}', job.tokens.toLocaleString()) : ''].filter(Boolean).join(' · ')}));
-  if (job.error) parts.push(make('p', {class: 'pg-job-error', text: job.error}));
-  if (said.wait) parts.push(make('p', {class: 'pg-job-wait', text: `${say('jobs_reconnecting').replace('{seconds}', Math.ceil(said.wait.seconds))} ${said.wait.message}`}));
-  if (!job.ended || said.progress === 1) parts.push(make('progress', {max: '1', 'aria-label': say('jobs_title'), ...(said.progress == null ? {} : {value: String(said.progress)})}));
-  if (said.eta != null) parts.push(make('p', {class: 'pg-quiet', text: say('jobs_left').replace('{time}', time(said.eta))}));
-  const actions = [];
-  if (job.model) actions.push(button('jobs_complete', () => ask('use', about({mode: 'complete'})), true), button('jobs_chat', () => ask('use', about({mode: 'chat'}))));
-  if (job.results) actions.push(button('jobs_results', () => ask('results', about())));
-  actions.push(button('jobs_checkpoints', () => ask('checkpoints', about())));
-  if (!job.ended) actions.push(button('jobs_cancel', () => ask('cancel', about())));
-  parts.push(make('div', {class: 'pg-prepare-actions'}, ...actions));
-  const saved = make('div', {class: 'pg-job-checkpoints'});
-  parts.push(saved);
-  const names = [...new Set(said.metrics.flatMap((each) => Object.keys(each.values)))].slice(0, 6);
-  parts.push(make('div', {class: 'pg-job-curves'}, ...names.map((name) => curve(said.metrics, name))));
-  if (said.events.length) parts.push(make('h4', {text: say('jobs_events')}), make('ol', {class: 'pg-job-events', tabindex: '0'}, ...said.events.map((each) => make('li', {'data-level': each.level, text: each.text}))));
-  detail.replaceChildren(make('section', {class: 'pg-prepare-card'}, ...parts));
-  if (checkpoints) drawCheckpoints();
-}
-
-function drawCheckpoints() {
-  const rows = checkpoints.map((each) => make('li', {}, make('span', {text: `${say('jobs_step').replace('{step}', each.step ?? '–')} · ${each.model} `}), button('jobs_complete', () => ask('use', about({mode: 'complete', model: each.model}))), button('jobs_chat', () => ask('use', about({mode: 'chat', model: each.model})))));
-  $('.pg-job-checkpoints')?.replaceChildren(make('ul', {}, ...(rows.length ? rows : [make('li', {text: '–'})])));
 }
 
 playground.hear('followed', (said) => {
   if (!chosen || said.endpoint !== chosen.endpoint || said.job !== chosen.id) return;
-  if (said.notice) return tell(said.notice.message, said.notice.hint);
-  draw(said);
+  if (said.notice) {
+    // What was followed before a reload may be gone by now.
+    if (said.gone) { chosen = null; keep('job', null); detail.clear(); show(); }
+    return tell(said.notice.message, said.notice.hint);
+  }
+  detail.show(said);
   jobs = jobs.map((job) => same(job) ? said.about : job);
   show();
 });
@@ -123,28 +115,37 @@ playground.hear('followed', (said) => {
 
 function answered(value) {
   if (value.of === 'create') { start.disabled = false; start.textContent = say('jobs_create'); }
+  if (value.rigid) detail.rigid(value.rigid);
   if (value.notice) return tell(value.notice.message, value.notice.hint);
   tell();
   if (value.of === 'open' && files[value.role]) { files[value.role].id = value.id; files[value.role].name.textContent = say('jobs_file_' + value.role).replace('{name}', () => value.name); }
   if (value.jobs) {
-    jobs = value.more ? [...jobs, ...value.jobs] : value.jobs;
-    after = value.after;
-    notes = value.more ? notes : value.notes;
+    // Pages of several servers lie between each other. A job that came with two pages (one was created meanwhile) is one.
+    const rows = new Map([...(value.more ? jobs : []), ...value.jobs].map((job) => [`${job.endpoint}/${job.id}`, job]));
+    jobs = [...rows.values()].sort((a, b) => (b.created ?? 0) - (a.created ?? 0));
+    [after, listed] = [value.after, true];
+    notes = [...(value.more ? notes.filter((note) => !value.asked.includes(note.endpoint)) : []), ...value.notes];
+    [kinds, closing] = [value.endpoints, value.closing];
     bases.replaceChildren(...value.bases.map((text) => make('option', {value: text})));
+    warn();
     show();
   }
-  if (value.created) { jobs = [value.created, ...jobs]; $('.pg-jobs-new').open = false; choose(value.created); }
-  if (value.cancelled && same(value.cancelled)) playground.tell('follow', about());
-  if (value.checkpoints && value.job === chosen?.id) { checkpoints = value.checkpoints; drawCheckpoints(); }
+  if (value.unknown_method) playground.tell('notice', {tone: 'info', key: 'jobs_method_unknown', message: ''});
+  if (value.created) { jobs = [value.created, ...jobs]; fold.open = false; choose(value.created); }
+  if (value.changed && same(value.changed)) playground.tell('follow', about());
+  if (value.checkpoints && value.job === chosen?.id) detail.checkpoints(value.checkpoints);
   if (value.file) give(value.file.name, [value.file.text]);
+  if (value.untold) playground.tell('notice', {tone: 'info', key: 'jobs_untold', message: value.untold});
 }
 
 $('h2').textContent = say('jobs_title');
 $('summary').textContent = say('jobs_new');
+asMethod();
 // Servers are asked when the tab is first looked at; a job is followed as long as the tab is open.
 const enter = (mode) => {
   if (mode !== 'finetune') { if (loaded && chosen) playground.tell('follow', {stop: true}); return; }
-  if (!loaded) { loaded = true; reload(); } else if (chosen) playground.tell('follow', about());
+  if (!loaded) { loaded = true; reload(); }
+  if (chosen) playground.tell('follow', about());
 };
 playground.hear('mode', enter);
 enter(playground.mode());

@@ -1,12 +1,12 @@
 // The Fine-tune tab's preparation: a file, what was found in it, each recommendation with its checkbox, before and after, the price.
 // Value to the server: {action, n, language, …}; from it: {of, n, id | findings, prepared | files | price | notice}.
-const {make, keep, kept, diff, files: {dropZone, give}} = playground, say = playground.saying();
+const {make, textButton, keep, kept, diff, files: {dropZone, give}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-prepare'), notice = $('.pg-notice'), about = $('.pg-prepare-about'), list = $('.pg-prepare-findings'), result = $('.pg-prepare-result'), price = $('.pg-prepare-price');
 let id = null, refused = new Set();
 const {ask, heard} = playground.asking({props, trigger, answered});
 
-const tell = (...parts) => { const said = parts.filter(Boolean); notice.hidden = !said.length; notice.dataset.tone = 'error'; notice.replaceChildren(...said.map((text) => make('span', {text}))); };
+const tell = playground.telling(notice);
 const about_ = (more = {}) => ({id, refused: [...refused], ...more});
 
 function look() {
@@ -42,7 +42,7 @@ function prepared(found) {
   const ends = make('p', {class: 'pg-prepare-ends'});
   if (found.separator) ends.append(make('span', {}, say('prepare_separator') + ' ', make('code', {text: visible(found.separator)})));
   if (found.ending) ends.append(make('span', {}, say('prepare_stop') + ' ', make('code', {text: visible(found.ending)})));
-  const button = (key, fn, primary = false) => { const made = make('button', {type: 'button', class: 'pg-button' + (primary ? ' pg-primary' : ''), text: say(key)}); made.addEventListener('click', fn); return made; };
+  const button = (key, fn, primary = false) => textButton(say(key), fn, primary);
   result.replaceChildren(
     make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString())}),
       make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: '#'}), make('th', {scope: 'col', text: 'prompt'}), make('th', {scope: 'col', text: 'completion'}))), make('tbody', {}, ...rows))), ends,

@@ -3,18 +3,18 @@
 const {make, iconButton, keep, kept, files: {dropZone, give, gathering}} = playground, say = playground.saying(), words = props.words[playground.language()];
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-results'), notice = $('.pg-notice'), list = $('.pg-result-files'), bar = $('.pg-result-bar'), charts = $('.pg-result-charts'), tables = $('.pg-result-tables');
-const COLOURS = ['#10a37f', '#2563eb', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
+const {COLOURS, colourOf, figure} = playground.charts;
 const view = {smoothing: 0, log: false, axis: 'step', floor: 1, within: null};
 let open = [], curves = {}, floor = null, plots = [];
 const {ask, heard} = playground.asking({props, trigger, answered});
 
 // --- files ---
 
-const tell = (parts, tone = 'error') => { notice.hidden = !parts.length; notice.dataset.tone = tone; notice.replaceChildren(...parts.map((text) => make('span', {text}))); };
+const tell = playground.telling(notice);
 
 function opened(files) {
   const failed = files.filter((file) => file.notice);
-  tell(failed.flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint].filter(Boolean)));
+  tell(...failed.flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint]));
   for (const file of files) if (!file.notice) open.push({...file, hidden: false, colour: COLOURS[open.length % COLOURS.length]});
   remember();
   drawFiles();
@@ -48,42 +48,26 @@ function card(file) {
 
 const refresh = () => { const ids = open.map((file) => file.id); if (ids.length) ask('curves', {ids, alpha: 1 - view.smoothing, axis: view.axis, floor: view.floor, within: view.within}); };
 
-// Curves of one measure on one chart: training and validation of every file, each with the points that it has.
-function measures() {
-  const found = new Map();
-  for (const file of open) for (const curve of curves[file.id]?.curves || []) {
-    if (!curve.x.length) continue;
-    if (!found.has(curve.measure)) found.set(curve.measure, {kind: curve.kind, lines: []});
-    found.get(curve.measure).lines.push({file, curve});
-  }
-  return found;
-}
+// Training and validation of every file, each with the points that it has.
+const measures = () => playground.charts.together(open.flatMap((file) => (curves[file.id]?.curves || []).map((curve) => ({...curve, file}))));
 
 const faint = (colour) => colour + '55';
 const positive = (values) => view.log ? values.map((y) => y > 0 ? y : null) : values;
 
-function series({file, curve}) {
-  const single = open.length === 1, valid = curve.side === 'validation', colour = single ? COLOURS[valid ? 1 : 0] : file.colour;
-  const label = (single ? '' : file.name + ' · ') + curve.name, dash = valid && !single ? [6, 4] : undefined, few = curve.points < 80;
-  const line = {label, stroke: colour, width: 1.75, dash, spanGaps: true, points: {show: few, size: 5}, show: !file.hidden};
+function series(curve) {
+  const {file} = curve, single = open.length === 1, colour = single ? playground.charts.side(curve) : file.colour;
+  const label = (single ? '' : file.name + ' · ') + curve.name, dash = curve.side === 'validation' && !single ? [6, 4] : undefined;
+  const line = playground.charts.line({label, stroke: colour, points: curve.points, dash, show: !file.hidden});
   // What was measured stays faint behind what is smoothed, and goes with it when that is hidden.
-  if (!curve.smooth_x) return [[{...line}, [curve.x, positive(curve.y)]]];
-  return [[{...line, raw: true, stroke: faint(colour), width: 1, dash: undefined, points: {show: few, size: 3}}, [curve.x, positive(curve.y)]], [{...line, points: {show: false}}, [curve.smooth_x, positive(curve.smooth_y)]]];
+  if (!curve.smooth_x) return [[line, [curve.x, positive(curve.y)]]];
+  return [[{...line, raw: true, stroke: faint(colour), width: 1, dash: undefined, points: {...line.points, size: 3}}, [curve.x, positive(curve.y)]], [{...line, points: {show: false}}, [curve.smooth_x, positive(curve.smooth_y)]]];
 }
 
-const colourOf = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
-const figure = (value) => value == null ? '–' : Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
-
-// A line that is level stands in the middle.
-const padded = (low, high, share) => low === high ? [low - 0.5, high + 0.5] : [low - (high - low) * share, high + (high - low) * share];
-
 function plot(measure, {kind, lines}, width) {
-  const all = lines.flatMap(series), grid = {stroke: colourOf('--pg-line'), width: 1}, ink = {stroke: colourOf('--pg-quiet'), grid, ticks: grid, font: '12px ui-sans-serif, system-ui, sans-serif'};
-  const data = uPlot.join(all.map(([, points]) => points));
+  const all = lines.flatMap(series), data = uPlot.join(all.map(([, points]) => points));
+  const drawn = playground.charts.options({width, height: 260, label: words['axis.' + view.axis], within: view.within, log: view.log});
   const options = {
-    width, height: 260, series: [{label: words['axis.' + view.axis], value: (_, x) => figure(x)}, ...all.map(([line]) => ({...line, value: (_, y) => figure(y)}))],
-    scales: {x: {time: false, range: (_, low, high) => view.within || padded(low, high, 0)}, y: view.log ? {distr: 3} : {range: (_, low, high) => padded(low, high, 0.06)}},
-    axes: [{...ink, size: 34}, {...ink, size: 60, values: (_, ticks) => ticks.map((tick) => tick == null ? '' : figure(tick))}],
+    ...drawn, series: [...drawn.series, ...all.map(([line]) => line)],
     cursor: {sync: {key: 'results'}, drag: {x: true, y: false, setScale: false}, focus: {prox: 24}, bind: {dblclick: () => () => { zoom(null); return null; }}},
     focus: {alpha: 0.3},
     hooks: {setSelect: [(chart) => { if (chart.select.width > 4) zoom([chart.posToVal(chart.select.left, 'x'), chart.posToVal(chart.select.left + chart.select.width, 'x')]); }]},
@@ -115,8 +99,7 @@ function draw() {
   plots = [];
   charts.replaceChildren();
   const width = Math.max(260, charts.clientWidth - 26);
-  const found = measures(), order = ['loss', 'accuracy', 'classification', 'other'];
-  for (const [measure, about] of [...found].sort(([, a], [, b]) => order.indexOf(a.kind) - order.indexOf(b.kind))) plot(measure, about, width);
+  for (const [measure, about] of measures()) plot(measure, about, width);
   reset.disabled = !view.within;
 }
 
@@ -274,7 +257,7 @@ function checkpoints(file) {
 // --- what the server says ---
 
 function answered(value) {
-  if (value.notice) return tell([value.notice.message, value.notice.hint].filter(Boolean));
+  if (value.notice) return tell(value.notice.message, value.notice.hint);
   if (value.opened) opened(value.opened);
   if (value.curves) { curves = JSON.parse(value.curves); floor = value.floor; draw(); }
   if (value.jobs) pick(value);
@@ -282,7 +265,7 @@ function answered(value) {
   if (value.file) give(value.file.name, [value.file.text]);
 }
 
-$('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: (files) => ask('open', {files}), problem: (text) => tell([text])}));
+$('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: (files) => ask('open', {files}), problem: (text) => tell(text)}));
 const jobs = make('button', {type: 'button', class: 'pg-button', text: say('results_pick')});
 jobs.addEventListener('click', () => ask('jobs'));
 $('.pg-result-from').append(jobs);
@@ -296,6 +279,6 @@ new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26);
 new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
 watch('value', () => {
   compared(props.value);
-  if (saving.takes(props.value) && props.value.notice) tell([said(props.value.notice)]);
+  if (saving.takes(props.value) && props.value.notice) tell(said(props.value.notice));
   heard(props.value);
 });

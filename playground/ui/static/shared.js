@@ -44,6 +44,20 @@ window.playground = (() => {
     return make('button', {type: 'button', class: ('pg-icon ' + more).trim(), title: label, 'aria-label': label, ...rest}, icon(name));
   };
 
+  const textButton = (text, fn, primary = false) => {
+    const made = make('button', {type: 'button', class: 'pg-button' + (primary ? ' pg-primary' : ''), text});
+    made.addEventListener('click', fn);
+    return made;
+  };
+  // Other children, where they are others; what has the focus keeps it, or its neighbour of the same kind gets it.
+  const swap = (home, nodes) => {
+    const now = [...home.childNodes];
+    if (now.length === nodes.length && now.every((node, at) => node === nodes[at])) return;
+    const focused = home.contains(document.activeElement) ? document.activeElement : null;
+    home.replaceChildren(...nodes);
+    if (focused) (home.contains(focused) ? focused : home.querySelector(`[data-key="${CSS.escape(focused.dataset.key ?? '')}"], button`))?.focus();
+  };
+
   // The page's words, once for all of its parts.
   const saying = () => {
     const strings = window.playgroundStrings, table = strings[language()];
@@ -77,6 +91,14 @@ window.playground = (() => {
   // Whether a request with this value gets through: of a larger one the server only says 413, to nobody.
   const MOST_SENT = 11_500_000;
   const sendable = (value) => { const said = JSON.stringify(value); return 3 * said.length < MOST_SENT || new Blob([said]).size < MOST_SENT; };
+
+  // What a part's notice says: its parts in a row; nothing hides it.
+  const telling = (notice) => (...parts) => {
+    const said = parts.filter(Boolean);
+    notice.hidden = !said.length;
+    notice.dataset.tone = 'error';
+    notice.replaceChildren(...said.map((text) => make('span', {text})));
+  };
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
@@ -189,5 +211,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, saying, tell, hear, keep, keepFirst, kept, sendable, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
+  return {language, make, icon, iconButton, textButton, swap, saying, tell, hear, keep, keepFirst, kept, sendable, telling, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
 })();
