@@ -35,13 +35,26 @@ class Header:
 
 def read(path: Path) -> Header:
     """The header of the file at `path`. Raises WeightsError when it is not a whole GGUF."""
+    meta = metadata(path)
+    try:
+        return _header(meta)
+    except _DAMAGE as exc:
+        raise _damaged(path) from exc
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Everything that the header says, by its keys. Raises WeightsError when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return _header(_metadata(file))
+            return _metadata(file)
     except OSError as exc:
         raise WeightsError(f"The model file {path} cannot be read: {exc.strerror}.", exit_code=3) from exc
     except _DAMAGE as exc:
-        raise WeightsError(f"The model file {path} is damaged or cut short. Download it again.", exit_code=4) from exc
+        raise _damaged(path) from exc
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(f"The model file {path} is damaged or cut short. Download it again.", exit_code=4)
 
 
 def _metadata(file: BinaryIO) -> dict[str, Any]:

@@ -31,6 +31,7 @@ DOORS = {
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "xllamacpp": {"engine"},
+    "gguf": {"engine"},
     "openpyxl": {"finetune"},
 }
 

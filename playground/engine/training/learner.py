@@ -1,0 +1,118 @@
+"""What a trainer must be able to do, whatever it computes with; and the default one, which computes with NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from playground.engine.training import base, lora, memory
+from playground.engine.training.base import Arrays, Base
+from playground.engine.training.errors import TrainingError
+from playground.engine.training.examples import Batch
+from playground.engine.training.metrics import Measured, joined
+from playground.engine.training.network import Network
+from playground.engine.training.optimizer import AdamW, clip
+from playground.engine.training.plan import Plan
+from playground.engine.training.shape import Shape
+
+
+class Learner(Protocol):
+    """A model, its adapter and its optimizer. The loop decides what is learnt and when; this computes it.
+
+    Two learners with the same plan take the same steps: they begin with `lora.initial`, learn the mean loss over the
+    batch's learnt tokens, clip with `optimizer.clip` and step as `optimizer.AdamW` does.
+    """
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+
+    def learn(self, batch: Batch, rate: float) -> Measured:
+        """One step of the optimizer on the whole batch; what was measured before it.
+
+        A loss or a gradient that is no finite number changes nothing and raises TrainingError, diverged.
+        """
+
+    def measure(self, batch: Batch, candidates: Sequence[int] = (), place: int = 0) -> Measured:
+        """Forward only, with the logs of how likely `candidates` are as each example's `place`-th learnt token."""
+
+    def adapter(self) -> Arrays:
+        """The pairs under their GGUF names, in llama.cpp's layout, float32."""
+
+    def state(self) -> Arrays:
+        """All that is needed to go on exactly from here."""
+
+    def restore(self, state: Arrays) -> None:
+        """Go on from what `state` gave, of a job with the same plan. Raises KeyError or ValueError."""
+
+
+class NumpyLearner:
+    """The Learner on the CPU, for the Llama architecture."""
+
+    def __init__(self, plan: Plan, model: Base) -> None:
+        self._plan = plan
+        self._shape: Shape = model.shape
+        if plan.first_layer >= model.shape.layers:
+            message = f"first_layer is {plan.first_layer}, but the model has {model.shape.layers} layers."
+            raise TrainingError("worker_failed", message, param="first_layer")
+        self._adapter = lora.initial(plan, model.shape)
+        self._network = Network(model, self._adapter, scale=plan.scale, first_layer=plan.first_layer)
+        self._optimizer = AdamW(self._adapter)
+        self._cap = plan.memory or memory.ACTIVATIONS
+        self._kept = memory.kept_bytes(model.shape, model.shape.layers - plan.first_layer)
+
+    @classmethod
+    def load(cls, plan: Plan) -> NumpyLearner:
+        """Raises TrainingError: bad_base, unsupported_architecture."""
+        return cls(plan, base.load(plan.base))
+
+    @property
+    def vocabulary(self) -> int:
+        return self._shape.vocabulary
+
+    def learn(self, batch: Batch, rate: float) -> Measured:
+        gradients = {name: np.zeros_like(array) for name, array in self._adapter.items()}
+        # A mean over the whole batch, so that how it is cut makes no difference.
+        share = 1 / sum(len(example.learnt) for example in batch)
+        measured = []
+        for part in self._parts(batch, self._kept):
+            fits = sum(map(len, part)) * self._kept <= self._cap
+            measured.append(self._network.learn(part, gradients, share=share, keep=fits))
+        whole = joined(measured)
+        if not math.isfinite(whole.loss) or not math.isfinite(clip(gradients, self._plan.max_grad_norm)):
+            raise diverged(whole.loss)
+        self._optimizer.step(gradients, rate)
+        return whole
+
+    def measure(self, batch: Batch, candidates: Sequence[int] = (), place: int = 0) -> Measured:
+        # Nothing is kept but one layer's own.
+        parts = self._parts(batch, 2 * memory.kept_bytes(self._shape, 1))
+        return joined([self._network.measure(part, candidates, place) for part in parts])
+
+    def _parts(self, batch: Batch, bytes_per_token: int) -> list[Batch]:
+        cut = memory.parts([len(example) for example in batch], bytes_per_token, self._cap)
+        return [[batch[number] for number in part] for part in cut]
+
+    def adapter(self) -> Arrays:
+        return self._adapter
+
+    def state(self) -> Arrays:
+        return {**self._adapter, **self._optimizer.state(), "steps": np.array([self._optimizer.steps], np.float32)}
+
+    def restore(self, state: Arrays) -> None:
+        for name, array in self._adapter.items():
+            array[...] = state[name]
+        self._optimizer.restore(state, int(state["steps"][0]))
+
+
+def diverged(loss: float) -> TrainingError:
+    shown = f"{loss:.4g}" if math.isfinite(loss) else "not a number"
+    return TrainingError(
+        "diverged",
+        f"Training diverged: the loss is {shown}. Create the job again with a learning_rate_multiplier of a third, or "
+        "continue with the last checkpoint; the curve so far is kept.",
+        param="learning_rate_multiplier",
+    )
