@@ -57,10 +57,12 @@ class InvalidRequest(PlaygroundError):
         self.param = param
 
 
-def refused(key: str, *, param: str | None = None, **args: str | int | float | Said) -> InvalidRequest:
-    """The error whose message is the text `error.<key>`, and whose hint, where there is one, `error_hint.<key>`."""
-    hint = f"error_hint.{key}"
-    said = Said(hint, args) if hint in texts("en") else ""
+def refused(key: str, *, param: str | None = None, hint: str = "", **args: str | int | float | Said) -> InvalidRequest:
+    """The error whose message is the text `error.<key>`, and whose hint, where there is one, `error_hint.<key>`;
+    `hint` is another's key, where several errors share one.
+    """
+    todo = f"error_hint.{hint or key}"
+    said = Said(todo, args) if todo in texts("en") else ""
     return InvalidRequest(Said(f"error.{key}", args), param=param, hint=said)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.types import Message, Role
 
 MAX_TEXT = 4_000_000
@@ -22,13 +22,9 @@ _DETAILS = ("auto", "low", "high")
 def plain_text(name: str, value: Any) -> str:
     """A text that can be sent. Raises InvalidRequest naming the parameter `name`."""
     if not isinstance(value, str):
-        raise InvalidRequest(f"{name} is text.", param=name)
+        raise refused("is_text", param=name, name=name)
     if len(value) > MAX_TEXT:
-        raise InvalidRequest(
-            f"{name} has {len(value):,} characters; at most {MAX_TEXT:,} are read.",
-            param=name,
-            hint="No model's context is this large: shorten the text.",
-        )
+        raise refused("long_text", param=name, name=name, length=len(value), most=MAX_TEXT)
     # A lone surrogate cannot be sent as UTF-8; the replacement character is what every server would make of it.
     return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.messages import plain_text, read_messages
 from playground.structured import read_format, read_tool_choice, read_tools
 from playground.types import ChatRequest, CompletionRequest
+from playground.words import Said
 
 Kind = Literal["float", "int", "bool", "text", "stop", "bias", "option"]
 
@@ -182,7 +183,7 @@ def escape(text: str) -> str:
 
 
 def _number(spec: Parameter, value: Any) -> float | int:
-    what = f"{spec.name} is a {'whole ' if spec.kind == 'int' else ''}number from {spec.low:g} to {spec.high:g}"
+    what = Said(f"number.{spec.kind}", {"name": spec.name, "low": f"{spec.low:g}", "high": f"{spec.high:g}"})
     if isinstance(value, str):
         try:
             value = float(value) if spec.kind == "float" or not value.lstrip("+-").isdigit() else int(value)
@@ -190,11 +191,11 @@ def _number(spec: Parameter, value: Any) -> float | int:
             value = None
     # Compared before it is looked at any closer: an int of 400 digits is neither a float nor printable by `:g`.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_HUGE < value < _HUGE:
-        raise InvalidRequest(f"{what}.", param=spec.name)
+        raise refused("no_value", param=spec.name, what=what)
     if spec.kind == "int" and value != int(value):
-        raise InvalidRequest(f"{what}; {value:g} is not whole.", param=spec.name)
+        raise refused("not_whole", param=spec.name, what=what, value=f"{value:g}")
     if spec.low is not None and spec.high is not None and not spec.low <= value <= spec.high:
-        raise InvalidRequest(f"{what}, not {value:g}.", param=spec.name)
+        raise refused("out_of_range", param=spec.name, what=what, value=f"{value:g}")
     return int(value) if spec.kind == "int" else float(value)
 
 

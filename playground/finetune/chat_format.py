@@ -47,7 +47,7 @@ def to_pairs(data: bytes, name: str) -> Table:
             completions.append(well_formed(pair[1]))
             rows.append(line)
     if not prompts:
-        raise wrong("The file has no answer of an assistant.", "Check it as a chat file to see what is wrong.")
+        raise wrong("no_answer")
     repairs = (Repair("not_text", {"count": len(skipped)}, tuple(skipped[:ROWS_SHOWN])),) if skipped else ()
     return Table(name, "jsonl", {"prompt": prompts, "completion": completions}, rows, "line", repairs)
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from playground.catalog import ModelFacts, describe
 from playground.chat_tokens import REPLY, count_chat
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.pricing import format_money, per_million
 from playground.tokens import Counter, encoding_for
 from playground.words import Said
@@ -77,7 +77,7 @@ def default_epochs(records: int) -> int:
     Source: openai-cookbook, Chat_finetuning_data_prep: it aims at 100 to 25,000 examples over all epochs.
     """
     if records < 1:
-        raise InvalidRequest("There are no examples.", param="examples")
+        raise refused("no_examples", param="examples")
     rule: dict[str, int] = _data("training")["epochs"]
     if records * rule["target"] < rule["least_examples"]:
         return min(rule["most"], rule["least_examples"] // records)
@@ -103,7 +103,7 @@ def estimate(
     chats, records = _sorted_out(examples)
     epochs = default_epochs(len(records)) if epochs is None else epochs
     if epochs not in EPOCHS:
-        raise InvalidRequest(f"epochs must be {EPOCHS[0]} to {EPOCHS[-1]}.", param="epochs")
+        raise refused("epochs_range", param="epochs", low=EPOCHS[0], high=EPOCHS[-1])
     images = chats and any(_has_image(each) for each in records)
     lengths: dict[tuple[str, ...], list[Length]] = {}
     candidates = []
@@ -124,9 +124,9 @@ def _sorted_out(examples: Iterable[Example]) -> tuple[bool, list[Example]]:
     records = list(examples)
     pairs = sum(_is_pair(each) for each in records)
     if pairs not in (0, len(records)):
-        raise InvalidRequest("The set mixes prompt/completion pairs and chats.", param="examples")
+        raise refused("mixed_examples", param="examples")
     if not records:
-        raise InvalidRequest("There are no examples.", param="examples")
+        raise refused("no_examples", param="examples")
     return not pairs, records
 
 
@@ -146,12 +146,9 @@ def _rows(bases: Sequence[str] | None, *, chats: bool) -> list[tuple[dict[str, A
     known = {base: about for base in table if (about := describe(base)) and encoding_for(base)}
     for base in bases or ():
         if base not in known:
-            hint = f"There are {', '.join(known)}."
-            raise InvalidRequest(f"There is no training price of {base!r}.", param="bases", hint=hint)
+            raise refused("no_price", param="bases", base=base, known=", ".join(known))
         if chats and known[base].kind != "chat":
-            raise InvalidRequest(
-                f"{base} cannot be trained on chats.", param="bases", hint="It takes prompts and completions."
-            )
+            raise refused("no_chats", param="bases", base=base)
     able = [base for base, about in known.items() if not chats or about.kind == "chat"]
     return [(table[base], known[base]) for base in able if bases is None or base in bases]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.finetune.table import shown
-from playground.words import Language, texts
+from playground.words import Language, Said, texts
 
 Severity = Literal["info", "necessary", "recommended", "error"]
 
@@ -50,10 +50,19 @@ class Finding:
     def hint(self) -> str:
         return self.advice("en")
 
-    def text(self, language: Language) -> str:
+    @property
+    def what(self) -> Said:
         """What was found, in a sentence."""
-        return texts(language)[f"finding.{self.key}"].format(**self.words)
+        return Said(f"finding.{self.key}", self.words)
+
+    @property
+    def todo(self) -> Said | str:
+        """What to do about an error; empty where the sentence says it."""
+        key = f"finding_hint.{self.key}"
+        return Said(key) if key in texts("en") else ""
+
+    def text(self, language: Language) -> str:
+        return self.what.text(language)
 
     def advice(self, language: Language) -> str:
-        """What to do about an error; empty where the sentence says it."""
-        return texts(language).get(f"finding_hint.{self.key}", "")
+        return self.todo.text(language) if isinstance(self.todo, Said) else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import EndpointError, PlaygroundError
 from playground.finetune.jobs import Job, parse_job
+from playground.words import Said
 
 if TYPE_CHECKING:
     from playground.client import Client
@@ -16,8 +17,8 @@ async def results_of(client: Client, server: str, name: str) -> tuple[Job, bytes
     """The job and its results file. Raises PlaygroundError, also where it has none."""
     job = parse_job(await client.job(server, name))
     if not job.result_files:
-        hint = "A job writes it when it has succeeded." if not job.ended else ""
-        raise PlaygroundError(f"The job has no results file. It is {job.status}.", hint=hint)
+        hint = Said("error_hint.job_without_results") if not job.ended else ""
+        raise PlaygroundError(Said("error.job_without_results", {"status": job.status}), hint=hint)
     return job, await client.file_content(server, job.result_files[0])
 
 

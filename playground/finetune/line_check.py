@@ -80,7 +80,7 @@ class Problem:
         if not self.example:
             return ""
         more = max(0, self.count - len(self.lines))
-        lines = ", ".join(f"{line:,}" for line in self.lines)
+        lines = ", ".join(map(str, self.lines))
         said = Said("error_more.lines", {"count": f"{more:,}"}) if more else ""
         return Said("error_more.where", {"lines": lines, "more": said, "example": self.example})
 
@@ -113,7 +113,7 @@ class Report:
         if errors:
             more = Said("error_more.kinds", {"count": len(errors) - 1}) if len(errors) > 1 else ""
             first = errors[0]
-            about = {"what": first.what, "where": first.where, "todo": first.todo, "more": more}
+            about: Any = {"what": first.what, "where": first.where, "todo": first.todo, "more": more}
             raise refused("unfit", param="file", name=shown(name), **about)
 
 

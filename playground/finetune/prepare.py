@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
+from playground.errors import InvalidRequest
 from playground.finetune.affixes import common_suffix
 from playground.finetune.findings import Finding
 from playground.finetune.rules import RULES, Kind, kind_of
-from playground.finetune.table import Table, stem, wrong
+from playground.finetune.table import Table, shown, stem, wrong
 
 PREVIEWS = 5
 VALIDATION = 1_000
@@ -108,14 +109,14 @@ def apply(analysis: Analysis, refused: AbstractSet[str] = _NOTHING) -> Prepared:
     if refused & _EARLY != analysis.refused:
         analysis = analyse(analysis.source, refused)
     if analysis.error:
-        raise wrong(analysis.error.message, analysis.error.hint)
+        raise InvalidRequest(analysis.error.what, param="file", hint=analysis.error.todo)
     table, findings = analysis.table, list(analysis.findings)
     for finding in analysis.findings:
         rule = _BY_ID[finding.rule]
         if finding.severity == "recommended" and not rule.early and rule.id not in refused and rule.apply:
             table = rule.apply(table, finding)
     if not table:
-        raise wrong("No pair is left.", "Keep the long pairs, or cut them.")
+        raise wrong("no_pair_left")
     kind = kind_of(table)
     if kind == "classification":
         train = _training_count(len(table))
@@ -198,9 +199,7 @@ def write(files: Sequence[OutputFile], folder: Path) -> list[Path]:
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
-        raise wrong(
-            f"The prepared file cannot be written: {error.strerror}.", "Free some space, or use another folder."
-        ) from error
+        raise wrong("no_write", folder=shown(str(folder)), why=str(error.strerror)) from error
     return written
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.report_chart import WIDTH, Line, chart
 from playground.finetune.results import Column, Point, Results, best, last
 from playground.finetune.results_verdict import verdict
@@ -46,7 +46,7 @@ def report(runs: Sequence[Run], *, language: Language = "en") -> str:
     run has one. Names come from files and people: everything is escaped.
     """
     if not runs:
-        raise InvalidRequest("There is no results file to report on.", param="runs")
+        raise refused("no_runs", param="runs")
     words = texts(language)
     title = escape(words["report.title"])
     parts = [f"<h1>{title}</h1>", *(_about(name, results, language) for name, results in runs)]

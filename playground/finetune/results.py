@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.results_columns import Axis, Format, Meaning
 from playground.words import Said
 
@@ -101,6 +101,6 @@ def accuracy_floor(completion_tokens: int) -> Floor:
     validation accuracy falls to 0 all the same. Raises InvalidRequest below one token.
     """
     if completion_tokens < 1:
-        raise InvalidRequest("A completion has at least one token.", param="completion_tokens")
+        raise refused("no_token", param="completion_tokens")
     value = HIDDEN_TOKENS / (completion_tokens + HIDDEN_TOKENS)
     return Floor(value, Said("accuracy_floor", {"tokens": completion_tokens, "floor": value}))

@@ -16,6 +16,7 @@ from playground.errors import InvalidRequest
 from playground.finetune.results import Column, Floats, Results
 from playground.finetune.results_columns import AXES, Axis, format_of, meaning
 from playground.finetune.results_text import HINT, MOST_COLUMNS, Table, shown, table
+from playground.finetune.table import wrong
 from playground.words import Said
 
 NANS = ("nan", "NaN", "NAN")
@@ -96,11 +97,7 @@ def _parsed(found: Table, names: list[str]) -> tuple[pd.DataFrame, list[Said]]:
         raise _unreadable(repeated[0]) from error
     steps = frame[[name.lower() for name in names].index("step")].to_numpy()
     if not (steps[1:] > steps[:-1]).all():
-        raise InvalidRequest(
-            f"Line {repeated[0]} repeats the header, and the steps begin again: two results in one file.",
-            param="file",
-            hint=f"Cut the file before line {repeated[0]} and open the two parts.",
-        )
+        raise wrong("two_results", line=repeated[0])
     return frame, [*notes, Said("note.repeated_header", {"line": repeated[0], "count": len(repeated)})]
 
 
@@ -164,18 +161,15 @@ def _inspect(found: Table, layout: _Layout, names: list[str]) -> list[int]:
 
 def _check(cells: list[str], names: list[str], line: int, layout: _Layout) -> None:
     if any(cells[len(names) :]) or len(cells) > layout.width:
-        message = f"Line {line} has {len(cells)} cells, and the header {len(names)}."
-        raise InvalidRequest(message, param="file", hint="Mend that line, or write the file again.")
+        raise wrong("long_results_row", line=line, cells=len(cells), header=len(names))
     for number, (cell, name) in enumerate(zip(cells, names, strict=False), 1):
         plain = cell.translate(_COMMA) if layout.decimal == "," else cell
         if cell not in MISSING and not _NUMBER.fullmatch(plain.rstrip(" \t")):
-            column = f"column {shown(name)}" if name else f"column {number}"
-            message = f"Line {line}, {column}: {shown(cell)} is not a number."
-            raise InvalidRequest(message, param="file", hint="Leave a cell empty where nothing was measured.")
+            raise wrong("no_number", line=line, column=shown(name) if name else number, cell=shown(cell))
 
 
 def _unreadable(line: int) -> InvalidRequest:
-    return InvalidRequest(f"The file cannot be read as CSV, at about line {line}.", param="file", hint=HINT)
+    return wrong("no_csv", hint=HINT, line=line)
 
 
 def _nan_notes(found: Table) -> list[Said]:

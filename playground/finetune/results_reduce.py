@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.results import Column, Floats, Results
 from playground.finetune.results_columns import Axis
 
@@ -27,7 +27,7 @@ def smooth(y: Floats, alpha: float) -> Floats:
     Source: tensorboard, vz_line_chart2/line-chart.ts, resmoothDataset; pandas' ewm(adjust=True) is the same sum.
     """
     if not 0 < alpha <= 1:
-        raise InvalidRequest("alpha must be above 0 and at most 1.", param="alpha")
+        raise refused("above_zero_to", param="alpha", name="alpha", most="1")
     present = np.isfinite(y)
     values = y[present]
     largest = float(np.abs(values).max()) if len(values) else 0.0
@@ -46,7 +46,7 @@ def reduce(x: Floats, y: Floats, width: int) -> tuple[Floats, Floats]:
     7(10), 2014), whose lines are those of all points, pixel for pixel.
     """
     if width < 1:
-        raise InvalidRequest("width must be at least 1.", param="width")
+        raise refused("width", param="width")
     present = np.isfinite(x) & np.isfinite(y)
     if not present.all():
         x, y = x[present], y[present]
@@ -95,9 +95,7 @@ def curves(
     """
     x = results.axes.get(axis)
     if x is None:
-        raise InvalidRequest(
-            f"The file does not say {axis!r}.", param="axis", hint=f"Choose {' or '.join(results.axes)}."
-        )
+        raise refused("no_axis", param="axis", axis=axis, axes=", ".join(results.axes))
     series = len(results.columns) * (2 if alpha < 1 else 1)
     width = max(1, min(width, MOST_POINTS // (4 * max(1, series))))
     part = slice(None) if within is None else _part(x, within)

@@ -10,16 +10,16 @@ import io
 import re
 from dataclasses import dataclass
 
-from playground.errors import InvalidRequest
+from playground.finetune.table import wrong
 from playground.words import Said
 
 MOST_COLUMNS = 200
 MOST_SHOWN = 60
 """Characters of a name or a cell that an error shows."""
 
-HINT = "A results file is CSV; its first line names the columns, and one of them is step."
+HINT = "results_file"
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")
-_MAGIC = {b"PK\x03\x04": "a spreadsheet or a zip archive", b"\x1f\x8b": "a gzip archive", b"%PDF": "a PDF"}
+_MAGIC = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"%PDF": "pdf"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def table(data: bytes) -> Table:
     header, that. UTF-8 with or without a BOM and UTF-16 are read; commas, semicolons and tabs separate.
     """
     if not data or data.isspace():
-        raise InvalidRequest("The file is empty.", param="file", hint=HINT)
+        raise wrong("empty_file", hint=HINT)
     plain, notes = _utf8(data)
     found = _header(plain) if plain is not None else None
     if found is None or not _has_step(found[0]):
@@ -52,12 +52,12 @@ def table(data: bytes) -> Table:
         if decoded is not None and within is not None and _has_step(within[0]):
             plain, found, notes = decoded, within, (*notes, Said("note.base64"), *more)
     if plain is None or found is None:
-        raise InvalidRequest(f"The file is {_what(data)}, not a results file.", param="file", hint=HINT)
+        raise wrong("no_results", hint=HINT, what=Said(f"what.{_what(data)}"))
     names, line, separator, body = found
     if not _has_step(names):
-        raise InvalidRequest(f"The file has no step column. Its columns are: {listed(names)}.", param="file", hint=HINT)
+        raise wrong("no_step", hint=HINT, **listed(names))
     if len(names) > MOST_COLUMNS:
-        raise InvalidRequest(f"The file has {len(names)} columns; at most {MOST_COLUMNS} are read.", param="file")
+        raise wrong("many_results_columns", columns=len(names), most=MOST_COLUMNS)
     return Table(data=plain, names=names, header_line=line, body=body, separator=separator, notes=notes)
 
 
@@ -66,8 +66,10 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…")
 
 
-def listed(names: tuple[str, ...], most: int = 12) -> str:
-    return ", ".join(shown(name) for name in names[:most]) + (f" and {len(names) - most} more" * (len(names) > most))
+def listed(names: tuple[str, ...], most: int = 12) -> dict[str, str | Said]:
+    """The first names, and how many more there are, as an error's arguments."""
+    more = Said("error_more.lines", {"count": len(names) - most}) if len(names) > most else ""
+    return {"columns": ", ".join(shown(name) for name in names[:most]), "more": more}
 
 
 def _utf8(data: bytes) -> tuple[bytes | None, tuple[Said, ...]]:
@@ -137,4 +139,4 @@ def from_base64(data: bytes) -> bytes | None:
 
 
 def _what(data: bytes) -> str:
-    return next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "binary or damaged")
+    return next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "binary")

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from playground.errors import InvalidRequest
 from playground.finetune import duplicates
 from playground.finetune.chat_check import check
 from playground.finetune.chat_format import examples, plain_text
 from playground.finetune.line_check import Report
 from playground.finetune.prepare import jsonl
-from playground.finetune.table import Table, shown
+from playground.finetune.table import Table, shown, wrong
 from playground.finetune.tables import read
 from playground.words import Said
 
@@ -59,9 +58,7 @@ def read_set(data: bytes, name: str) -> TrainingSet:
         return _chats(data, name)
     table = read(data, name)
     if not {"prompt", "completion"} <= set(table.columns):
-        raise InvalidRequest(
-            "The file has no columns prompt and completion.", param="file", hint="Name them in its first line."
-        )
+        raise wrong("no_pairs", columns=", ".join(shown(name, 30) for name in list(table.columns)[:8]))
     return TrainingSet(
         name, "pairs", jsonl(table, range(len(table))), table.prompts, table.completions, table.rows, table
     )

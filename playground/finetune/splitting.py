@@ -7,7 +7,7 @@ import random
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 
 MOST_HELD_OUT = 1_000
 
@@ -35,14 +35,12 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
     Both sides get something where there are two different keys. Raises InvalidRequest.
     """
     if not 0 < ratio < 1:
-        raise InvalidRequest("The ratio is between 0 and 1.", param="ratio", hint="0.2 holds out a fifth.")
+        raise refused("ratio", param="ratio")
     groups: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):
         groups.setdefault(key, []).append(place)
     if len(groups) < 2:
-        raise InvalidRequest(
-            "There are not two different examples.", param="file", hint="Add more, or train without validation."
-        )
+        raise refused("one_example", param="file")
     shuffled = list(groups.values())
     random.Random(seed).shuffle(shuffled)  # noqa: S311 (nothing secret: the same seed has to give the same split)
     wanted = max(1, round(len(keys) * ratio))

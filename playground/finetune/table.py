@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from playground.errors import InvalidRequest
-from playground.words import Language, texts
+from playground.errors import InvalidRequest, refused
+from playground.words import Language, Said
 
 Format = Literal["csv", "tsv", "xlsx", "txt", "json", "jsonl"]
 Place = Literal["line", "row", "record"]
@@ -35,25 +35,22 @@ def stem(name: str) -> str:
     return os.path.splitext(re.split(r"[\\/]", name)[-1])[0] or "file"
 
 
-def wrong(message: str, hint: str) -> InvalidRequest:
-    """What is raised for a file that cannot be used."""
-    return InvalidRequest(message, param="file", hint=hint)
+def wrong(key: str, *, hint: str = "", **args: str | int | Said) -> InvalidRequest:
+    """What is raised for a file that cannot be used: `errors.refused`."""
+    return refused(key, param="file", hint=hint, **args)
 
 
 def column_names(header: Sequence[str]) -> list[str]:
     """The columns' names: as pandas gives them where one has none or occurs twice. Raises InvalidRequest."""
     if len(header) < 2:
-        raise wrong(
-            f"The file has only one column, “{shown(header[0] if header else '', 40)}”.",
-            "It needs the columns prompt and completion, with a comma between them in a CSV, a tab in a TSV.",
-        )
+        raise wrong("one_column", column=shown(header[0] if header else "", 40))
     if len(header) > COLUMNS_LIMIT:
-        raise wrong(f"The file has more than {COLUMNS_LIMIT} columns.", "It needs the columns prompt and completion.")
+        raise wrong("many_columns", most=COLUMNS_LIMIT)
     names: list[str] = []
     for place, name in enumerate(header):
         unique = name or f"Unnamed: {place}"
         if unique in names and unique.lower() in FIELDS:
-            raise wrong(f"Two columns are called {unique}.", "Rename or remove one of them.")
+            raise wrong("two_columns", column=unique)
         while unique in names:
             unique += ".1"
         names.append(unique)
@@ -73,7 +70,7 @@ class Repair:
         return self.text("en")
 
     def text(self, language: Language) -> str:
-        return texts(language)[f"repair.{self.key}"].format(**self.args)
+        return Said(f"repair.{self.key}", self.args).text(language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _CHUNK = 1 << 20
 _SENTINEL = "\ue000end of file\ue000"
-_WAYS = "Save it as CSV in UTF-8, or as JSONL, and try again."
 
 
 def read_file(path: Path) -> Table:
@@ -37,9 +36,7 @@ def read_file(path: Path) -> Table:
         _check_size(path.stat().st_size)
         data = path.read_bytes()
     except OSError as error:
-        raise wrong(
-            f"The file cannot be read: {error.strerror}.", "Check its name and that you may read it."
-        ) from error
+        raise wrong("no_read", name=shown(str(path)), why=str(error.strerror)) from error
     return read(data, path.name)
 
 
@@ -48,7 +45,7 @@ def read(data: bytes, name: str) -> Table:
     kind = _format(name)
     _check_size(len(data))
     if not data or data.isspace():
-        raise wrong("The file is empty.", "It needs at least one prompt and its completion.")
+        raise wrong("empty_file")
     if kind == "xlsx":
         return read_xlsx(data, name)
     data, encoding, repairs = _decodable(data)
@@ -62,26 +59,26 @@ def read(data: bytes, name: str) -> Table:
 def _format(name: str) -> Format:
     suffix = Path(name).suffix.lower()
     if suffix in (".xlsm", ".xltm", ".xlsb"):
-        raise wrong("Workbooks that can hold macros are not read.", "Save it as .xlsx or CSV.")
+        raise wrong("macro_format", suffix=suffix)
     if suffix not in FORMATS:
-        what = f"ends with {shown(suffix, 20)}" if suffix else "has no ending"
-        raise wrong(f"The file's name {what}.", f"It has to end with one of {', '.join(FORMATS)}.")
+        key = "name_ending" if suffix else "name_without_ending"
+        raise wrong(key, hint="name_ending", suffix=shown(suffix, 20), formats=", ".join(FORMATS))
     return FORMATS[suffix]
 
 
 def _check_size(size: int) -> None:
     if size > LIMIT:
-        raise wrong(f"The file is larger than {LIMIT >> 20} MB.", "Split it into several files.")
+        raise wrong("too_large", most=LIMIT >> 20)
 
 
 def _decodable(data: bytes) -> tuple[bytes, str, tuple[Repair, ...]]:
     """A text's bytes, its encoding, and a repair where it is not UTF-8. Raises InvalidRequest for what is no text."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         if not _decodes(data, "utf-16"):
-            raise wrong("The file is not text, though it begins like UTF-16.", _WAYS)
+            raise wrong("bad_utf16", hint="not_text")
         return data, "utf-16", (Repair("encoding", {"encoding": "UTF-16"}),)
     if b"\0" in data:
-        raise wrong("The file is not text: it has bytes that only binary files have.", _WAYS)
+        raise wrong("not_text")
     if _decodes(data, "utf-8-sig"):
         return data, "utf-8-sig", (Repair("bom"),) if data.startswith(codecs.BOM_UTF8) else ()
     text = data.decode("utf-8-sig", "replace")
@@ -112,7 +109,7 @@ def _text(data: bytes, name: str, encoding: str, repairs: tuple[Repair, ...]) ->
     with io.TextIOWrapper(io.BytesIO(data), encoding) as lines:
         completions = [line.removesuffix("\n") for line in lines]
     if not any(completions):
-        raise wrong("The file has nothing but empty lines.", "Write one completion per line.")
+        raise wrong("empty_lines")
     columns = {"prompt": [""] * len(completions), "completion": completions}
     return Table(name, "txt", columns, range(1, len(completions) + 1), "line", repairs)
 
@@ -131,10 +128,7 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
     for number, row in rows:
         if len(row) != width:
             if len(row) > width and any(row[width:]):
-                raise wrong(
-                    f"Line {number} has {len(row)} fields, but the header has {width}.",
-                    'Put a text that has a separator in it between quotation marks ("…"), and double those inside it.',
-                )
+                raise wrong("long_row", line=number, fields=len(row), header=width)
             if len(row) < width:
                 short.append(number)
                 row += [""] * (width - len(row))
@@ -142,7 +136,7 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
             values.append(cell)
         numbers.append(number)
     if not numbers:
-        raise wrong("The file has a header and no rows.", "Add at least one prompt and its completion.")
+        raise wrong("no_rows")
     if short:
         repairs += (Repair("short_rows", {"count": len(short)}, tuple(short[:ROWS_SHOWN])),)
     return Table(name, kind, dict(zip(header, columns, strict=True)), numbers, "line", repairs)
@@ -159,10 +153,7 @@ def _rows(data: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, lis
             if row == [_SENTINEL]:
                 return
             if row and row[-1].endswith(_SENTINEL):
-                raise wrong(
-                    f"A quotation mark in the row that begins in line {begins} is never closed.",
-                    'Close it, or double it ("") where it is part of the text.',
-                )
+                raise wrong("open_quote", line=begins)
             if row and (len(row) > 1 or row[0].strip(" \t")):
                 yield begins, row
             begins = reader.line_num + 1

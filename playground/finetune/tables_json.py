@@ -21,15 +21,14 @@ from playground.finetune.table import (
     wrong,
 )
 from playground.unicode import well_formed
-
-_FIXES = 'Each line is an object such as {"prompt": "…", "completion": "…"}, its texts between quotation marks.'
+from playground.words import Said
 
 
 def read_json(data: bytes, name: str, kind: Format, encoding: str, repairs: tuple[Repair, ...]) -> Table:
     """Either format in either file: what it is shows in its first line. Raises InvalidRequest naming the place."""
     first = _first_line(data, encoding)
     if not first:
-        raise wrong("The file is empty.", "It needs at least one prompt and its completion.")
+        raise wrong("empty_file")
     if first.startswith("[") or first == "{":
         records: list[Any] | dict[str, Any] = _whole(data, encoding)
         if isinstance(records, dict):
@@ -69,7 +68,7 @@ def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
 def _whole(data: bytes, encoding: str) -> Any:
     value = _decoded(data.decode(encoding), line=None)
     if not value:
-        raise wrong("The file holds no records.", "It needs at least one prompt and its completion.")
+        raise wrong("no_records", hint="empty_file")
     return value
 
 
@@ -78,22 +77,42 @@ def _decoded(text: str, *, line: int | None) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        where = f"Line {line or error.lineno}, column {error.colno}"
-        near = text[max(0, error.pos - 10) : error.pos + 20]
-        raise wrong(f"{where} is not valid JSON: {_reason(error)}, near “{shown(near)}”.", _FIXES) from None
+        near = shown(text[max(0, error.pos - 10) : error.pos + 20])
+        number = line or error.lineno
+        why = _reason(error)
+        raise wrong("bad_json", hint="objects", line=number, column=error.colno, why=why, near=near) from None
     except RecursionError:
-        raise wrong(f"{_at(line)} is nested too deeply.", _FIXES) from None
-    except ValueError as error:  # a number of thousands of digits, NaN, Infinity
-        raise wrong(f"{_at(line)} is not valid JSON: {shown(str(error))}.", _FIXES) from None
+        raise wrong("deep_json", hint="objects", at=_at(line)) from None
+    except ValueError:  # a number of thousands of digits, NaN, Infinity
+        raise wrong("bad_number", hint="objects", at=_at(line)) from None
 
 
-def _at(line: int | None) -> str:
-    return f"Line {line}" if line else "The file"
+def _at(line: int | None) -> Said:
+    return _place("line", line) if line else Said("place.file")
 
 
-def _reason(error: json.JSONDecodeError) -> str:
-    """Python's own words, which begin as a sentence, but not its advice about Python."""
-    return error.msg[:1].lower() + error.msg[1:].split(" enclosed in double quotes")[0]
+def _place(place: Place, number: int) -> Said:
+    return Said(f"place.{place}", {"number": number})
+
+
+def _reason(error: json.JSONDecodeError) -> Said | str:
+    """What is wrong, by Python's own words: those nobody has translated stay as they are."""
+    known = next((key for words, key in _REASONS.items() if error.msg.startswith(words)), None)
+    return Said(f"json.{known}") if known else error.msg[:1].lower() + error.msg[1:]
+
+
+#: How the messages of json.JSONDecodeError begin.
+_REASONS = {
+    "Expecting property name": "key",
+    "Expecting ':'": "colon",
+    "Expecting ','": "comma",
+    "Expecting value": "value",
+    "Unterminated string": "quote",
+    "Invalid control character": "control",
+    "Invalid \\": "escape",
+    "Illegal trailing comma": "trailing",
+    "Extra data": "extra",
+}
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -113,11 +132,11 @@ class _Gathering:
         self.missing_rows: dict[str, list[int]] = {}
         self.surrogates = 0
 
-    def add(self, number: int, record: Mapping[str, Any], at: str) -> None:
+    def add(self, number: int, record: Mapping[str, Any], at: Said) -> None:
         for key in record:
             if key not in self.columns:
                 if len(self.columns) == COLUMNS_LIMIT:
-                    raise wrong(f"{at}: the file has more than {COLUMNS_LIMIT} different keys.", _FIXES)
+                    raise wrong("many_keys", hint="objects", at=at, most=COLUMNS_LIMIT)
                 self.columns[key] = [""] * len(self.rows)
                 if self.rows:
                     self.missing[key], self.missing_rows[key] = len(self.rows), list(self.rows[:ROWS_SHOWN])
@@ -136,13 +155,11 @@ class _Gathering:
         if len(rows) < ROWS_SHOWN:
             rows.append(number)
 
-    def _text(self, value: Any, key: str, at: str) -> str:
+    def _text(self, value: Any, key: str, at: Said) -> str:
         if isinstance(value, dict | list):
             if key.lower() in FIELDS:
-                what = "a list" if isinstance(value, list) else "an object"
-                raise wrong(
-                    f"{at}: {key.lower()} is {what}, not a text.", "Write it as one text between quotation marks."
-                )
+                what = Said("what.list" if isinstance(value, list) else "what.object")
+                raise wrong("no_text", at=at, column=key.lower(), what=what)
             return shown(str(value)[:100])  # a column that is not used
         text = well_formed(str(value))
         self.surrogates += text != str(value)
@@ -166,11 +183,11 @@ def _gathered(
 ) -> Table:
     gathering = _Gathering()
     for number, record in records:
-        at = f"{place.capitalize()} {number}"
+        at = _place(place, number)
         if not isinstance(record, dict):
-            raise wrong(f"{at} is not an object.", _FIXES)
+            raise wrong("not_object", hint="objects", at=at)
         if not gathering.rows and "messages" in record:
-            raise wrong("This is a chat file: it has messages.", "It needs no preparing: check it as a chat file.")
+            raise wrong("chat_file")
         gathering.add(number, record, at)
     return Table(name, kind, gathering.columns, gathering.rows, place, (*repairs, *gathering.repairs()))
 
@@ -187,10 +204,10 @@ def _is_columns(record: dict[str, Any]) -> bool:
 
 def _columns(record: dict[str, Any], name: str, kind: Format, repairs: tuple[Repair, ...]) -> Table:
     if not _is_columns(record):
-        raise wrong("The file holds a single object.", "It needs one object per line, or an array of objects.")
+        raise wrong("single_object")
     first = next(iter(record.values()))
     keys = list(first) if isinstance(first, dict) else range(len(first))
     if isinstance(first, dict) and any(values.keys() != first.keys() for values in record.values()):
-        raise wrong("The columns of the file have differing rows.", "Write one object per line instead.")
+        raise wrong("ragged_columns")
     rows = enumerate(({column: values[key] for column, values in record.items()} for key in keys), 1)
     return _gathered(rows, name, kind, "record", (*repairs, Repair("columns", {"count": len(first)})))

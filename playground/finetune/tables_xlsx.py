@@ -25,7 +25,6 @@ _ERRORS = frozenset({"#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"}
 #: What openpyxl raises for a damaged workbook depends on where the damage is.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 _DAMAGED_XML = (ParseError, LookupError, ValueError, TypeError, AttributeError)
-_SAVE = "Open it in a spreadsheet, save it as CSV in UTF-8, and try again."
 
 
 def read_xlsx(data: bytes, name: str) -> Table:
@@ -38,7 +37,7 @@ def read_xlsx(data: bytes, name: str) -> Table:
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
             try:
                 if not book.worksheets:
-                    raise wrong("The workbook has no sheet with cells.", _SAVE)
+                    raise wrong("no_sheet", hint="save_csv")
                 titles = len(book.worksheets)
                 return _sheet(book.worksheets[0], name, titles)
             finally:
@@ -46,18 +45,18 @@ def read_xlsx(data: bytes, name: str) -> Table:
     except InvalidRequest:
         raise
     except (*_DAMAGED_ZIP, *_DAMAGED_XML) as error:
-        raise wrong("The workbook is damaged and cannot be read.", _SAVE) from error
+        raise wrong("damaged_workbook", hint="save_csv") from error
 
 
 def _check(data: bytes) -> None:
     try:
         entries = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise wrong("The file is not an Excel workbook, or is protected by a password.", _SAVE) from None
+        raise wrong("no_workbook", hint="save_csv") from None
     if len(entries) > ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
-        raise wrong(f"The workbook unpacks to more than {UNPACKED_LIMIT >> 20} MB.", _SAVE)
+        raise wrong("large_workbook", hint="save_csv", most=UNPACKED_LIMIT >> 20)
     if any(entry.filename.rsplit("/", 1)[-1].lower() == "vbaproject.bin" for entry in entries):
-        raise wrong("The workbook holds macros.", "Save it as .xlsx without macros, or as CSV.")
+        raise wrong("macros")
 
 
 def _sheet(sheet: Any, name: str, titles: int) -> Table:
@@ -76,7 +75,7 @@ def _sheet(sheet: Any, name: str, titles: int) -> Table:
             values.append(_text(cells[place]) if place < len(cells) else "")
         numbers.append(number)
     if not numbers:
-        raise wrong("The sheet has a header and no rows.", "Add at least one prompt and its completion.")
+        raise wrong("no_rows")
     repairs = _repairs(sheet.title, titles, beyond)
     return Table(name, "xlsx", dict(zip(names, columns, strict=True)), numbers, "row", tuple(repairs))
 
@@ -85,7 +84,7 @@ def _rows(sheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Rows that have anything in them, with their numbers in the sheet."""
     for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=COLUMNS_LIMIT + 1), 1):
         if number > ROWS_LIMIT:  # a row can claim any number, and openpyxl makes all those before it
-            raise wrong(f"The sheet has more than {ROWS_LIMIT:,} rows, which no spreadsheet can.", _SAVE)
+            raise wrong("many_rows", hint="save_csv", most=ROWS_LIMIT)
         if any(cell is not None for cell in cells):
             yield number, cells
 

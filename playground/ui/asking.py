@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.ui import present
 from playground.ui.events import shown
 from playground.ui.opening import Updates, nothing
@@ -32,7 +32,7 @@ async def answered(actions: Mapping[str, Callable[..., Any]], value: Any, *given
     try:
         do = actions.get(str(asked.get("action")))
         if do is None:
-            raise InvalidRequest("There is no such action.")
+            raise refused("no_action")
         if inspect.iscoroutinefunction(do):
             answer = await do(*given, asked)
         else:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.chat_format import to_chat, to_pairs
 from playground.finetune.estimate import estimate
 from playground.finetune.prepare import jsonl
@@ -150,9 +150,9 @@ def _price(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
 def _split(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     given, ratio, seed = held.get(asked.get("id")), asked.get("ratio"), asked.get("seed")
     if not isinstance(ratio, int | float) or isinstance(ratio, bool):
-        raise InvalidRequest("The ratio is a number between 0 and 1.", param="ratio", hint="0.2 holds out a fifth.")
+        raise refused("ratio", param="ratio")
     if type(seed) is not int or not 0 <= seed < 2**31:
-        raise InvalidRequest("The seed is a whole number from 0.", param="seed", hint="The same seed, the same split.")
+        raise refused("split_seed", param="seed")
     train, valid = split_lines(given.data, ratio=ratio, seed=seed)
     name = stem(given.name)
     return {"files": [_file(f"{name}_train.jsonl", train), _file(f"{name}_valid.jsonl", valid)]}

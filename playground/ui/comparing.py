@@ -9,11 +9,11 @@ from typing import Any
 
 from playground import catalog
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.runner import Progress
 from playground.types import Mode
 from playground.ui import present
-from playground.ui.asking import Asked
+from playground.ui.asking import Asked, language
 from playground.ui.events import Visit, shown
 from playground.ui.result_jobs import Opened
 from playground.ui.running import Inputs, Prepared, Tab, chosen, no_text, submit
@@ -41,7 +41,7 @@ async def compared(deps: Deps, visit: Visit, held: Callable[[Any], Opened], valu
                     yield {"n": n, "columns": [dict(column) for column in columns]}
             yield {"n": n, "columns": columns, "done": True}
     except Exception as error:
-        yield {"n": n, "notice": present.failure(shown(error))}
+        yield {"n": n, "notice": present.failure(shown(error), reader=language(asked))}
 
 
 async def _streamed(
@@ -84,9 +84,9 @@ def _prepared(deps: Deps, file: Opened, asked: Asked) -> tuple[list[str], dict[s
     """The models, what each is sent, and how. Raises InvalidRequest."""
     number, prompt, stop = asked.get("checkpoint"), asked.get("prompt"), asked.get("stop")
     if file.job is None or type(number) is not int or not 0 <= number < len(file.checkpoints):
-        raise InvalidRequest("There is no such checkpoint.", param="checkpoint", hint="Choose one from the list.")
+        raise refused("no_checkpoint", param="checkpoint")
     if not isinstance(prompt, str) or not prompt.strip():
-        raise InvalidRequest("The prompt is empty.", param="prompt", hint="Write what the three models answer.")
+        raise refused("no_prompt", param="prompt")
     models = (file.job.base, file.checkpoints[number].model, file.job.fine_tuned_model or "")
     names = [f"{file.server}/{model}" for model in models]
     mode: Mode = "complete" if catalog.completes(chosen(deps, names[1])) else "chat"

@@ -16,6 +16,7 @@ import gradio as gr
 from playground.accepts import Learned
 from playground.errors import InvalidRequest, PlaygroundError
 from playground.types import Run
+from playground.words import Said
 
 log = logging.getLogger("playground")
 
@@ -118,4 +119,4 @@ def shown(error: Exception) -> PlaygroundError:
     if isinstance(error, PlaygroundError):
         return error
     log.exception("a handler failed", exc_info=error)
-    return PlaygroundError("Something went wrong in the app itself.", hint="It is in the log. Try again.")
+    return PlaygroundError(Said("error.unexpected"), hint=Said("error_hint.unexpected"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.jobs import Job, Metric
 from playground.finetune.live import Live, is_measure
 from playground.finetune.results_columns import meaning
@@ -67,5 +67,5 @@ def meant(deps: Deps, asked: Asked) -> tuple[str, str]:
     """The server and the job that are asked for. Raises InvalidRequest."""
     endpoint, job = asked.get("endpoint"), asked.get("job")
     if not isinstance(endpoint, str) or endpoint not in deps.client.endpoints or not isinstance(job, str) or not job:
-        raise InvalidRequest("There is no such job.", param="job")
+        raise refused("no_job", param="job")
     return endpoint, job

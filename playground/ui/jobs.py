@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from playground.client_errors import CANNOT, NO_SUCH_ROUTE
 from playground.deps import Deps
-from playground.errors import EndpointError, InvalidRequest, PlaygroundError
+from playground.errors import EndpointError, PlaygroundError, refused
 from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
@@ -111,7 +111,7 @@ async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     server, base = _of_base(deps, asked.get("base"))
     plan = validate_job(base=base, **{name: asked.get(name) for name in names})
     if not asked.get("training"):
-        raise InvalidRequest("A training file is missing.", param="training", hint="Drop one here, or choose it.")
+        raise refused("no_training", param="training")
     files = [held.get(asked.get("training"))]
     files += [held.get(asked["validation"])] if asked.get("validation") else []
     for name, data in files:
@@ -126,7 +126,7 @@ def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
     """The server and the model of `endpoint/model`; the first server where none is named."""
     known = list(deps.client.endpoints)
     if not isinstance(base, str) or not base.strip() or not known:
-        raise InvalidRequest("base is missing.", param="base", hint="Choose the model to train.")
+        raise refused("base", param="base")
     server, slash, name = base.strip().partition("/")
     return (server, name) if slash and server in known else (known[0], base.strip())
 
@@ -176,7 +176,7 @@ async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     job = parse_job(await deps.client.job(endpoint, name))
     model = asked.get("model") or job.fine_tuned_model
     if not isinstance(model, str) or not model:
-        raise InvalidRequest("The job has no model yet.", hint="It is there when the job has succeeded.")
+        raise refused("no_model", param="model")
     ref = f"{endpoint}/{model}"
     if mode == "chat" or not job.training_file:
         return {"used": True}, model_opened(mode, ref)

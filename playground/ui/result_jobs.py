@@ -12,13 +12,13 @@ import numpy as np
 from anyio import to_thread
 
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import Checkpoint, Job, parse_checkpoint, parse_job
 from playground.finetune.results import Results
 from playground.finetune.results_read import read
 from playground.ui import present
-from playground.ui.asking import Asked
+from playground.ui.asking import Asked, language
 from playground.ui.events import shown
 
 MOST_JOBS = 500
@@ -53,7 +53,7 @@ async def listed(deps: Deps, held: Any, asked: Asked) -> dict[str, Any]:
     failed, empty = [], []
     for server, answer in zip(servers, answers, strict=True):
         if isinstance(answer, Exception):
-            failed.append({"server": server, **present.failure(shown(answer))})
+            failed.append({"server": server, **present.failure(shown(answer), reader=language(asked))})
         elif isinstance(answer, BaseException):
             raise answer
         elif jobs := [job for job in map(parse_job, answer) if job.result_files]:
@@ -73,10 +73,10 @@ async def fetched(deps: Deps, asked: Asked, *, most: int) -> Opened:
     """The results and checkpoints of the job that is asked for. Raises PlaygroundError; `most` in bytes."""
     server, name = asked.get("server"), asked.get("id")
     if not isinstance(server, str) or server not in deps.client.endpoints or not isinstance(name, str):
-        raise InvalidRequest("There is no such job.", param="id", hint="Choose one from the list.")
+        raise refused("no_job", param="id")
     job, data = await results_of(deps.client, server, name)
     if len(data) > most:
-        raise InvalidRequest(f"The file has {len(data) / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read.")
+        raise refused("large_upload", param="file", size=len(data) / 1e6, most=most / 1e6)
     said = map(parse_checkpoint, await checkpoints_of(deps.client, server, name))
     saved = [each for each in said if each.model and each.step is not None]
     results = await to_thread.run_sync(read, data)

@@ -12,7 +12,7 @@ import gradio as gr
 from anyio import to_thread
 
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.finetune.report import report
 from playground.finetune.results import Results, accuracy_floor, best, last
 from playground.finetune.results_columns import AXES, Axis
@@ -85,7 +85,7 @@ def _open(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """Files that were dropped. One that cannot be read does not keep the others out."""
     given = asked.get("files")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
-        raise InvalidRequest(f"Choose one to {FILES} files.", param="file")
+        raise refused("choose_files", param="file", most=FILES)
     opened = []
     for file in given:
         about = file if isinstance(file, Mapping) else {}
@@ -94,7 +94,7 @@ def _open(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
             data = take(about.get("path"), most=MOST)
             opened.append(_put(held, Opened(name, read(data)), language(asked)))
         except Exception as error:
-            opened.append({"name": name, "notice": present.failure(shown(error))})
+            opened.append({"name": name, "notice": present.failure(shown(error), reader=language(asked))})
     return {"opened": opened}
 
 
@@ -158,7 +158,7 @@ def _point(point: Any) -> list[float] | None:
 def _curves(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     alpha, axis = _number(asked.get("alpha", 1)), asked.get("axis", "step")
     if axis not in AXES.values():
-        raise InvalidRequest("There is no such axis.", param="axis")
+        raise refused("no_axis", param="axis", axis=str(axis)[:20], axes=", ".join(AXES.values()))
     files = {}
     for id_ in _ids(asked):
         results = held.get(id_).results
@@ -224,13 +224,13 @@ async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:
         async for part in in_parts(n, f"{file.name.rsplit('.', 1)[0]}-clean.csv", csv_parts(file.results)):
             yield part
     except Exception as error:
-        yield {"n": n, "notice": present.failure(shown(error))}
+        yield {"n": n, "notice": present.failure(shown(error), reader=language(asked))}
 
 
 def _ids(asked: Asked) -> list[Any]:
     given = asked.get("ids")
     if not isinstance(given, list) or not 1 <= len(given) <= FILES:
-        raise InvalidRequest("Choose a results file first.", param="file")
+        raise refused("choose_results", param="file")
     return given
 
 

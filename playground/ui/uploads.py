@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from gradio.utils import get_upload_folder
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 
 T = TypeVar("T")
 
@@ -33,17 +33,16 @@ def take(path: Any, *, most: int) -> bytes:
     except (OSError, ValueError):
         file = None
     if file is None or folder not in file.parents:
-        raise InvalidRequest("The file did not arrive.", param="file", hint="Choose it again.")
+        raise refused("no_arrival", param="file")
     until = time.monotonic() + ARRIVAL
     while not file.is_file():
         if time.monotonic() > until:
-            raise InvalidRequest("The file did not arrive.", param="file", hint="Choose it again.")
+            raise refused("no_arrival", param="file")
         time.sleep(0.05)
     try:
         size = file.stat().st_size
         if size > most:
-            said = f"The file has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read."
-            raise InvalidRequest(said, param="file", hint="Use a smaller part of it.")
+            raise refused("large_upload", param="file", size=size / 1e6, most=most / 1e6)
         return file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
@@ -77,6 +76,6 @@ class Held(Generic[T]):
         with self._lock:
             found = self._held.get(id_) if isinstance(id_, str) else None
             if found is None:
-                raise InvalidRequest("This file is no longer held.", param="file", hint="Choose it again.")
+                raise refused("not_held", param="file")
             self._held.move_to_end(id_)
             return found[0]

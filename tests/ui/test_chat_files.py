@@ -167,3 +167,52 @@ async def test_a_hostile_value_in_any_place_is_an_answer_in_words(
             json.dumps(said[0])
     assert "notice" in (await module.act(deps, held, value))[0]
     assert "a handler failed" not in caplog.text
+
+
+REFUSED = [
+    (b"", "a.csv", "El archivo está vacío."),
+    (b"prompt\na\n", "a.csv", "El archivo tiene una sola columna, «prompt»."),
+    (b"prompt,completion\na,b,c\n", "a.csv", "La línea 2 tiene 3 campos"),
+    (b'prompt,completion\n"a,b\n', "a.csv", "Una comilla de la fila que empieza en la línea 2"),
+    (b"\x89PNG\0\0", "a.csv", "El archivo no es texto"),
+    (b"x", "a.doc", "El nombre del archivo termina en .doc."),
+    (b"x", "a.xlsm", "Los libros que pueden llevar macros (.xlsm) no se leen."),
+    (b"x", "a.xlsx", "El archivo no es un libro de Excel"),
+    (
+        b'{"prompt": "a", "completion": "b"}\n{"prompt": a}\n',
+        "a.jsonl",
+        "Línea 2, columna 12: no es JSON válido: se espera",
+    ),
+    (b'{"prompt": "a", "completion": NaN}\n', "a.jsonl", "Línea 1: no es JSON válido: NaN"),
+    (b'{"prompt": "a", "completion": []}\n' * 2, "a.jsonl", "Línea 1: completion es una lista, no un texto."),
+    (b'["a"]', "a.json", "Registro 1: no es un objeto."),
+    (
+        b"question,answer\na,b\n",
+        "a.csv",
+        "El archivo no tiene las columnas prompt y completion. Tiene: question, answer.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "name", "words"), REFUSED, ids=[row[2][:40] for row in REFUSED])
+async def test_what_is_wrong_with_a_file_is_said_in_the_language_of_the_page(
+    part: Part, data: bytes, name: str, words: str
+) -> None:
+    path = part.folder / "upload"
+    path.write_bytes(data)
+    said = await part.ask("open", file={"path": str(path), "name": name}, role="train", language="es")
+    assert said["notice"]["message"].startswith(words)
+    assert said["notice"]["hint"]
+
+
+async def test_a_file_without_a_completion_is_refused_in_spanish_when_it_is_prepared(part: Part) -> None:
+    path = part.folder / "upload"
+    path.write_bytes(b"prompt,completion\na,\nb,\n")
+    held = Held[Any]()
+    asked = {"n": 1, "language": "es", "file": {"path": str(path), "name": "a.csv"}}
+    said: dict[str, Any] = (await prepare.act(part.deps, held, {**asked, "action": "open"}))[0]
+    told = json.dumps(
+        (await prepare.act(part.deps, held, {"action": "prepare", "n": 2, "id": said["id"], "language": "es"}))[0],
+        ensure_ascii=False,
+    )
+    assert "Ninguna fila tiene completion." in told

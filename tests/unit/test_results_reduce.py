@@ -194,7 +194,7 @@ def test_a_curve_says_what_belongs_together() -> None:
 def test_the_axis_is_chosen_from_those_of_the_file() -> None:
     results = read(b"step,elapsed_tokens,training_loss\n1,9,2.5\n2,18,1.5\n")
     assert curves(results, axis="tokens")["curves"][0]["x"] == [9, 18]
-    with pytest.raises(InvalidRequest, match="step or tokens"):
+    with pytest.raises(InvalidRequest, match="axis examples"):
         curves(results, axis="examples")
 
 
