@@ -178,15 +178,13 @@ async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     if not isinstance(model, str) or not model:
         raise refused("no_model", param="model")
     ref = f"{endpoint}/{model}"
-    if mode == "chat" or not job.training_file:
-        return {"used": True}, model_opened(mode, ref)
     try:
-        found = await deps.trained_on(endpoint, job.training_file, again=True)
+        found = await deps.trained_on(endpoint, job.training_file, again=True) if job.training_file else None
     except PlaygroundError as error:
         return {"used": True, "untold": error.texts(language(asked))[0]}, model_opened(mode, ref)
-    if found is None:
-        return {"used": True}, model_opened(mode, ref)
-    params = {"stop": [escape(found.ending)]} if found.ending else {}
+    params = {"stop": [escape(found.ending)]} if found and found.ending else {}
+    if found is None or mode == "chat":
+        return {"used": True}, model_opened(mode, ref, params)
     return {"used": True}, opened(Preset(id="", name="", mode=mode, model=ref, text=found.prompt, params=params))
 
 

@@ -51,9 +51,10 @@ def opened(preset: Preset, *, output: str = "") -> Updates:
     return (*editors.values(), model, dict(preset.params), variables, {"mode": preset.mode, "load": load})
 
 
-def model_opened(mode: Mode, model: str) -> Updates:
-    """Updates for `Places.all` that choose `model` and open the tab; what is written there stays."""
-    return (*(gr.skip() for _ in range(3)), model, gr.skip(), gr.skip(), {"mode": mode, "load": uuid.uuid4().hex})
+def model_opened(mode: Mode, model: str, params: Mapping[str, Any] | None = None) -> Updates:
+    """Updates for `Places.all` that choose `model`, and set `params` where given; what is written in the tab stays."""
+    editors, load = (gr.skip() for _ in range(3)), uuid.uuid4().hex
+    return (*editors, model, dict(params) if params else gr.skip(), gr.skip(), {"mode": mode, "load": load})
 
 
 def gathered(mode: Any, name: str, editors: Mapping[str, Any], model: Any, params: Any, variables: Any) -> Preset:

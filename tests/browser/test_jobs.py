@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest_asyncio
 
+CHAT = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+CHATS = (json.dumps(CHAT) + "\n") * 12
+SAID = {"role": "assistant", "content": "Good day"}, {"role": "assistant", "content": "What?"}
+PREFERENCE = {"input": {"messages": CHAT["messages"][:1]}, "preferred_output": [SAID[0]]}
+PREFERENCES = (json.dumps({**PREFERENCE, "non_preferred_output": [SAID[1]]}) + "\n") * 12
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 PAIRS = "".join(json.dumps({"prompt": f"{n} ->", "completion": f" {n * 7} or so END"}) + "\n" for n in range(20))
 
@@ -20,10 +25,12 @@ async def screen(visits: Any, fake_app: Any) -> Any:
     return opened
 
 
-async def create(screen: Any, folder: Path, base: str, text: str = PAIRS) -> None:
+async def create(screen: Any, folder: Path, base: str, text: str = PAIRS, *, method: str = "supervised") -> None:
     path = folder / "train.jsonl"
     path.write_text(text)
-    await screen.page.click(".pg-jobs-new summary")
+    if not await screen.page.locator(".pg-jobs-new").evaluate("fold => fold.open"):
+        await screen.page.click(".pg-jobs-new summary")
+    await screen.page.get_by_label("Method").select_option(method)
     async with screen.page.expect_file_chooser() as chooser:
         await screen.page.locator(".pg-jobs-form .pg-dropzone button").first.click()
     await (await chooser.value).set_files(str(path))
@@ -83,3 +90,79 @@ async def test_what_a_server_says_is_text(screen: Any, fake: Any, tmp_path: Path
     await create(screen, tmp_path, f"server/{HOSTILE}")
     await screen.page.locator(".pg-jobs-detail", has_text=HOSTILE).wait_for()
     assert await screen.page.evaluate("window.pwned") is None
+
+
+async def finished(screen: Any, folder: Path, text: str) -> None:
+    await create(screen, folder, "server/tiny", text)
+    await screen.page.locator(".pg-jobs-detail [data-status=succeeded]").wait_for(timeout=60_000)
+
+
+async def opened_in(screen: Any, words: str, mode: str) -> list[str]:
+    """Open the job's model there; the stop sequences that are set then."""
+    await screen.page.click(f".pg-jobs-detail >> text={words}")
+    await screen.until(f"document.body.dataset.mode === '{mode}'")
+    await screen.until("document.querySelector('.pg-picker-input').value.startsWith('server/ft:tiny')")
+    return list(await screen.page.locator(".pg-chip code").all_inner_texts())
+
+
+async def test_a_model_of_pairs_opens_in_chat_with_its_stop_and_the_conversation_stays(
+    screen: Any, tmp_path: Path
+) -> None:
+    await screen.tab("chat")
+    await screen.page.locator("#pg-conversation .pg-message-text").last.fill("My question")
+    await screen.tab("finetune")
+    await finished(screen, tmp_path, PAIRS)
+    assert await opened_in(screen, "Open in Chat", "chat") == [" or so END"]
+    assert await screen.messages() == [("user", "My question")]
+
+
+async def test_a_model_of_chats_opens_in_both_tabs_and_what_was_written_stays(screen: Any, tmp_path: Path) -> None:
+    await screen.tab("complete")
+    await screen.write("My prompt")
+    await screen.tab("finetune")
+    await finished(screen, tmp_path, CHATS)
+    assert await opened_in(screen, "Open in Chat", "chat") == []
+    await screen.tab("finetune")
+    assert await opened_in(screen, "Open in Complete", "complete") == []
+    assert await screen.text() == "My prompt"
+
+
+async def test_a_job_whose_training_file_is_gone_opens_all_the_same_and_says_so(
+    screen: Any, fake: Any, tmp_path: Path
+) -> None:
+    await finished(screen, tmp_path, PAIRS)
+    fake.training.files.pop(list(fake.training.jobs.values())[-1]["training_file"])
+    assert await opened_in(screen, "Open in Complete", "complete") == []
+    said = await screen.toast("The training file is not there any more")
+    assert "has no file" in said
+
+
+async def test_preferences_are_trained_on_with_beta_and_refused_by_the_other_method(
+    screen: Any, fake: Any, tmp_path: Path
+) -> None:
+    await create(screen, tmp_path, "server/tiny", PREFERENCES)
+    await screen.page.locator(".pg-jobs .pg-notice", has_text="are for the method dpo").wait_for()
+    assert not await screen.page.get_by_label("Beta").is_visible()
+    await screen.page.get_by_label("Method").select_option("dpo")
+    await screen.page.get_by_label("Beta").fill("0.2")
+    await screen.page.click("text=Start training")
+    await screen.page.locator(".pg-jobs-detail", has_text="beta 0.2").wait_for()
+    asked = next(each.body for each in reversed(fake.requests) if each.method == "POST" and "jobs" in each.path)
+    assert asked["method"] == {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.2}}}
+
+
+async def test_openais_closing_dates_are_said_before_anything_is_uploaded(visits: Any, openai_app: Any) -> None:
+    for locale, words in (("en-US", "closed fine-tuning to new organisations"), ("es-ES", "cerró el ajuste fino")):
+        screen = await visits(openai_app, locale=locale)
+        await screen.tab("finetune")
+        await screen.page.locator(".pg-jobs-list button").first.wait_for()
+        await screen.page.click(".pg-jobs-new summary")
+        said = screen.page.locator(".pg-jobs-form [role=status]")
+        assert words in await said.inner_text()
+        assert "2027-01-06" in await said.inner_text()
+
+
+async def test_another_servers_form_says_nothing_of_openai(screen: Any) -> None:
+    await screen.page.click(".pg-jobs-new summary")
+    await screen.page.get_by_label("Model to train").fill("server/tiny")
+    assert not await screen.page.locator(".pg-jobs-form [role=status]").is_visible()

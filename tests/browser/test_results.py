@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +157,15 @@ async def test_names_in_a_file_are_shown_as_text(screen: Any, tmp_path: Path) ->
     assert any(HOSTILE in label for label in await legend(screen, 0))
 
 
+async def pick(screen: Any, name: str) -> None:
+    await screen.page.click(".pg-result-from button")
+    await screen.page.locator(".pg-result-job").filter(has_text=re.compile(rf"{name}\b")).first.click()
+    await screen.page.locator(".pg-plot canvas").first.wait_for()
+
+
 async def test_a_job_is_picked_and_a_checkpoint_answers_beside_base_and_final(screen: Any, fake: Any) -> None:
     name = fake.training.run("gpt-4.1-nano")
-    await screen.page.click(".pg-result-from button")
-    await screen.page.locator(".pg-result-job").filter(has_text=name).click()
-    await screen.page.locator(".pg-plot canvas").first.wait_for()
+    await pick(screen, name)
     marks = screen.page.locator(".pg-plot").first.locator(".pg-checkpoint")
     assert await marks.count() == len(fake.training.checkpoints[name])
     await marks.first.click()
@@ -171,3 +176,25 @@ async def test_a_job_is_picked_and_a_checkpoint_answers_beside_base_and_final(sc
     )
     assert await screen.page.locator(".pg-result-three section").count() == 3
     await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled")
+
+
+async def test_stop_ends_all_three_answers_and_keeps_what_had_come(screen: Any, fake: Any) -> None:
+    await pick(screen, fake.training.run("gpt-4.1-nano"))
+    await screen.page.locator(".pg-plot").first.locator(".pg-checkpoint").first.click()
+    await screen.page.fill(".pg-result-prompt", "Say this is a test")
+    fake.pace = "stall_midstream"
+    try:
+        await screen.page.click(".pg-dialog >> text=Run on all three")
+        texts = "[...document.querySelectorAll('.pg-result-three .pg-run-text')].map((each) => each.textContent)"
+        await screen.until(f"{texts}.every((text) => text === 'Hello,')")
+        assert fake.open_streams == 3
+        await screen.page.click(".pg-dialog >> text=Stop")
+        await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled")
+        assert await screen.page.evaluate(texts) == ["Hello,"] * 3
+        while fake.open_streams:
+            await screen.page.wait_for_timeout(20)
+    finally:
+        fake.pace = "ok"
+    # The dialog is there for the next prompt, which is answered whole.
+    await screen.page.click(".pg-dialog >> text=Run on all three")
+    await screen.until(f"{texts}.every((text) => text === 'Hello, world!')")

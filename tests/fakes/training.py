@@ -97,12 +97,16 @@ class Training:
 
     def run(self, base: str = "gpt-4.1-nano") -> str:
         """The id of a new job that has run to its end."""
-        file = self._keep("train.jsonl", b"{}\n", "fine-tune")["id"]
-        self._create({"model": base, "training_file": file, "validation_file": file})
-        name = next(reversed(self.jobs))
+        name = self.begin(base)
         while self.jobs[name]["status"] not in ENDED:
             self.advance(name)
         return name
+
+    def begin(self, base: str) -> str:
+        """The id of a new job with a training and a validation file."""
+        file = self._keep("train.jsonl", b"{}\n", "fine-tune")["id"]
+        self._create({"model": base, "training_file": file, "validation_file": file})
+        return next(reversed(self.jobs))
 
     # --- what a client does ---
 
