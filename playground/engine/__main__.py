@@ -19,6 +19,8 @@ from playground.engine.app import Engine, build_app
 from playground.engine.errors import WeightsError
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
+from playground.engine.serving import Serving
+from playground.engine.tuning.service import Tuning
 from playground.engine.weights import Weights, check, find
 
 
@@ -39,7 +41,7 @@ def main() -> None:
         listener = _listen(args.host, args.port)
     except OSError as error:
         _give_up(f"The engine cannot listen on {args.host}:{args.port}: {error.strerror}. Choose another --port.", 1)
-    asyncio.run(_serve(listener, weights))
+    asyncio.run(_serve(listener, weights, args.data))
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--model", type=Path, default=Path(path) if path else None, help="a GGUF file")
+    parser.add_argument("--data", type=Path, help="a folder for files, fine-tuning jobs and the models they make")
     parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
     return parser.parse_args()
 
@@ -63,10 +66,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(listener: socket.socket, weights: Weights) -> None:
+async def _serve(listener: socket.socket, weights: Weights, data: Path | None) -> None:
     """Answer at once, with 503 until the model is loaded."""
     key = os.environ.get("PLAYGROUND_ENGINE_KEY") or None
-    engine = Engine(model_id=weights.model_id, key=key, created=int(weights.path.stat().st_mtime))
+    engine = Engine(model_id=weights.model_id, key=key, created=int(weights.path.stat().st_mtime), data=data)
     # On the way out, a stream gets a second to end before it is cut.
     config = uvicorn.Config(
         build_app(engine), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
@@ -84,12 +87,25 @@ async def _load(engine: Engine, weights: Weights) -> None:
         await asyncio.to_thread(check, weights)
         llama = await asyncio.to_thread(Llama, weights.path)
         await llama.describe()
+        generator = Generator(llama)
+        if engine.data is not None:
+            engine.trains = await asyncio.to_thread(Tuning, engine.data, generator, weights.path, weights.model_id)
     except WeightsError as error:
         _give_up(str(error), error.exit_code)
+    except OSError as error:
+        _give_up(f"The engine cannot keep its data in {engine.data}: {error.strerror}. Choose another --data.", 1)
     except Exception as error:
         # Nobody awaits this task: unsaid, its end would be a health that says "loading" for ever.
         _give_up(f"The engine could not start: {error!r}", 1)
-    engine.generator = Generator(llama)
+    engine.loaded = Serving(
+        generator, weights.path, weights.model_id, engine.trains.models.find if engine.trains else _none
+    )
+    if engine.trains is not None:
+        await engine.trains.supervisor.run()
+
+
+def _none(_name: str) -> None:
+    """Without a data folder, nobody has another model."""
 
 
 def _give_up(message: str, exit_code: int) -> NoReturn:

@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,28 +19,58 @@ from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
 from playground.engine.gone import CancelWhenGone, Scope
 from playground.engine.schemas import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody, parse
+from playground.engine.serving import Serving
+from playground.engine.tuning import routes
+from playground.engine.tuning.service import Tuning
 
 MAX_BODY = 16 * 2**20
 
 
 class Engine:
-    """What the routes answer from; `generator` is None until the model is loaded."""
+    """What the routes answer from; `loaded` is None until the model is, `trains` None without a data folder."""
 
-    def __init__(self, *, model_id: str, key: str | None, created: int) -> None:
+    def __init__(self, *, model_id: str, key: str | None, created: int, data: Path | None = None) -> None:
         self.model_id = model_id
         self.key = key
         self.created = created
-        self.generator: Generator | None = None
+        self.data = data
+        self.loaded: Serving | None = None
+        self.trains: Tuning | None = None
+
+    @property
+    def serving(self) -> Serving:
+        if self.loaded is None:
+            raise ApiError(503, "The model is still being loaded.", type="server_error", code="loading")
+        return self.loaded
 
     @property
     def ready(self) -> Generator:
-        if self.generator is None:
-            raise ApiError(503, "The model is still being loaded.", type="server_error", code="loading")
-        return self.generator
+        return self.serving.base
 
-    def check_model(self, name: str) -> None:
-        if name != self.model_id:
-            raise ApiError(404, f"The model {name[:80]!r} does not exist.", param="model", code="model_not_found")
+    @property
+    def tuning(self) -> Tuning:
+        if self.data is None:
+            raise ApiError(
+                501,
+                "This engine keeps no files and no models. Start it with --data DIR to train: files, jobs and "
+                "fine-tuned models live there.",
+                type="server_error",
+                code="no_data_folder",
+            )
+        _ = self.serving
+        assert self.trains is not None  # noqa: S101 - made before the model is said to be loaded
+        return self.trains
+
+    def models(self) -> list[dict[str, Any]]:
+        """The base, and then what has been made of it."""
+        base = self.card()
+        tunes = self.trains.models if self.trains else None
+        return [base, *(tunes.card(adapter, base) for adapter in tunes.listed())] if tunes else [base]
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Raises a 404."""
+        adapter = self.serving.adapter(name)
+        return self.trains.models.card(adapter, self.card()) if adapter and self.trains else self.card()
 
     def card(self) -> dict[str, Any]:
         """The model as OpenAI lists one, and in `meta` what a playground wants to know."""
@@ -66,36 +97,36 @@ def build_app(engine: Engine) -> CancelWhenGone:
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        if engine.generator is None:
+        if engine.loaded is None:
             return JSONResponse({"status": "loading"}, 503)
-        return JSONResponse({"status": "ok", "model": engine.model_id, "active": engine.generator.room.active})
+        return JSONResponse({"status": "ok", "model": engine.model_id, "active": engine.loaded.active})
 
     @app.get("/v1/models")
     async def models() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": [engine.card()]})
+        return JSONResponse({"object": "list", "data": engine.models()})
+
+    # Before the model's own address, which takes whatever follows.
+    app.include_router(routes.build(engine))
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> JSONResponse:
-        engine.check_model(name)
-        return JSONResponse(engine.card())
+        return JSONResponse(engine.model(name))
 
     @app.post("/v1/completions")
     async def complete(request: Request) -> Response:
         body = parse(CompletionBody, await request.body())
-        engine.check_model(body.model)
-        job = await completions.prepare(engine.ready, body)
         if body.stream:
-            return await _streamed(completions.chunks(engine.ready, job))
-        return JSONResponse(await completions.whole(engine.ready, job))
+            return await _streamed(_completions(engine.serving, body))
+        async with engine.serving.use(body.model) as generator:
+            return JSONResponse(await completions.whole(generator, await completions.prepare(generator, body)))
 
     @app.post("/v1/chat/completions")
     async def converse(request: Request) -> Response:
         body = parse(ChatBody, await request.body())
-        engine.check_model(body.model)
-        job = await chat.prepare(engine.ready, body)
         if body.stream:
-            return await _streamed(chat.chunks(engine.ready, job))
-        return JSONResponse(await chat.whole(engine.ready, job))
+            return await _streamed(_chat(engine.serving, body))
+        async with engine.serving.use(body.model) as generator:
+            return JSONResponse(await chat.whole(generator, await chat.prepare(generator, body)))
 
     @app.post("/tokenize")
     async def tokenize(request: Request) -> JSONResponse:
@@ -120,7 +151,24 @@ def build_app(engine: Engine) -> CancelWhenGone:
             raise ApiError(400, "A token id is beyond the vocabulary.", param="tokens")
         return JSONResponse({"content": await engine.ready.llama.detokenize(body.tokens)})
 
-    return CancelWhenGone(app, max_body=MAX_BODY, refuse=functools.partial(_refusal, engine.key))
+    return CancelWhenGone(app, max_body=MAX_BODY, refuse=functools.partial(_refusal, engine.key), uploads=routes.FILES)
+
+
+async def _completions(serving: Serving, body: CompletionBody) -> AsyncGenerator[dict[str, Any]]:
+    """The chunks of an answer, whose model stays loaded until the last of them."""
+    async with serving.use(body.model) as generator:
+        job = await completions.prepare(generator, body)
+        async with aclosing(completions.chunks(generator, job)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+async def _chat(serving: Serving, body: ChatBody) -> AsyncGenerator[dict[str, Any]]:
+    async with serving.use(body.model) as generator:
+        job = await chat.prepare(generator, body)
+        async with aclosing(chat.chunks(generator, job)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def _piece(raw: bytes) -> str | list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,15 +22,20 @@ _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the engine needs of it. `vocabulary[id]` are the bytes that token `id` stands for."""
+    """What the engine needs of it. `vocabulary[id]` are the bytes that token `id` stands for; `control` are the ids of
+    tokens that are no text, `kv_width` the numbers that are kept of each token of a context, over all layers."""
 
     architecture: str
     context_length: int
+    block_count: int
+    kv_width: int
     tokenizer_model: str
     tokenizer_pre: str
     has_fill_in_middle: bool
     has_chat_template: bool
     bos_token_id: int | None
+    eos_token_id: int | None
+    control: frozenset[int]
     vocabulary: tuple[bytes, ...]
 
 
@@ -57,12 +63,45 @@ def _damaged(path: Path) -> WeightsError:
     return WeightsError(f"The model file {path} is damaged or cut short. Download it again.", exit_code=4)
 
 
-def _metadata(file: BinaryIO) -> dict[str, Any]:
+def check_adapter(path: Path, architecture: str) -> None:
+    """Raises WeightsError unless the file at `path` is a whole LoRA adapter for `architecture`, of plain floats: one of
+    another type ends llama.cpp, and the process with it."""
+    try:
+        with path.open("rb") as file:
+            tensors, _count = _begin(file)
+            file.seek(0)
+            meta = _metadata(file)
+            kinds = [_tensor(file) for _ in range(tensors)]
+            end = -(-file.tell() // 32) * 32 + max(offset + size for _, size, offset in kinds)
+            whole = end <= path.stat().st_size
+    except (OSError, *_DAMAGE) as exc:
+        raise WeightsError(f"The adapter {path} cannot be read.", exit_code=4) from exc
+    told = meta.get("general.type"), meta.get("adapter.type"), meta.get("general.architecture")
+    if told != ("adapter", "lora", architecture) or not whole or any(kind > 1 for kind, _, _ in kinds):
+        raise WeightsError(f"The file {path} is no adapter for this model.", exit_code=4)
+
+
+def _tensor(file: BinaryIO) -> tuple[int, int, int]:
+    """What is said of the next tensor: its type (0 is F32, 1 F16), its size in bytes if it is one of these, where it
+    begins."""
+    _string(file)
+    size = prod(_number(file, "Q") for _ in range(_number(file, "I")))
+    kind, offset = _number(file, "I"), _number(file, "Q")
+    return kind, size * (2 if kind else 4), offset
+
+
+def _begin(file: BinaryIO) -> tuple[int, int]:
+    """How many tensors there are, and how many entries the metadata has."""
     if file.read(4) != MAGIC:
         raise WeightsError("The model file is not a GGUF. Choose a file that ends in .gguf.", exit_code=4)
-    version, _tensors, count = struct.unpack("<IQQ", file.read(20))
+    version, tensors, count = struct.unpack("<IQQ", file.read(20))
     if version not in (2, 3) or count > 100_000:
         raise WeightsError(f"The model file is a GGUF of version {version}, which is not read.", exit_code=4)
+    return tensors, count
+
+
+def _metadata(file: BinaryIO) -> dict[str, Any]:
+    _tensors, count = _begin(file)
     return {_string(file): _value(file, _number(file, "I")) for _ in range(count)}
 
 
@@ -104,15 +143,29 @@ def _header(meta: dict[str, Any]) -> Header:
     return Header(
         architecture=architecture,
         context_length=meta[f"{architecture}.context_length"],
+        block_count=meta[f"{architecture}.block_count"],
+        kv_width=_kv_width(meta, architecture),
         tokenizer_model=meta.get("tokenizer.ggml.model", ""),
         tokenizer_pre=meta.get("tokenizer.ggml.pre", meta.get("tokenizer.ggml.model", "")),
         has_fill_in_middle=any(all(f"{part}_token_id" in named for part in names) for names in _FILL_IN),
         has_chat_template="tokenizer.chat_template" in meta,
         bos_token_id=meta.get("tokenizer.ggml.bos_token_id"),
+        eos_token_id=meta.get("tokenizer.ggml.eos_token_id"),
+        control=frozenset(i for i, kind in enumerate(kinds) if kind == _CONTROL),
         vocabulary=tuple(
             _token_bytes(token, kinds[i] if i < len(kinds) else _NORMAL, byte_level) for i, token in enumerate(tokens)
         ),
     )
+
+
+def _kv_width(meta: dict[str, Any], architecture: str) -> int:
+    """A key and a value for each head of each layer; an architecture that keeps less (a sliding window) counts more."""
+    layers, heads = meta[f"{architecture}.block_count"], meta.get(f"{architecture}.attention.head_count") or 1
+    shared = meta.get(f"{architecture}.attention.head_count_kv", heads)
+    width = meta.get(f"{architecture}.embedding_length", 0) // max(1, max(heads) if isinstance(heads, tuple) else heads)
+    keys = meta.get(f"{architecture}.attention.key_length", width)
+    values = meta.get(f"{architecture}.attention.value_length", width)
+    return int(sum(shared) if isinstance(shared, tuple) else shared * layers) * int(keys + values)
 
 
 def _token_bytes(token: str, kind: int, byte_level: bool) -> bytes:

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from starlette.requests import ClientDisconnect
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,18 +24,24 @@ class Refuse(Protocol):
 
 
 class CancelWhenGone:
-    """Reads the body (at most `max_body` bytes), then runs the app until it ends or the client hangs up."""
+    """Reads the body (at most `max_body` bytes), then runs the app until it ends or the client hangs up. What is sent
+    to `uploads` is left for the app to read, which watches over its size itself."""
 
-    def __init__(self, app: App, *, max_body: int, refuse: Refuse) -> None:
+    def __init__(self, app: App, *, max_body: int, refuse: Refuse, uploads: str) -> None:
         self._app = app
         self._max_body = max_body
         self._refuse = refuse
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = None if self._refuse(scope, too_large=False) else await self._body(receive)
+        refusal = self._refuse(scope, too_large=False)
+        if refusal is None and (scope["method"], scope["path"]) == ("POST", self._uploads):
+            _log(*await asyncio.gather(self._app(scope, receive, send), return_exceptions=True))
+            return
+        body = None if refusal else await self._body(receive)
         refusal = self._refuse(scope, too_large=body is None)
         if refusal is not None or body is None:
             await (refusal or self._app)(scope, receive, send)
@@ -59,11 +67,7 @@ class CancelWhenGone:
             watch.cancel()
             if not work.done():
                 work.cancel()
-        (failure,) = await asyncio.gather(work, return_exceptions=True)
-        if isinstance(failure, Exception):
-            # The client has its 500. The log says where, and nothing of what was asked: a message may hold a prompt.
-            where = "".join(traceback.format_tb(failure.__traceback__)[-3:])
-            log.error("A request failed: %s\n%s", type(failure).__name__, where)
+        _log(*await asyncio.gather(work, return_exceptions=True))
 
     async def _body(self, receive: Receive) -> bytes | None:
         parts, size = [], 0
@@ -77,6 +81,13 @@ class CancelWhenGone:
                 return None
             if not message.get("more_body", False):
                 return b"".join(parts)
+
+
+def _log(failure: object) -> None:
+    """The client has its 500. The log says where, and nothing of what was asked: a message may hold a prompt."""
+    if isinstance(failure, Exception) and not isinstance(failure, ClientDisconnect):
+        where = "".join(traceback.format_tb(failure.__traceback__)[-3:])
+        log.error("A request failed: %s\n%s", type(failure).__name__, where)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -25,14 +26,16 @@ _MESSAGE = 300
 
 
 class Llama:
-    """A loaded model. `context` is in tokens, shared by everything that is generated at once."""
+    """A loaded model, with one LoRA adapter over it if given. `context` is in tokens, shared by everything that is
+    generated at once; `kv_bytes` is what its keys and values take."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, adapter: Path | None = None) -> None:
         self.header: Header = read(path)
         self.size_bytes = path.stat().st_size
         self.context = min(CONTEXT, self.header.context_length)
+        self.kv_bytes = 2 * self.header.kv_width * self.context
         self._key = secrets.token_urlsafe(32)
-        self._server = self._load(path)
+        self._server = self._load(path, adapter)
         self._http = httpx.AsyncClient(
             base_url=self._server.listening_address,
             headers={"Authorization": f"Bearer {self._key}"},
@@ -44,7 +47,7 @@ class Llama:
         )
         self.n_params = 0
 
-    def _load(self, path: Path) -> Any:
+    def _load(self, path: Path, adapter: Path | None) -> Any:
         import xllamacpp
 
         params = xllamacpp.CommonParams()
@@ -63,6 +66,10 @@ class Llama:
         # Idle memory for prompts of the past: of little use for one person, and it leaks between adapters.
         params.cache_ram_mib = 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = physical_cores()
+        if adapter is not None:
+            lora = xllamacpp.CommonAdapterLoraInfo()
+            lora.path, lora.scale = str(adapter), 1.0
+            params.lora_adapters = [lora]
         try:
             return xllamacpp.Server(params)
         except Exception as exc:
@@ -120,7 +127,10 @@ class Llama:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        # In a thread: llama.cpp ends its own threads, and waits for them.
+        server = [self._server]
         self._server = None
+        await asyncio.to_thread(server.clear)
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:
