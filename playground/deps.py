@@ -170,7 +170,11 @@ def open_deps(settings: Settings) -> Deps:
     engine = None
     endpoints = list(settings.endpoints)
     if settings.engine:
-        engine = EngineProcess(model_path=settings.model_path, log_path=settings.data_dir / "engine.log")
+        engine = EngineProcess(
+            model_path=settings.model_path,
+            log_path=settings.data_dir / "engine.log",
+            data_dir=settings.data_dir / "engine",
+        )
         engine.launch()
         endpoints.insert(0, engine.endpoint)
     return Deps(settings=settings, endpoints=tuple(endpoints), store=store, counter=Counter(), engine=engine)

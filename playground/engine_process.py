@@ -124,11 +124,14 @@ class EngineProcess:
         *,
         model_path: Path | None,
         log_path: Path | None = None,
+        data_dir: Path | None = None,
         python: str = sys.executable,
         backoff: float = 0.5,
     ) -> None:
-        """`model_path` None is the model that comes with the install. `backoff`: seconds before the first restart."""
+        """`model_path` None is the model that comes with the install; `data_dir` is where it keeps what it trains, None
+        for an engine that does not train. `backoff`: seconds before the first restart."""
         self._model_path = model_path
+        self._data_dir = data_dir
         self._python = python
         self._backoff = backoff
         self._key = secrets.token_urlsafe(32)
@@ -251,6 +254,8 @@ class EngineProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [self._python, "-m", "playground.engine", "--port", str(self._port), "--parent-pid", str(os.getpid())]
+        if self._data_dir is not None:
+            command += ["--data", str(self._data_dir)]
         # A session of its own: Ctrl+C in the terminal reaches the app, which then ends the engine in order.
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,

@@ -152,18 +152,21 @@ def test_the_key_is_random_and_never_on_the_command_line_nor_in_the_log(fake: Fa
     assert (tmp_path / "x.log").read_text() == "key=[key]\n"
 
 
-def test_the_child_gets_the_model_and_the_parent_but_nobody_elses_secrets(
+def test_the_child_gets_the_model_the_data_folder_and_the_parent_but_nobody_elses_secrets(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "LAB_API_KEY", "DATABASE_URL", "PLAYGROUND_PASSWORD", "HF_TOKEN"):
         monkeypatch.setenv(name, "canary")
     fake.plan({})
-    engine = EngineProcess(model_path=Path("/models/other.gguf"), python=str(fake.python))
+    engine = EngineProcess(
+        model_path=Path("/models/other.gguf"), data_dir=Path("/data/engine"), python=str(fake.python)
+    )
     engine.launch()
     engine.wait_ready()
     (life,) = fake.lives()
     assert life["argv"][:2] == ["-m", "playground.engine"]
     assert life["argv"][life["argv"].index("--parent-pid") + 1] == str(os.getpid())
+    assert life["argv"][life["argv"].index("--data") + 1] == "/data/engine"
     assert life["env"]["PLAYGROUND_MODEL_PATH"] == "/models/other.gguf"
     assert str(ROOT) in life["env"]["PYTHONPATH"].split(os.pathsep)
     assert "canary" not in life["env"].values()

@@ -29,6 +29,8 @@ CANCEL_GRACE = 0.6
 """Seconds that a cancelled worker has for a last checkpoint; within one it is gone."""
 PAUSE_GRACE = 120.0
 """Seconds that a paused worker has for it: a step on long examples takes that long."""
+OUTLIVED = 3.0
+"""Seconds after which we would be gone, had the worker been stopped together with us."""
 ANSWERED = 10.0
 """Seconds after which the request is answered, though the worker is still at its last step."""
 ASKED_AGAIN = 1.0
@@ -208,6 +210,10 @@ class Supervisor:
             end = await self._live(now)
             if run.done or run.failure is not None or now.wish is not None:
                 break
+            if run.rested:
+                # Somebody told it to stop. When it was the system, all of us are about to end.
+                await asyncio.sleep(OUTLIVED)
+                continue
             newest = self._jobs.newest_step(run.record) or 0
             deaths, reached = (deaths + 1 if newest <= reached else 1), newest
             if deaths > RESTARTS:

@@ -42,6 +42,7 @@ class TrainingRun:
     def __init__(self, record: Record, jobs: Jobs, files: Files) -> None:
         self.record = record
         self.done = False
+        self.rested = False
         self.failure: dict[str, Any] | None = None
         self._jobs, self._files = jobs, files
         self._folder = jobs.folder(record)
@@ -120,7 +121,7 @@ class TrainingRun:
         return Plan.read(self._folder).threads
 
     def begin(self) -> None:
-        self.done, self.failure = False, None
+        self.done, self.rested, self.failure = False, False, None
         self._step = self._jobs.newest_step(self.record) or 0
         again = f", from step {self._step}" if self._step else ""
         known = self.record.status == "running" or self._step > 0
@@ -141,6 +142,8 @@ class TrainingRun:
                 self._keep(said["step"], said.get("metrics") or {})
             case "early_stopped":
                 self.say(f"Stopped early at step {said['step']}: the validation loss no longer falls")
+            case "paused":
+                self.rested = True
             case "done":
                 self.done = True
                 self._step, self._trained = said["step"], said.get("trained_tokens")
