@@ -15,4 +15,7 @@ meet over HTTP, as with any other server. From the outside in:
     llama        llama.cpp's own server, on a loopback port that only we know the key of
     gguf         reads a GGUF's header: is it one, how long is its context, what bytes is each token
     weights      which GGUF is served
+    serving      which models answer by name: the base, and the fine-tunes that are asked for
+    memory       how much memory there is
+    tuning/      OpenAI's files and fine-tuning API, and who trains when (its __init__ draws its own rooms)
 """

@@ -22,12 +22,15 @@ KEY = "a-key-of-the-tests"
 
 
 def _nulls(schema: Any) -> Any:
-    """OpenAPI 3.0's `nullable`, of which the published schema still has some, as JSON Schema says it."""
+    """OpenAPI 3.0's `nullable` and its boolean `exclusiveMinimum`, of which the published schema still has some, as
+    JSON Schema says them."""
     if isinstance(schema, list):
         return [_nulls(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     plain = {name: _nulls(item) for name, item in schema.items()}
+    if plain.get("exclusiveMinimum") is True:
+        plain["exclusiveMinimum"] = plain.pop("minimum")
     return {"anyOf": [{"type": "null"}, plain]} if plain.pop("nullable", False) is True else plain
 
 

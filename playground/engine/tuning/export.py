@@ -14,8 +14,9 @@ import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 from playground.engine.errors import ApiError
 from playground.engine.serving import Adapter
@@ -85,13 +86,13 @@ async def read(path: Path) -> AsyncGenerator[bytes]:
 
 def main() -> None:
     from playground.engine.training.errors import TrainingError
-    from playground.engine.training.merge import merge
 
+    merge = import_module("playground.engine.training.merge").merge
     base, adapter, out, kind = sys.argv[1:]
     if hasattr(os, "nice"):
         os.nice(15)
     try:
-        merge(Path(base), Path(adapter), Path(out), type=cast(Any, kind))
+        merge(Path(base), Path(adapter), Path(out), type=kind)
     except TrainingError as error:
         sys.exit(f"export: {error.message}")
 

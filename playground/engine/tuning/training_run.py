@@ -85,11 +85,16 @@ class TrainingRun:
         self._say_plan(plan)
 
     async def _tokens(self, speech: examples.Speech, param: Param, context: int) -> tuple[lines.Summary, Written]:
-        path = self._files.content(self.record.job[param])
+        name = self.record.job[param]
+        try:
+            path = self._files.content(name)
+        except ApiError:
+            said = f"The file {name} was deleted before it was read. Upload it again, and create the job again."
+            raise ApiError(400, said, param=param, code=f"invalid_{param}") from None
         summary = await asyncio.to_thread(lines.check, path, param)
         wanted = takewhile(lambda _: self.record.status == "validating_files", lines.read(path, param))
-        name = "train.jsonl" if param == "training_file" else "valid.jsonl"
-        return summary, await examples.write(speech, wanted, self._folder / name, context=context, param=param)
+        kept = self._folder / ("train.jsonl" if param == "training_file" else "valid.jsonl")
+        return summary, await examples.write(speech, wanted, kept, context=context, param=param)
 
     def check_machine(self) -> None:
         """Raises ApiError where memory or disk do not suffice; where only large batches do not fit, they are cut."""
