@@ -1,21 +1,17 @@
 """What a training curve says, by rules that are written down here and figures that are shown beside it.
 
-Losses only: accuracies of OpenAI's files are too coarse. In this order:
+Losses only: accuracies of OpenAI's files are too coarse. Each loss is falling, flat, rising or unclear
+(results_trend.py says when), and the first of these that holds is said:
 
 - **too short**: fewer than 20 points of training loss, or all at one step.
-- **diverging**: training loss ends infinite; or the run is cut into ten parts, and the last part's median lies above
-  the lowest part's by half of all progress or more, and by four standard errors.
-- **overfitting**: validation loss (full_valid_loss where there are six points of it) is averaged over neighbours (a
-  tenth of them, at least three). After the lowest such mean at least four points follow, a line through them rises
-  beyond chance (`Line.rises`), their last third lies 5 % or more above the lowest mean, and training loss does not rise
-  over the same steps.
-- **still learning**, **converged** or **noisy**, by a line through the second half. Falling: beyond chance, and by a
-  tenth of all progress or more. Flat: by two standard errors, it did not lose a quarter of it. Else unclear. Ten points
-  of validation loss or more decide where they are clear, since what counts is texts the model has not seen: falling is
-  still learning, flat is converged. Where they are unclear, or there are none, training loss decides: flat is
-  converged, unclear noisy; falling is still learning where there is no validation loss, and noisy where it is unclear.
+- **diverging**: training loss ends infinite, or rises; or both rise from validation's best step on.
+- **overfitting**: validation loss rises (full_valid_loss where there is a trend in it), and training loss does not.
+- Validation loss is unclear, since it jumps or was measured too rarely (once an epoch, most often): training loss
+  alone is told of, and that the rest is not known. **Still learning** where validation was lowest at its end,
+  **noisy** where it was not, and **converged** where training loss is flat.
+- Else by validation loss, since what counts is texts the model has not seen, or by training loss where there is none:
+  falling is **still learning**; flat is **converged**, with the best step where it rose a little; unclear is **noisy**.
 
-Progress is the median of the first twentieth less that of the last tenth, and counts as a tenth of the start at least.
 The thresholds are ours, chosen on synthetic curves (tests/unit/test_results_verdict.py): a help to read a curve, not a
 test of significance.
 """
@@ -29,18 +25,28 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from playground.finetune.results import Column, Floats, Results
-from playground.finetune.results_trend import LEAST_PROGRESS, Course, Line, course, fit, running_mean, spread_out
+from playground.finetune.results_trend import (
+    FALLING,
+    FEW,
+    FEWEST,
+    PARTS,
+    RISE,
+    Course,
+    Line,
+    Turn,
+    fit,
+    noise_of,
+    spread_out,
+    training,
+    validation,
+)
 from playground.words import Said
 
 VerdictKind = Literal["overfitting", "still_learning", "converged", "diverging", "noisy", "too_short"]
 
 Args = dict[str, str | int | float]
 
-FEWEST = 20
-FEWEST_TO_JUDGE, FEWEST_TO_OVERFIT, FEWEST_AFTER = 10, 6, 4
-"""Points of validation loss for a trend, for overfitting, and after its lowest mean."""
-PARTS = 10
-RISE = 0.05
+FEWEST_TRAINING = 2 * PARTS
 HUGE = 1e100
 """Losses beyond it are scaled down while they are judged: their squares would be infinite."""
 
@@ -60,6 +66,36 @@ class _Loss(NamedTuple):
     y: Floats
 
 
+class _Judged(NamedTuple):
+    """Both losses, divided by `scale`, and how they went; `seen` is None where validation has no trend."""
+
+    train: _Loss
+    whole: Course
+    valid: _Loss | None
+    seen: Course | None
+    scale: float
+
+    def says(self, kind: VerdictKind, key: str, loss: _Loss, how: Course, **more: str | int | float) -> Verdict:
+        """With the figures of the loss that decides, and those that `more` adds."""
+        figures: Args = {"start": how.start * self.scale, "end": how.end * self.scale, "share": how.share}
+        return Verdict(kind=kind, said=Said(key, {"name": loss.name, **figures, **more}), evidence=self.evidence())
+
+    def about(self, kind: VerdictKind, key: str, loss: _Loss, turn: Turn, **more: str | int | float) -> Verdict:
+        """With the best step of the loss that decides."""
+        best, last = turn.best * self.scale, turn.end * self.scale
+        said = Said(key, {"name": loss.name, "best": best, "last": last, "step": turn.step, **more})
+        evidence = {"best_step": turn.step, "best": best, "rise": last - best, **self.evidence()}
+        return Verdict(kind=kind, said=said, evidence=evidence)
+
+    def evidence(self) -> dict[str, float]:
+        figures = _figures("training", self.whole, self.scale)
+        if self.valid:
+            figures["validation_points"] = len(self.valid.y)
+        if self.seen:
+            figures |= _figures("validation", self.seen, self.scale)
+        return figures
+
+
 def verdict(results: Results) -> Verdict:
     """What the losses say, by the rules above."""
     column = results.first("loss", "train")
@@ -71,22 +107,17 @@ def verdict(results: Results) -> Verdict:
     largest = max(float(np.nanmax(np.abs(each.values))) for each in (column, held_out) if each)
     scale = largest if largest > HUGE else 1.0
     train = _loss(results, column, scale)
-    valid = _loss(results, held_out, scale) if held_out else None
-    if len(train.y) < FEWEST or not spread_out(train.x[len(train.x) // 2 :]):
-        said = Said("verdict.too_short", {"name": column.name, "points": len(train.y), "needed": FEWEST})
+    if len(train.y) < FEWEST_TRAINING or not spread_out(train.x[len(train.x) // 2 :]):
+        said = Said("verdict.too_short", {"name": column.name, "points": len(train.y), "needed": FEWEST_TRAINING})
         return Verdict(kind="too_short", said=said, evidence={"training_points": len(train.y)})
-    whole = course(train.x, train.y)
-    seen = course(valid.x, valid.y) if valid and _judges(valid) else None
-    return (
-        _diverging(train, whole, scale)
-        or (_overfitting(train, valid, scale) if valid else None)
-        or _by_trend(train, whole, valid, seen, scale)
-    )
+    valid = _loss(results, held_out, scale) if held_out else None
+    seen = validation(valid.x, valid.y, noise=noise_of(train.y)) if valid else None
+    return _decided(_Judged(train, training(train.x, train.y), valid, seen, scale))
 
 
 def _validation(results: Results) -> Column | None:
     full = results.columns.get("full_valid_loss")
-    if full is not None and np.isfinite(full.values).sum() >= FEWEST_TO_OVERFIT:
+    if full is not None and np.isfinite(full.values).sum() >= FEWEST:
         return full
     return results.first("loss", "validation")
 
@@ -96,98 +127,73 @@ def _loss(results: Results, column: Column, scale: float) -> _Loss:
     return _Loss(column.name, results.steps[present], column.values[present] / scale)
 
 
-def _judges(valid: _Loss) -> bool:
-    return len(valid.y) >= FEWEST_TO_JUDGE and spread_out(valid.x[len(valid.x) // 2 :])
+def _decided(both: _Judged) -> Verdict:
+    train, whole, valid, seen, _ = both
+    if whole.turn and whole.state == "rising":
+        return both.about("diverging", "verdict.diverging", train, whole.turn)
+    if valid and seen and seen.turn and seen.state == "rising":
+        return _risen(both, valid, seen.turn)
+    if valid and (seen is None or seen.state == "unclear"):
+        return _unseen(both, valid)
+    loss, how = (valid, seen) if valid and seen else (train, whole)
+    if how.state == "falling":
+        return both.says("still_learning", "verdict.still_learning", loss, how)
+    if how.state == "unclear":
+        return _noisy(both)
+    return _flat(both, loss, how)
 
 
-def _diverging(train: _Loss, whole: Course, scale: float) -> Verdict | None:
-    parts = np.array_split(train.y, PARTS)
-    middles = [float(np.median(part)) for part in parts]
-    lowest = int(np.argmin(middles))
-    rise = middles[-1] - middles[lowest]
-    progress = max(whole.start - middles[lowest], LEAST_PROGRESS * abs(whole.start))
-    if not (rise > progress / 2 and rise > 4 * _error_of_difference(parts)):
-        return None
-    at = sum(len(part) for part in parts[:lowest]) + len(parts[lowest]) // 2
-    best, last = middles[lowest] * scale, middles[-1] * scale
-    step = float(train.x[at])
-    args: Args = {"name": train.name, "best": best, "last": last, "step": step}
-    evidence = {**_figures("training", whole, scale), "best_step": step, "best": best, "rise": rise * scale}
-    return Verdict(kind="diverging", said=Said("verdict.diverging", args), evidence=evidence)
-
-
-def _error_of_difference(parts: list[Floats]) -> float:
-    """The standard error of the difference of two parts' medians.
-
-    From the median distance to the median (of normal noise, a spike does not move it): the parts' own, which are few
-    points each, taken together.
-    """
-    distance = np.median(np.concatenate([np.abs(part - np.median(part)) for part in parts]))
-    return float(1.2533 * 1.4826 * distance * (2 / len(parts[-1])) ** 0.5)
-
-
-def _overfitting(train: _Loss, valid: _Loss, scale: float) -> Verdict | None:
-    width = max(3, len(valid.y) // 10)
-    if len(valid.y) < FEWEST_TO_OVERFIT:
-        return None
-    means = running_mean(valid.y, width)
-    lowest = int(np.argmin(means))
-    best, at = float(means[lowest]), lowest + width // 2
-    x, y = valid.x[at + 1 :], valid.y[at + 1 :]
-    if len(y) < FEWEST_AFTER or not spread_out(x):
-        return None
-    after, end = fit(x, y), float(y[-max(2, len(y) // 3) :].mean())
-    trained = _over(train, float(valid.x[at]))
-    if not after.rises() or end - best < RISE * abs(best) or end <= best or (trained and trained.rises()):
-        return None
-    step = float(valid.x[at])
-    args: Args = {"name": valid.name, "step": step, "best": best * scale, "last": end * scale}
-    evidence = {
-        "best_step": step,
-        "best": best * scale,
-        "validation_points": len(valid.y),
-        "validation_rise": (end - best) * scale,
-        "validation_slope": after.slope * scale,
-        "training_slope": (trained.slope if trained else 0.0) * scale,
-        "noise": after.scatter * scale,
-    }
-    return Verdict(kind="overfitting", said=Said("verdict.overfitting", args), evidence=evidence)
+def _risen(both: _Judged, valid: _Loss, turn: Turn) -> Verdict:
+    """Validation loss rises. Training loss that does as well over the same steps has not learned by heart."""
+    trained = _over(both.train, turn.step)
+    progress = abs(both.whole.start - both.whole.end)
+    follows = trained is not None and trained.rises() and trained.change >= FALLING * progress
+    kind: VerdictKind = "diverging" if follows else "overfitting"
+    key = "verdict.both_rise" if follows else "verdict.overfitting"
+    return both.about(kind, key, valid, turn, train=both.train.name)
 
 
 def _over(train: _Loss, step: float) -> Line | None:
     """Training loss from `step` on."""
     x, y = train.x[train.x >= step], train.y[train.x >= step]
-    return fit(x, y) if len(y) > 2 and spread_out(x) else None
+    return fit(x, y) if spread_out(x) else None
 
 
-def _by_trend(train: _Loss, whole: Course, valid: _Loss | None, seen: Course | None, scale: float) -> Verdict:
-    evidence = _figures("training", whole, scale)
-    if seen:
-        evidence |= _figures("validation", seen, scale)
-    judge, how = (valid, seen) if valid and seen and seen.state != "unclear" else (train, whole)
-    args: Args = {"name": judge.name, "start": how.start * scale, "end": how.end * scale}
-    if seen and seen.state == "unclear" and how.state == "falling":
-        said = Said("verdict.validation_unclear", {**args, "valid": valid.name if valid else ""})
-        return Verdict(kind="noisy", said=said, evidence=evidence)
-    if how.state == "falling":
-        said = Said("verdict.still_learning", {**args, "share": how.share})
-        return Verdict(kind="still_learning", said=said, evidence=evidence)
-    if how.state == "unclear":
-        noisy = Said("verdict.noisy", {"name": judge.name, "noise": how.late.scatter * scale})
-        return Verdict(kind="noisy", said=noisy, evidence=evidence)
-    return Verdict(kind="converged", said=_flat(train, whole, judge, how, seen, args), evidence=evidence)
+def _unseen(both: _Judged, valid: _Loss) -> Verdict:
+    """Training loss alone, and that it is not known how the model does with other texts."""
+    train, whole, few = both.train, both.whole, len(valid.y) < FEW
+    if whole.state == "unclear":
+        return _noisy(both)
+    lowest = int(np.argmin(valid.y))
+    turn = Turn(float(valid.x[lowest]), float(valid.y[lowest]), float(valid.y[-1]))
+    if few and turn.rise > RISE * abs(turn.best):
+        return both.about("noisy", "verdict.rose_few", valid, turn, points=len(valid.y))
+    if whole.state == "falling":
+        kind: VerdictKind = "still_learning" if few else "noisy"
+        key = "verdict.still_learning_few" if few else "verdict.validation_unclear"
+        return both.says(kind, key, train, whole, **_rarely(valid))
+    key = "verdict.never_fell" if not whole.fell else "verdict.converged_few" if few else "verdict.converged_unseen"
+    return both.says("converged", key, train, whole, **_rarely(valid))
 
 
-def _flat(train: _Loss, whole: Course, judge: _Loss, how: Course, seen: Course | None, args: Args) -> Said:
-    if judge is not train and whole.state == "falling":
-        return Said("verdict.validation_flat", {**args, "train": train.name})
-    if seen and seen.state == "unclear":
-        return Said("verdict.converged_unseen", args)
-    fell = how.start - how.end > max(0.02 * abs(how.start), 2 * how.late.error)
-    return Said("verdict.converged" if fell else "verdict.never_fell", args)
+def _rarely(valid: _Loss) -> Args:
+    return {"valid": valid.name, "points": len(valid.y)}
+
+
+def _noisy(both: _Judged) -> Verdict:
+    return both.says("noisy", "verdict.noisy", both.train, both.whole, noise=both.whole.late.scatter * both.scale)
+
+
+def _flat(both: _Judged, loss: _Loss, how: Course) -> Verdict:
+    if how.turn:
+        return both.about("converged", "verdict.crept_up", loss, how.turn)
+    if loss is not both.train and both.whole.state == "falling":
+        return both.says("converged", "verdict.validation_flat", loss, how, train=both.train.name)
+    return both.says("converged", "verdict.converged" if how.fell else "verdict.never_fell", loss, how)
 
 
 def _figures(side: str, how: Course, scale: float) -> dict[str, float]:
+    """What stands beside the sentence, in the loss's own unit."""
     return {
         f"{side}_start": how.start * scale,
         f"{side}_end": how.end * scale,

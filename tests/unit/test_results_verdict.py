@@ -15,7 +15,7 @@ from playground.finetune.results import Floats, Results, accuracy_floor
 from playground.finetune.results_columns import Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_trend import Line
-from playground.finetune.results_verdict import FEWEST, Verdict, VerdictKind, verdict
+from playground.finetune.results_verdict import FEWEST_TRAINING, Verdict, VerdictKind, verdict
 from playground.words import texts
 
 SEEDS = range(40)
@@ -94,6 +94,146 @@ def test_pure_noise_is_hardly_ever_called_overfitting_or_diverging(noise: float)
     assert kinds["overfitting"] + kinds["diverging"] + kinds["still_learning"] <= 8
 
 
+@pytest.mark.parametrize(("rows", "noise"), [(40, 0.4), (300, 0.8), (3000, 0.8)])
+def test_pure_noise_is_called_too_noisy_to_tell(rows: int, noise: float) -> None:
+    def level(u: Floats) -> Floats:
+        return 1.5 + 0 * u
+
+    said = Counter(judged(level, level, rows=rows, noise=noise, seed=seed).kind for seed in SEEDS)
+    assert said["noisy"] >= 0.85 * len(SEEDS), said
+
+
+# --- jobs that validate once an epoch ---
+
+
+def validated(points: list[float], *, train: Curve = SETTLES, rows: int = 300, noise: float = 0.02) -> Verdict:
+    """A job whose validation loss was measured so rarely, the last time at its end."""
+    lines = ["step,train_loss,valid_loss"]
+    losses = np.maximum(train(np.linspace(0, 1, rows)) + np.random.default_rng(0).normal(0, noise, rows), 0.001)
+    epoch = rows // len(points)
+    for step, loss in enumerate(losses.tolist(), 1):
+        lines.append(f"{step},{loss},{points[step // epoch - 1] if step % epoch == 0 else ''}")
+    return verdict(read("\n".join(lines).encode()))
+
+
+@pytest.mark.parametrize("rows", [40, 300, 3000])
+@pytest.mark.parametrize(
+    ("points", "best"),
+    [([0.9, 0.7, 0.75, 0.95, 1.2], 0.7), ([0.9, 1.2, 1.6], 0.9), ([0.9, 0.6, 0.7, 0.9], 0.6), ([1.5, 0.8, 1.1], 0.8)],
+)
+def test_validation_once_an_epoch_that_plainly_rises_is_overfitting(
+    points: list[float], best: float, rows: int
+) -> None:
+    said = validated(points, train=falling(0.1, 1.9, 5), rows=rows, noise=0.03)
+    assert (said.kind, said.evidence["best"]) == ("overfitting", best)
+    assert said.evidence["best_step"] == (points.index(best) + 1) * (rows // len(points))
+
+
+@pytest.mark.parametrize("points", [[1.6, 1.3, 1.1, 0.95, 0.85], [1.5, 1.1, 0.8]])
+def test_validation_once_an_epoch_that_plainly_falls_is_still_learning(points: list[float]) -> None:
+    said = validated(points, train=LEARNS)
+    assert (said.kind, said.said.key, said.said.args["name"]) == (
+        "still_learning",
+        "verdict.still_learning",
+        "valid_loss",
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "train", "kind", "key"),
+    [
+        ([1.0, 2.5, 0.8, 1.9, 2.2], LEARNS, "noisy", "verdict.rose_few"),
+        ([1.0, 1.6], LEARNS, "noisy", "verdict.rose_few"),
+        ([1.0, 1.6], SETTLES, "noisy", "verdict.rose_few"),
+        ([1.6, 1.0], LEARNS, "still_learning", "verdict.still_learning_few"),
+        ([1.0], LEARNS, "still_learning", "verdict.still_learning_few"),
+        ([1.0], SETTLES, "converged", "verdict.converged_few"),
+    ],
+)
+def test_validation_measured_too_rarely_to_tell_is_said_and_more_epochs_are_not_advised(
+    points: list[float], train: Curve, kind: str, key: str
+) -> None:
+    said = validated(points, train=train)
+    assert (said.kind, said.said.key) == (kind, key)
+    assert f"measured only {len(points)}×" in said.said.text()
+    assert "More epochs" not in said.said.text()
+
+
+@pytest.mark.parametrize("points", [3, 5, 8])
+def test_a_few_points_of_noise_are_hardly_ever_called_overfitting_or_learning(points: int) -> None:
+    kinds = Counter(
+        validated((1.5 + np.random.default_rng(seed).normal(0, 0.2, points)).tolist(), noise=0.2).kind
+        for seed in range(100)
+    )
+    assert kinds["overfitting"] + kinds["still_learning"] <= 6, kinds
+
+
+# --- a small rise after the best ---
+
+
+@pytest.mark.parametrize("rows", [40, 300, 3000])
+def test_training_that_takes_back_a_fifth_steadily_got_worse_since_its_best_step(rows: int) -> None:
+    def turns_up(u: Floats) -> Floats:
+        return 2 * np.exp(-8 * u) + 1.2 * np.clip(u - 2 / 3, 0, 1)
+
+    for seed in range(10):
+        said = judged(turns_up, None, rows=rows, noise=0.01, seed=seed)
+        assert said.kind == "diverging"
+        assert 0.5 * rows <= said.evidence["best_step"] <= 0.8 * rows
+        assert f"{said.evidence['best_step']:,.10g}" in said.said.text()
+
+
+def test_a_rise_too_small_to_matter_is_named_with_its_best_step() -> None:
+    def creeps(u: Floats) -> Floats:
+        return 2 * np.exp(-8 * u) + 0.16 * np.clip(u - 0.5, 0, 1)
+
+    said = judged(creeps, None, rows=3000, noise=0.02, seed=0)
+    assert (said.kind, said.said.key) == ("converged", "verdict.crept_up")
+    assert 1200 <= said.evidence["best_step"] <= 2000
+    u = np.linspace(0, 1, 100)
+    said = verdict(results(SETTLES(u), 0.9 + np.exp(-15 * u) + 0.03 * u))
+    assert (said.said.key, said.said.args["name"]) == ("verdict.crept_up", "valid_loss")
+
+
+def test_a_loss_that_breaks_out_at_the_very_end_is_no_convergence() -> None:
+    u = np.linspace(0, 1, 300)
+    loss = SETTLES(u) + np.random.default_rng(0).normal(0, 0.02, 300)
+    assert verdict(results(loss)).kind == "converged"
+    loss[-4:] += 8
+    said = verdict(results(loss))
+    assert (said.kind, said.evidence["best"]) == ("diverging", pytest.approx(0.4, abs=0.02))
+
+
+def test_where_both_rise_nothing_is_learned_by_heart() -> None:
+    u = np.linspace(0, 1, 300)
+    noise = np.random.default_rng(4).normal(0, 0.6, 300)
+    train = 2 + 2 * np.exp(-10 * u) + 0.6 * u + noise
+    said = verdict(results(train, 2 + np.exp(-10 * u) + u, every=10))
+    assert (said.kind, said.said.key) == ("diverging", "verdict.both_rise")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_sentence_agrees_with_its_figures(seed: int) -> None:
+    """Whatever is said of a curve: what fell ends lower, what rose ends higher, and a share is one."""
+    chance = np.random.default_rng(seed)
+    curves = [LEARNS, SETTLES, settles_higher, turns, explodes, lambda u: 1.5 + 0 * u, lambda u: 1 + np.sin(9 * u) / 2]
+    train, valid = curves[chance.integers(7)], curves[chance.integers(7)]
+    rows, every = int(chance.integers(20, 400)), int(chance.integers(1, 100))
+    noise = [0.0, 0.02, 0.3, 1.0][chance.integers(4)]
+    u = np.linspace(0, 1, rows)
+    said = verdict(
+        results(train(u) + chance.normal(0, noise, rows), valid(u) + chance.normal(0, noise, rows), every=every)
+    )
+    args = said.said.args
+    if said.said.key in ("verdict.still_learning", "verdict.still_learning_few", "verdict.converged"):
+        assert args["end"] < args["start"]
+    if said.kind in ("overfitting", "diverging") or said.said.key in ("verdict.crept_up", "verdict.rose_few"):
+        assert args["last"] > args["best"]
+    if "share" in args:
+        assert args["share"] <= 1
+    assert all(math.isfinite(figure) for figure in said.evidence.values())
+
+
 def test_unclear_validation_is_said_rather_than_passed_over() -> None:
     chance, u = np.random.default_rng(0), np.linspace(0, 1, 200)
     said = verdict(results(LEARNS(u), 3 + chance.normal(0, 1, 200), every=10))
@@ -108,7 +248,7 @@ def test_overfitting_says_where_validation_was_best_and_by_how_much_it_rose() ->
     assert said.kind == "overfitting"
     assert said.evidence["best_step"] == pytest.approx(41, abs=2)
     assert said.evidence["best"] == pytest.approx(1, abs=0.01)
-    assert said.evidence["validation_rise"] == pytest.approx(0.24, abs=0.1)
+    assert said.evidence["rise"] == pytest.approx(0.24, abs=0.1)
     assert said.evidence["validation_slope"] > 0 > said.evidence["training_slope"]
     assert all(math.isfinite(figure) for figure in said.evidence.values())
 
@@ -125,10 +265,10 @@ def test_full_validation_is_preferred_where_there_is_enough_of_it() -> None:
     assert verdict(read(without.encode())).kind == "overfitting"
 
 
-@pytest.mark.parametrize("points", [FEWEST - 1, FEWEST])
+@pytest.mark.parametrize("points", [FEWEST_TRAINING - 1, FEWEST_TRAINING])
 def test_so_few_points_are_not_judged(points: int) -> None:
     said = verdict(results(LEARNS(np.linspace(0, 1, points))))
-    assert (said.kind == "too_short") == (points < FEWEST)
+    assert (said.kind == "too_short") == (points < FEWEST_TRAINING)
 
 
 @pytest.mark.parametrize(
