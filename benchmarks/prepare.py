@@ -10,14 +10,13 @@ import csv
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.harness import ROOT, Figure, median
+from benchmarks.harness import ROOT, Figure, median, peak_memory
 
 PAIRS = 100_000
 ROUNDS = 3
@@ -30,7 +29,7 @@ def measure() -> list[Figure]:
         for path in _files(Path(folder)):
             size = path.stat().st_size
             runs = [_ours(path) for _ in range(ROUNDS)]
-            times = f"{PAIRS:,} pairs, {path.suffix}"
+            times = f"{PAIRS:,} pairs, {path.name}"
             memory = max(run["bytes"] for run in runs) / size
             detail = f"{size / 2**20:.0f} MB"
             figures.append(Figure(f"memory to prepare {times}, times the file", memory, 5, False, "", detail))
@@ -48,13 +47,31 @@ def _files(folder: Path) -> list[Path]:
         (" ".join(chance.choices(WORDS, k=15)) + f" {number}?", " ".join(chance.choices(WORDS, k=30)) + f" {number}")
         for number in range(PAIRS)
     ]
-    table, lines = folder / "pairs.csv", folder / "lines.jsonl"
-    with table.open("w", newline="", encoding="utf-8") as file:
+    # Of a text with an emoji Python makes a string of four bytes a character.
+    emoji = [(f"🎉 {prompt}", f"{completion} 🎉") for prompt, completion in pairs]
+    records = [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]
+    array = folder / "array.json"
+    array.write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    return [
+        _table(folder / "pairs.csv", pairs),
+        _lines(folder / "lines.jsonl", pairs),
+        array,
+        _table(folder / "emoji.csv", emoji),
+        _lines(folder / "emoji.jsonl", emoji),
+    ]
+
+
+def _table(path: Path, pairs: list[tuple[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("prompt", "completion"), *pairs])
-    with lines.open("w", encoding="utf-8") as file:
+    return path
+
+
+def _lines(path: Path, pairs: list[tuple[str, str]]) -> Path:
+    with path.open("w", encoding="utf-8") as file:
         for prompt, completion in pairs:
             file.write(json.dumps({"prompt": prompt, "completion": completion}, ensure_ascii=False) + "\n")
-    return [table, lines]
+    return path
 
 
 def _ours(path: Path) -> dict[str, float]:
@@ -77,9 +94,9 @@ def _prepare(path: Path) -> int:
     from playground.finetune.prepare import analyse, apply, output, write
     from playground.finetune.tables import read_file
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     write(output(apply(analyse(read_file(path)))), path.parent)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return peak_memory() - before
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from playground.settings import VARIABLES, Settings
 
@@ -30,6 +31,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"CI is set and {CHROMIUM} is missing.", pytrace=False)
         pytest.skip(f"{CHROMIUM} is missing.")
+
+
+# No test fails because a machine is busy.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture

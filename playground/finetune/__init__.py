@@ -1,6 +1,6 @@
 """Fine-tuning: training files, what training costs, jobs, and what a job's results.csv says.
 
-tables.py       bytes and a file's name → columns of text (tables_json.py, tables_xlsx.py)
+tables.py       bytes and a file's name → columns of text (tables_json.py, tables_xlsx.py; column.py, json_stream.py)
 prepare.py      the rules of OpenAI's `prepare_data`, what each found, and the files that come of them (rules.py)
 chat_format.py  prompt and completion ↔ chat messages
 line_check.py   is a file fit for training? Line by line, by the rules of chat_check.py or of preference_check.py

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from playground.finetune.column import Texts
+
 
 def common_prefix(texts: Sequence[str]) -> str:
     """The longest beginning that all of `texts` share. Time grows with their length together, not with its square."""
@@ -33,9 +35,9 @@ def _shared(one: Iterable[str], other: Iterable[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def first_unused(options: Iterable[str], texts: Sequence[str], *, otherwise: str) -> str:
+def first_unused(options: Iterable[str], texts: Texts, *, otherwise: str) -> str:
     """The first of `options` that occurs in none of `texts`."""
-    return next((option for option in options if not any(option in text for text in texts)), otherwise)
+    return next((option for option in options if not texts.holds(option)), otherwise)
 
 
 def repeats(suffix: str, texts: Iterable[str]) -> int:

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from playground.finetune.affixes import common_prefix, common_suffix, first_unused, repeats
+from playground.finetune.column import Texts
 from playground.finetune.findings import Finding, Severity
 from playground.finetune.table import ROWS_SHOWN, Table, shown
 
@@ -47,9 +48,14 @@ class Rule:
 
 
 def kind_of(table: Table) -> Kind:
-    if not any(table.prompts):
+    if not table.prompts.sizes.any():
         return "open_ended"
-    return "classification" if len(set(table.completions)) < len(table) / 3 else "conditional"
+    return "classification" if _classes(table) < len(table) / 3 else "conditional"
+
+
+def _classes(table: Table) -> int:
+    """How many different completions there are."""
+    return len(np.unique(table.completions.hashes))
 
 
 def _at(table: Table, rule: str, severity: Severity, key: str, places: Sequence[int], **args: str | int) -> Finding:
@@ -100,8 +106,9 @@ def _only_pairs(table: Table, finding: Finding) -> Table:
 def _missing_words(table: Table) -> Iterator[Finding]:
     if table.format not in ("csv", "tsv", "xlsx"):
         return
-    both = zip(table.prompts, table.completions, strict=True)
-    places = [place for place, pair in enumerate(both) if not MISSING.isdisjoint(pair)]
+    short = np.minimum(table.prompts.sizes, table.completions.sizes) <= max(map(len, MISSING))
+    both = ((place, (table.prompts[place], table.completions[place])) for place in np.flatnonzero(short).tolist())
+    places = [place for place, pair in both if not MISSING.isdisjoint(pair)]
     if places:
         words = {text for place in places for text in (table.prompts[place], table.completions[place])} & MISSING
         found = _at(table, "missing_words", "recommended", "missing_words", places, words=", ".join(sorted(words)))
@@ -116,7 +123,7 @@ def _without_missing_words(table: Table, finding: Finding) -> Table:
 
 
 def _empty(table: Table) -> Iterator[Finding]:
-    places = [place for place, completion in enumerate(table.completions) if not completion]
+    places = np.flatnonzero(table.completions.sizes == 0).tolist()
     if len(places) == len(table):
         yield Finding("empty_completion", "error", "all_empty")
     elif places:
@@ -124,19 +131,23 @@ def _empty(table: Table) -> Iterator[Finding]:
 
 
 def _without_empty(table: Table, finding: Finding) -> Table:
-    return table.keep([place for place, completion in enumerate(table.completions) if completion])
+    return table.keep(np.flatnonzero(table.completions.sizes).tolist())
 
 
 def _kind(table: Table) -> Iterator[Finding]:
     kind = kind_of(table)
-    args = {"classes": len(set(table.completions))} if kind == "classification" else {}
+    args = {"classes": _classes(table)} if kind == "classification" else {}
     yield Finding("kind", "info", kind, args, len(table))
 
 
 def _repeated(table: Table) -> array[int]:
+    """Only pairs whose hash occurs twice are held beside each other."""
+    found = table.prompts.hashes * 31 + table.completions.hashes
+    _, which, counts = np.unique(found, return_inverse=True, return_counts=True)
     seen: set[tuple[str, str]] = set()
     places = array("L")
-    for place, pair in enumerate(zip(table.prompts, table.completions, strict=True)):
+    for place in np.flatnonzero(counts[which] > 1).tolist():
+        pair = table.prompts[place], table.completions[place]
         if pair in seen:
             places.append(place)
         else:
@@ -154,21 +165,23 @@ def _without_duplicates(table: Table, finding: Finding) -> Table:
     return table.keep([place for place in range(len(table)) if place not in gone])
 
 
-def _is_long(prompt: str, completion: str) -> bool:
-    return len(prompt) + len(completion) > LONG
+def _long_places(table: Table) -> list[int]:
+    """No text has more characters than bytes: only those of many bytes are counted."""
+    prompts, completions = table.prompts, table.completions
+    many = np.flatnonzero(prompts.sizes + completions.sizes > LONG).tolist()
+    return [place for place in many if len(prompts[place]) + len(completions[place]) > LONG]
 
 
 def _long(table: Table) -> Iterator[Finding]:
-    both = zip(table.prompts, table.completions, strict=True)
-    places = [place for place, pair in enumerate(both) if _is_long(*pair)]
+    places = _long_places(table)
     if places and kind_of(table) != "open_ended":
         yield _at(table, "long", "recommended", "long", places, limit=LONG)
 
 
 def _without_long(table: Table, finding: Finding) -> Table:
     """By the rows as they are now. (The original takes positions for labels here, and drops others or crashes.)"""
-    both = zip(table.prompts, table.completions, strict=True)
-    return table.keep([place for place, pair in enumerate(both) if not _is_long(*pair)])
+    gone = set(_long_places(table))
+    return table.keep([place for place in range(len(table)) if place not in gone])
 
 
 def _cases(texts: Sequence[str]) -> tuple[int, int]:
@@ -203,7 +216,7 @@ def _separator(table: Table) -> Iterator[Finding]:
     if all(prompt == common for prompt in prompts):
         yield Finding("separator", "error", "identical_prompts", {"text": common})
         return
-    options = SEPARATORS if any("\n" in prompt for prompt in prompts) else (" ->", *SEPARATORS)
+    options = SEPARATORS if prompts.holds("\n") else (" ->", *SEPARATORS)
     yield from _common_end("separator", common, prompts, options=options, otherwise="\n\n### =>\n\n")
 
 
@@ -219,7 +232,7 @@ def _ending(table: Table) -> Iterator[Finding]:
 
 
 def _common_end(
-    rule: Literal["separator", "ending"], common: str, texts: Sequence[str], *, options: Sequence[str], otherwise: str
+    rule: Literal["separator", "ending"], common: str, texts: Texts, *, options: Sequence[str], otherwise: str
 ) -> Iterator[Finding]:
     """What is true of separators and endings alike: a common one is kept, else an unused one is added."""
     if not common:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from playground.errors import InvalidRequest, refused
+from playground.finetune.column import Texts, as_texts
 from playground.words import Language, Said
 
 Format = Literal["csv", "tsv", "xlsx", "txt", "json", "jsonl"]
@@ -88,18 +89,18 @@ class Table:
         return len(self.rows)
 
     @property
-    def prompts(self) -> Sequence[str]:
-        return self.columns["prompt"]
+    def prompts(self) -> Texts:
+        return as_texts(self.columns["prompt"])
 
     @property
-    def completions(self) -> Sequence[str]:
-        return self.columns["completion"]
+    def completions(self) -> Texts:
+        return as_texts(self.columns["completion"])
 
     def keep(self, places: Sequence[int]) -> Table:
         """The rows at `places` (the first being 0), in that order."""
-        columns = {name: [values[i] for i in places] for name, values in self.columns.items()}
+        columns = {name: Texts(values[i] for i in places) for name, values in self.columns.items()}
         return replace(self, columns=columns, rows=array("L", (self.rows[i] for i in places)))
 
     def having(self, column: str, values: Iterable[str]) -> Table:
         """The table with other values in a column."""
-        return replace(self, columns={**self.columns, column: list(values)})
+        return replace(self, columns={**self.columns, column: Texts(values)})

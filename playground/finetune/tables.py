@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from playground.finetune.column import Texts
 from playground.finetune.table import ROWS_SHOWN, Format, Repair, Table, column_names, shown, wrong
 from playground.finetune.tables_json import read_json
 from playground.finetune.tables_xlsx import read_xlsx
@@ -107,10 +108,10 @@ def _decodes(data: bytes, encoding: str) -> bool:
 def _text(data: bytes, name: str, encoding: str, repairs: tuple[Repair, ...]) -> Table:
     """Each line is a completion without a prompt. The empty ones fall to the rule about empty completions."""
     with io.TextIOWrapper(io.BytesIO(data), encoding) as lines:
-        completions = [line.removesuffix("\n") for line in lines]
+        completions = Texts(line.removesuffix("\n") for line in lines)
     if not any(completions):
         raise wrong("empty_lines")
-    columns = {"prompt": [""] * len(completions), "completion": completions}
+    columns = {"prompt": Texts([""] * len(completions)), "completion": completions}
     return Table(name, "txt", columns, range(1, len(completions) + 1), "line", repairs)
 
 
@@ -123,7 +124,7 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
         repairs += (Repair("delimiter", names),)
     rows = _rows(data, encoding, found)
     header = column_names(next(rows, (0, []))[1])
-    columns: list[list[str]] = [[] for _ in header]
+    columns = [Texts() for _ in header]
     numbers, short, width = array("L"), array("L"), len(header)
     for number, row in rows:
         if len(row) != width:

@@ -7,8 +7,11 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
+from playground.finetune.column import Texts
+from playground.finetune.json_stream import PIECE, elements
 from playground.finetune.table import (
     COLUMNS_LIMIT,
     FIELDS,
@@ -29,13 +32,13 @@ def read_json(data: bytes, name: str, kind: Format, encoding: str, repairs: tupl
     first = _first_line(data, encoding)
     if not first:
         raise wrong("empty_file")
-    if first.startswith("[") or first == "{":
-        records: list[Any] | dict[str, Any] = _whole(data, encoding)
-        if isinstance(records, dict):
-            return _columns(records, name, kind, repairs)
+    if first.startswith("["):
+        table = _gathered(enumerate(_array(data, encoding), 1), name, kind, "record", ())
         if kind == "jsonl":
-            repairs += (Repair("array", {"count": len(records)}),)
-        return _gathered(enumerate(records, 1), name, kind, "record", repairs)
+            repairs += (Repair("array", {"count": len(table)}),)
+        return replace(table, repairs=(*repairs, *table.repairs))
+    if first == "{":
+        return _columns(_whole(data, encoding), name, kind, repairs)
     lines = _lines(data, encoding)
     number, record = next(lines)
     rest = next(lines, None)
@@ -54,7 +57,8 @@ def _chained(first: tuple[int, Any], second: tuple[int, Any] | None, rest: Itera
 
 def _first_line(data: bytes, encoding: str) -> str:
     with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as lines:
-        return next((line.strip() for line in lines if line.strip()), "")
+        # Pieces, not lines: a file may be a single one.
+        return next((piece.strip() for piece in iter(lambda: lines.readline(PIECE), "") if piece.strip()), "")
 
 
 def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
@@ -63,6 +67,21 @@ def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield number, _decoded(line, line=number)
+
+
+def _array(data: bytes, encoding: str) -> Iterator[Any]:
+    """Its elements. Where it is broken the whole is read after all, which says in which line and column."""
+    found = False
+    try:
+        with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as text:
+            for element in elements(text, _DECODER):
+                found = True
+                yield element
+    except (ValueError, RecursionError):
+        _decoded(data.decode(encoding), line=None)
+        raise
+    if not found:
+        raise wrong("no_records", hint="empty_file")
 
 
 def _whole(data: bytes, encoding: str) -> Any:
@@ -126,7 +145,7 @@ class _Gathering:
     """Records of differing keys → columns of equally many texts."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, list[str]] = {}
+        self.columns: dict[str, Texts] = {}
         self.rows = array("L")
         self.missing: Counter[str] = Counter()
         self.missing_rows: dict[str, list[int]] = {}
@@ -137,7 +156,7 @@ class _Gathering:
             if key not in self.columns:
                 if len(self.columns) == COLUMNS_LIMIT:
                     raise wrong("many_keys", hint="objects", at=at, most=COLUMNS_LIMIT)
-                self.columns[key] = [""] * len(self.rows)
+                self.columns[key] = Texts([""] * len(self.rows))
                 if self.rows:
                     self.missing[key], self.missing_rows[key] = len(self.rows), list(self.rows[:ROWS_SHOWN])
         for key, values in self.columns.items():

@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from playground.errors import InvalidRequest
+from playground.finetune.column import Texts
 from playground.finetune.table import COLUMNS_LIMIT, ROWS_SHOWN, Repair, Table, column_names, shown, wrong
 
 UNPACKED_LIMIT = 512 * 1024 * 1024
@@ -66,7 +67,7 @@ def _sheet(sheet: Any, name: str, titles: int) -> Table:
     while header and not header[-1]:
         header.pop()
     names, width = column_names(header), len(header)
-    columns: list[list[str]] = [[] for _ in header]
+    columns = [Texts() for _ in header]
     numbers, beyond = array("L"), array("L")
     for number, cells in rows:
         if any(cell is not None for cell in cells[width:]):
