@@ -6,6 +6,7 @@ chat_format.py  prompt and completion ↔ chat messages
 line_check.py   is a file fit for training? Line by line, by the rules of chat_check.py or of preference_check.py
 statistics.py   tokens, turns and lengths;  splitting.py  training and validation;  duplicates.py  what occurs twice
 jobs.py         a job, its events and checkpoints as data; follow.py follows one to its end, through dropped connections
+started.py      a job started on its server;  finished.py  what it left there;  example.py  the example that comes along
 estimate.py     what training and later requests cost, with the arithmetic
 results.py      a job's results.csv (results_read.py, results_reduce.py, results_verdict.py);  report.py  as a page
 """

@@ -20,6 +20,7 @@ from playground.ui.chat_files import build_chat_files
 from playground.ui.complete import build_complete
 from playground.ui.edit import build_edit
 from playground.ui.events import Visits
+from playground.ui.example import build_example
 from playground.ui.header import bind_header, build_header
 from playground.ui.history import build_history
 from playground.ui.jobs import build_jobs
@@ -41,7 +42,9 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
-    "finetune": lambda deps: _together(build_prepare(deps), build_chat_files(deps), build_jobs(deps)),
+    "finetune": lambda deps: _together(
+        build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps)
+    ),
     "results": build_results,
     "history": build_history,
     "usage": build_usage,

@@ -18,6 +18,7 @@ from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
 from playground.finetune.preference_check import refuse_for
 from playground.finetune.results_text import from_base64
+from playground.finetune.started import start
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.types import Mode
@@ -116,8 +117,7 @@ async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     files += [held.get(asked["validation"])] if asked.get("validation") else []
     for name, data in files:
         await to_thread.run_sync(partial(refuse_for, plan.method, data, name=name or "data.jsonl"))
-    ids = [(await deps.client.upload(server, data, name=name or "data.jsonl"))["id"] for name, data in files]
-    job = parse_job(await deps.client.create_job(server, plan.body(*ids)))
+    job = await start(deps.client, server, plan, files)
     strange = plan.method != "supervised" and job.method != plan.method
     return {"created": row(server, job), "unknown_method": plan.method if strange else None}
 

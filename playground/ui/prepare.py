@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from playground import presets
 from playground.deps import Deps
+from playground.finetune import example
 from playground.finetune.estimate import estimate
 from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
@@ -57,6 +58,12 @@ def _open(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     name, data = dropped(asked.get("file"), most=MOST)
     table = read(data, name)
     return {"id": held.put(table, 3 * len(data)), "name": name}
+
+
+def _example(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
+    """The example's file, as if it had been dropped."""
+    data = example.source()
+    return {"of": "open", "id": held.put(read(data, example.NAME), 3 * len(data)), "name": example.NAME}
 
 
 def _prepare(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
@@ -166,6 +173,7 @@ def _refused(asked: Asked) -> frozenset[str]:
 
 _ACTIONS: dict[str, Callable[[Deps, Held[Table], Asked], Answer]] = {
     "open": _open,
+    "example": _example,
     "prepare": _prepare,
     "files": _files,
     "try": _try,

@@ -99,6 +99,13 @@ function choose(job) {
   playground.tell('follow', about());
 }
 
+function begun(job) {
+  jobs = [job, ...jobs];
+  choose(job);
+}
+
+playground.hear('job', (job) => { begun(job); element.scrollIntoView({behavior: 'smooth', block: 'start'}); });
+
 playground.hear('followed', (said) => {
   if (!chosen || said.endpoint !== chosen.endpoint || said.job !== chosen.id) return;
   if (said.notice) {
@@ -131,7 +138,7 @@ function answered(value) {
     show();
   }
   if (value.unknown_method) playground.tell('notice', {tone: 'info', key: 'jobs_method_unknown', message: ''});
-  if (value.created) { jobs = [value.created, ...jobs]; fold.open = false; choose(value.created); }
+  if (value.created) { fold.open = false; begun(value.created); }
   if (value.changed && same(value.changed)) playground.tell('follow', about());
   if (value.checkpoints && value.job === chosen?.id) detail.checkpoints(value.checkpoints);
   if (value.file) give(value.file.name, [value.file.text]);

@@ -68,6 +68,7 @@ function answered(value) {
 }
 
 $('.pg-drop-zone').append(dropZone({home, say, key: 'prepare_drop', accept: '.csv,.tsv,.xlsx,.txt,.json,.jsonl', most: props.most, taken: ([file]) => ask('open', {file}), problem: (text) => tell(text)}));
+playground.hear('example', () => { home.scrollIntoView({behavior: 'smooth', block: 'start'}); ask('example'); });
 const before = kept('prepare');
 if (typeof before?.id === 'string' && Array.isArray(before.refused)) { id = before.id; refused = new Set(before.refused); ask('prepare', about_()); }
 watch('value', () => heard(props.value));

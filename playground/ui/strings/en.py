@@ -306,6 +306,15 @@ EN: dict[str, str] = {
     "results_rows": "Show rows",
     "results_columns": "What the columns say",
     "tab_finetune": "Fine-tune",
+    "example_title": "Fine-tune a sentiment classifier in Spanish, in about three minutes",
+    "example_about": "On this computer, with data that comes along: the whole way from a spreadsheet to a model of "
+    "your own. The small model learns the form of the answer and its two words, not knowledge.",
+    "example_step_train": "Train: {trained} short opinions, three times over. The engine goes on answering meanwhile.",
+    "example_step_watch": "Watch: the curve falls, and {held} opinions that it never sees show what it has learnt, "
+    "beside what the base could do.",
+    "example_step_ask": "Ask: open the model in Complete, write an opinion of your own, and ask its base the same.",
+    "example_train": "Train it now",
+    "example_prepare": "Look at the file first",
     "prepare_drop": "Drop a training file here: CSV, TSV, Excel, TXT, JSON or JSONL, with prompt and completion. "
     "It is checked first; nothing is written before you say so.",
     "finding_info": "Note",

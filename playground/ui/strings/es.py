@@ -321,6 +321,15 @@ ES: dict[str, str] = {
     "results_rows": "Ver filas",
     "results_columns": "Qué dicen las columnas",
     "tab_finetune": "Fine-tuning",
+    "example_title": "Entrena un clasificador de sentimiento en español, en unos tres minutos",
+    "example_about": "En este ordenador, con datos incluidos: todo el camino, de una hoja de cálculo a un modelo "
+    "propio. El modelo pequeño aprende la forma de la respuesta y sus dos palabras, no conocimientos.",
+    "example_step_train": "Entrena: {trained} opiniones cortas, tres veces. Entretanto, el motor sigue contestando.",
+    "example_step_watch": "Observa: la curva baja, y {held} opiniones que nunca ve muestran lo que ha aprendido, "
+    "junto a lo que sabía el modelo base.",
+    "example_step_ask": "Pregunta: abre el modelo en Completar, escribe una opinión tuya y pregunta lo mismo al base.",
+    "example_train": "Entrenar ahora",
+    "example_prepare": "Ver antes el archivo",
     "prepare_drop": "Suelta aquí un archivo de entrenamiento: CSV, TSV, Excel, TXT, JSON o JSONL, "
     "con prompt y completion. Primero se comprueba; no se escribe nada hasta que lo digas.",
     "finding_info": "Nota",
