@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from string import Formatter
+from typing import Any, Literal, get_args
 
 Language = Literal["en", "es"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -26,7 +28,23 @@ class Said:
 
     def text(self, language: Language = "en") -> str:
         args = {name: arg.text(language) if isinstance(arg, Said) else arg for name, arg in self.args.items()}
-        return texts(language)[self.key].format(**args)
+        write = _Spanish() if language == "es" else Formatter()
+        return write.format(texts(language)[self.key], **args)
+
+
+class _Spanish(Formatter):
+    """Numbers as Spanish writes them (CLDR, `es`): 1795; 154.931; 86,3. Sums of money stay as they are everywhere."""
+
+    _grouped = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        text = super().format_field(value, format_spec)
+        is_number = type(value) in (int, float) or (isinstance(value, str) and self._grouped.fullmatch(value))
+        if not is_number:
+            return text
+        whole, point, rest = text.partition(".")
+        whole = whole.replace(",", "." if len(whole.lstrip("-")) > len("9,999") else "")
+        return f"{whole},{rest}" if point else whole
 
 
 def plain(*groups: str) -> dict[Language, dict[str, str]]:

@@ -44,12 +44,13 @@ class TrainingSet:
 @dataclass(frozen=True, slots=True)
 class Twice:
     """Something that occurs more often than it should: `groups` are lines of the file that belong together, the first
-    few of `said`'s count; `example` is a short piece of the first.
+    few of `said`'s count, and `more` are as many others; `example` is a short piece of the first.
     """
 
     said: Said
     groups: tuple[tuple[int, ...], ...]
     example: str
+    more: int = 0
 
 
 def read_set(data: bytes, name: str) -> TrainingSet:
@@ -105,7 +106,9 @@ def _told(key: str, groups: Sequence[tuple[int, ...]], of: TrainingSet) -> Twice
     if not groups:
         return None
     lines = tuple(tuple(of.lines[at] for at in group[:GROUPS_SHOWN]) for group in groups[:GROUPS_SHOWN])
-    return Twice(Said(key, {"count": f"{len(groups):,}"}), lines, shown(of.prompts[groups[0][0]]))
+    return Twice(
+        Said(key, {"count": f"{len(groups):,}"}), lines, shown(of.prompts[groups[0][0]]), len(groups) - len(lines)
+    )
 
 
 def learned(kept: TrainingSet) -> list[Any]:

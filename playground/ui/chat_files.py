@@ -74,6 +74,7 @@ def _look(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
             "text": each.said.text(reader),
             "hint": "",
             "lines": [list(group) for group in each.groups],
+            "more": each.more,
             "example": each.example,
         }
         for each in twice(given, valid)
@@ -102,13 +103,15 @@ def _problem(each: Any, reader: Language) -> dict[str, Any]:
         "text": each.what.text(reader),
         "hint": each.todo.text(reader),
         "lines": [[line] for line in each.lines],
+        "more": max(0, each.count - len(each.lines)) if each.lines else 0,
         "example": each.example,
     }
 
 
 def _repair(each: Any, reader: Language) -> dict[str, Any]:
-    rows = [[row] for row in each.rows]
-    return {"severity": "info", "text": each.text(reader), "hint": "", "lines": rows, "example": ""}
+    rows, count = [[row] for row in each.rows], each.args.get("count", 0)
+    more = max(0, count - len(rows)) if rows and isinstance(count, int) else 0
+    return {"severity": "info", "text": each.text(reader), "hint": "", "lines": rows, "more": more, "example": ""}
 
 
 def _charts(deps: Deps, given: TrainingSet) -> dict[str, Any]:
@@ -163,7 +166,8 @@ def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     given, system = held.get(asked.get("id")), asked.get("system")
     if given.table is None:
         table = to_pairs(given.data, given.name)
-        return {"files": [_file(f"{stem(given.name)}_pairs.jsonl", jsonl(table, range(len(table))))]}
+        left = [each.text(language(asked)) for each in table.repairs]
+        return {"files": [_file(f"{stem(given.name)}_pairs.jsonl", jsonl(table, range(len(table))))], "left": left}
     made = to_chat(
         given.table,
         system=system[:100_000] if isinstance(system, str) else "",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -66,7 +68,18 @@ async def act(deps: Deps, held: Held[Dataset], value: Any) -> tuple[Any, ...]:
 
 def _open(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     name, data = dropped(asked.get("file"), most=MOST)
+    if not _is_jsonl(data):
+        raise refused("not_jsonl", param="file", name=name)
     return {"id": held.put((name, data), len(data)), "name": name, "role": str(asked.get("role"))}
+
+
+def _is_jsonl(data: bytes) -> bool:
+    """By the first line with anything in it; what is wrong further on, the server or the file's own check says."""
+    first = next((line for line in io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")) if line.strip()), b"")
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 async def _list(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:

@@ -15,7 +15,7 @@ from playground.deps import Deps
 from playground.errors import InvalidRequest, refused
 from playground.finetune.report import report
 from playground.finetune.results import Results, accuracy_floor, best, last
-from playground.finetune.results_columns import AXES, Axis
+from playground.finetune.results_columns import AXES
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import curves
 from playground.finetune.results_summary import csv_parts
@@ -46,14 +46,9 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
     held: Held[Opened] = Held()
     visits = Visits()  # what is compared goes on beside what the tabs run
-    view = components.component(
-        "results.js",
-        _MARKUP,
-        {},
-        words=plain("measure.", "axis.", "kind.", "column.", "report."),
-        most=MOST,
-        elem_id="pg-results",
-    )
+    words = plain("measure.", "axis.", "kind.", "column.", "report.")
+    about = {"words": words, "most": MOST, "files": FILES}
+    view = components.component("results.js", _MARKUP, {}, **about, elem_id="pg-results")
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any) -> tuple[Any, ...]:
@@ -162,11 +157,14 @@ def _curves(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     files = {}
     for id_ in _ids(asked):
         results = held.get(id_).results
-        # A file that does not say how many tokens it saw is drawn by its steps.
-        across: Axis = axis if axis in results.axes else "step"
-        files[id_] = curves(results, axis=across, alpha=alpha, within=_within(asked.get("within")))
+        # A file that does not say how many tokens it saw has no place on an axis of tokens.
+        has = axis in results.axes
+        files[id_] = curves(results, axis=axis, alpha=alpha, within=_within(asked.get("within"))) if has else _NOWHERE
     # As one text: Gradio's page clones a value on its way to the script, which takes 200 ms for ten thousand numbers.
     return {"curves": json.dumps(files, separators=(",", ":"), allow_nan=False), "floor": _floor(asked)}
+
+
+_NOWHERE: dict[str, Any] = {"curves": []}
 
 
 def _floor(asked: Asked) -> dict[str, Any] | None:
@@ -229,8 +227,10 @@ async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:
 
 def _ids(asked: Asked) -> list[Any]:
     given = asked.get("ids")
-    if not isinstance(given, list) or not 1 <= len(given) <= FILES:
+    if not isinstance(given, list) or not given:
         raise refused("choose_results", param="file")
+    if len(given) > FILES:
+        raise refused("many_results", param="file", most=FILES)
     return given
 
 

@@ -34,6 +34,9 @@ async def test_a_broken_file_is_said_to_be_refused_with_its_lines(screen: Any, t
     assert "not valid JSON: 1" in said
     assert "Line 21" in said
     assert await screen.page.locator(LOOK).count() == 3
+    await screen.page.locator("#pg-sets .pg-histogram summary").nth(1).click()
+    table = screen.page.locator("#pg-sets .pg-histogram table").nth(1)
+    assert (await table.inner_text()).split("\n") == ["Messages per example\tExamples", "2\t20"]
 
 
 async def test_a_file_is_split_as_asked_for_and_comes_back_after_a_reload(screen: Any, tmp_path: Path) -> None:

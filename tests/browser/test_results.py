@@ -198,3 +198,93 @@ async def test_stop_ends_all_three_answers_and_keeps_what_had_come(screen: Any, 
     # The dialog is there for the next prompt, which is answered whole.
     await screen.page.click(".pg-dialog >> text=Run on all three")
     await screen.until(f"{texts}.every((text) => text === 'Hello, world!')")
+
+
+async def test_what_the_legend_hides_stays_hidden_whatever_is_drawn_anew(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(200)})
+    hidden = screen.page.locator(".pg-plot").first.locator(".u-series.u-off .u-label")
+    await screen.page.locator(".pg-plot").first.locator(".u-series .u-label", has_text="valid_loss").click()
+    assert await hidden.all_inner_texts() == ["valid_loss"]
+    await screen.page.get_by_label("Logarithmic").check()
+    assert await hidden.all_inner_texts() == ["valid_loss"]
+    await screen.page.locator(".pg-result-control input[type=range]").fill("0.9")
+    await screen.until("document.querySelectorAll('.pg-plot:first-child .u-series[hidden]').length === 2")
+    assert await hidden.locator("visible=true").all_inner_texts() == ["valid_loss"]
+    await screen.page.reload()
+    await screen.ready()
+    await screen.page.locator(".pg-plot canvas").first.wait_for()
+    assert await hidden.locator("visible=true").all_inner_texts() == ["valid_loss"]
+
+
+async def test_files_that_come_quickly_one_after_another_are_all_opened_up_to_twelve(
+    screen: Any, tmp_path: Path
+) -> None:
+    for at in range(4):
+        files = {f"run{at}-{each}.csv": current(30) for each in range(4)}
+        paths = [tmp_path / name for name in files]
+        for path, text in zip(paths, files.values(), strict=True):
+            path.write_text(text)
+        await screen.page.locator(".pg-results .pg-dropzone input").set_input_files(paths)
+    await screen.page.locator(".pg-results > .pg-notice", has_text="At most 12 files").wait_for()
+    await screen.until("document.querySelectorAll('.pg-result-file').length === 12")
+    assert "At most 12 files" in await screen.page.inner_text(".pg-results > .pg-notice")
+    await screen.page.reload()
+    await screen.ready()
+    await screen.until("document.querySelectorAll('.pg-result-file').length === 12")
+    assert len(await legend(screen, 0)) == 1 + 2 * 12
+
+
+async def test_a_file_that_does_not_say_the_axis_is_not_drawn_on_it_and_says_so(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"new.csv": current(60), "old.csv": LEGACY})
+    await screen.page.locator(".pg-result-control select").select_option("tokens")
+    await screen.until("document.querySelector('.pg-plot .u-label').textContent === 'Tokens seen'")
+    assert await legend(screen, 0) == ["Tokens seen", "old.csv · training_loss"]
+    card = screen.page.locator(".pg-result-file", has_text="new.csv")
+    assert "does not say “tokens seen”" in await card.inner_text()
+    # Without the file that has them, the steps are drawn again, and said to be steps.
+    await screen.page.locator(".pg-result-file", has_text="old.csv").get_by_label("Remove").click()
+    await screen.page.locator(".pg-plot .u-label", has_text="Step").first.wait_for()
+
+
+async def test_rows_stay_open_and_two_files_are_written_one_after_the_other(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"one.csv": current(40), "two.csv": current(40)})
+    await screen.page.locator(".pg-result-table >> text=Show rows").first.click()
+    await screen.until("document.querySelectorAll('.pg-result-rows tbody tr').length === 40")
+    files: list[Any] = []
+    screen.page.on("download", lambda file: files.append(file))
+    for link in await screen.page.locator(".pg-result-file .pg-link").all():
+        await link.click()
+    while len(files) < 2:
+        await screen.page.wait_for_timeout(50)
+    assert {file.suggested_filename for file in files} == {"one-clean.csv", "two-clean.csv"}
+    await screen.page.locator(".pg-swatch").nth(1).click()
+    assert await screen.page.locator(".pg-result-rows tbody tr").count() == 40
+
+
+async def test_a_double_click_shows_the_whole_again(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(200)})
+    over = screen.page.locator(".pg-plot .u-over").first
+    box = await over.bounding_box()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    await screen.page.mouse.down()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    await screen.page.mouse.up()
+    await screen.until("!document.querySelector('.pg-result-bar .pg-button').disabled")
+    await screen.page.wait_for_timeout(400)
+    await screen.page.mouse.dblclick(box["x"] + box["width"] * 0.4, box["y"] + 50)
+    await screen.until("document.querySelector('.pg-result-bar .pg-button').disabled")
+
+
+async def test_points_that_a_logarithm_does_not_have_are_said_to_be_left_out(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"zero.csv": "step,train_loss\n1,1\n2,0\n3,0.5\n"})
+    await screen.page.get_by_label("Logarithmic").check()
+    await screen.page.get_by_text("Points at or below 0 have no place").wait_for()
+
+
+async def test_spanish_writes_its_numbers_one_way(visits: Any, fake_app: Any, tmp_path: Path) -> None:
+    screen = await visits(fake_app, locale="es-ES")
+    await screen.tab("results")
+    await drop(screen, tmp_path, {"job.csv": current(12_000)})
+    assert "12.000 filas" in await screen.page.inner_text(".pg-result-file header")
+    assert "12.000" in await screen.page.inner_text(".pg-result-table")
+    assert "0,7" in await screen.page.inner_text(".pg-result-table")

@@ -216,3 +216,21 @@ async def test_a_file_without_a_completion_is_refused_in_spanish_when_it_is_prep
         ensure_ascii=False,
     )
     assert "Ninguna fila tiene completion." in told
+
+
+async def test_findings_say_how_many_more_there_are(part: Part) -> None:
+    bad = CHATS + "{broken\n" * 9 + '{"messages": []}\n'
+    found = (await part.ask("look", id=await part.open(bad, "chats.jsonl")))["set"]["findings"]
+    broken = next(each for each in found if "not valid JSON: 9" in each["text"])
+    assert len(broken["lines"]) + broken["more"] == 9
+    equal = "prompt,completion\n" + "".join(f"Question {at // 2},Answer {at // 2}\n" for at in range(20))
+    found = (await part.ask("look", id=await part.open(equal, "pairs.csv")))["set"]["findings"]
+    assert (len(found[0]["lines"]), found[0]["more"]) == (5, 5)
+
+
+async def test_what_a_conversion_leaves_out_is_said(part: Part) -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "type": "function", "function": {}}]}
+    line = json.dumps({"messages": [{"role": "user", "content": "Weather?"}, call]}) + "\n"
+    said = await part.ask("convert", id=await part.open(CHATS + line, "chats.jsonl"))
+    assert said["files"][0]["text"].count("\n") == 20
+    assert len(said["left"]) == 1

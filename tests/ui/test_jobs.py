@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,17 @@ async def test_a_job_is_created_from_what_was_dropped_and_is_in_the_list(deps: D
     made = (await act(deps, asked, held))["created"]
     assert made["settings"]["n_epochs"] == "2"
     assert [row["id"] for row in (await act(deps, {"action": "list"}))["jobs"]] == [made["id"]]
+
+
+@pytest.mark.parametrize("data", [b"prompt,completion\na,b\n", b"[{}]", b"1\n", b"\n\n", b"\xff", b"[" * 100_000])
+async def test_a_file_that_is_no_jsonl_is_refused_before_a_job_is_made_of_it(
+    deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    (tmp_path / "upload").write_bytes(data)
+    said = await act(deps, {"action": "open", "file": {"path": str(tmp_path / "upload"), "name": "qa.csv"}})
+    assert said["notice"]["message"].startswith("qa.csv is no JSONL file")
+    assert "prepared there" in said["notice"]["hint"]
 
 
 async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> None:

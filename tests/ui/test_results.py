@@ -97,11 +97,16 @@ async def test_a_csv_comes_in_parts_that_make_the_whole(folder: Path, deps: Deps
     assert "no longer held" in lost["notice"]["message"]
 
 
-async def test_a_file_without_the_axis_is_drawn_by_its_steps(folder: Path, deps: Deps) -> None:
+async def test_a_file_that_does_not_say_the_axis_has_no_curve_on_it(folder: Path, deps: Deps) -> None:
     held: Held[Any] = Held()
     id_ = (await opened(folder, deps, held))["id"]
     said = await act(deps, held, {"action": "curves", "n": 2, "ids": [id_], "axis": "tokens"})
-    assert json.loads(said["curves"])[id_]["axis"] == "step"
+    assert json.loads(said["curves"])[id_]["curves"] == []
+
+
+async def test_more_files_than_can_be_told_apart_are_refused_in_words(deps: Deps) -> None:
+    said = await act(deps, Held(), {"action": "curves", "n": 1, "ids": ["a"] * (results.FILES + 1), "language": "es"})
+    assert said["notice"]["message"].startswith(f"Se abren {results.FILES} archivos de resultados a la vez")
 
 
 async def test_a_finished_job_opens_like_a_file_with_its_checkpoints(fake: FakeServer, deps: Deps) -> None:

@@ -4,7 +4,12 @@ window.playground.charts = (() => {
   const ORDER = ['loss', 'accuracy', 'classification', 'other'];
   const FEW = 80;
   const colourOf = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
-  const figure = (value) => value == null ? '–' : Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  const written = (value, rules) => value.toLocaleString(playground.language(), rules);
+  const figure = (value) => value == null ? '–' : Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : written(value, {maximumSignificantDigits: 4});
+  // Steps, examples and tokens are whole; a million of them has no room below an axis.
+  const place = (x) => x == null ? '–' : written(x);
+  const tick = (x) => x == null ? '' : Math.abs(x) < 1e5 ? written(x) : written(x, {notation: 'compact', maximumSignificantDigits: 4});
+  const WHOLE = Array.from({length: 16}, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat();
   // A line that is level stands in the middle.
   const padded = (low, high, share) => low === high ? [low - 0.5, high + 0.5] : [low - (high - low) * share, high + (high - low) * share];
 
@@ -12,9 +17,9 @@ window.playground.charts = (() => {
   function options({width, height, label, within = null, log = false}) {
     const grid = {stroke: colourOf('--pg-line'), width: 1}, ink = {stroke: colourOf('--pg-quiet'), grid, ticks: grid, font: '12px ui-sans-serif, system-ui, sans-serif'};
     return {
-      width, height, series: [{label, value: (_, x) => figure(x)}],
+      width, height, padding: [null, 24, null, null], series: [{label, value: (_, x) => place(x)}],
       scales: {x: {time: false, range: (_, low, high) => within || padded(low, high, 0)}, y: log ? {distr: 3} : {range: (_, low, high) => padded(low, high, 0.06)}},
-      axes: [{...ink, size: 34}, {...ink, size: 60, values: (_, ticks) => ticks.map((tick) => tick == null ? '' : figure(tick))}],
+      axes: [{...ink, size: 34, space: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(tick)}, {...ink, size: 60, values: (_, ticks) => ticks.map((each) => each == null ? '' : figure(each))}],
     };
   }
 

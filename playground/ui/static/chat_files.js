@@ -8,7 +8,7 @@ const {ask, heard} = playground.asking({props, trigger, answered});
 
 const tell = playground.telling(notice);
 const about_ = (more = {}) => ({id: ids.train, valid: ids.valid, ...more});
-const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString());
+const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString(playground.language()));
 
 function look() {
   keep('sets', ids);
@@ -24,11 +24,23 @@ function head({name, kind, examples, valid, fit}) {
     ...(valid ? [make('span', {class: 'pg-quiet', text: `${say('sets_valid')}: ${valid.name}, ${fill('sets_examples', {count: valid.examples})}`})] : []));
 }
 
-function finding({severity, text, hint, lines, example}) {
+function finding({severity, text, hint, lines, more, example}) {
   const body = make('div', {}, make('span', {text}), ...(hint ? [make('span', {class: 'pg-quiet', text: ' ' + hint})] : []));
-  const where = lines.length ? `${say('sets_line')} ${lines.map((group) => group.map((line) => line.toLocaleString()).join(' = ')).join(', ')}` : '';
+  const where = lines.length ? `${say('sets_line')} ${lines.map((group) => group.map((line) => line.toLocaleString(playground.language())).join(' = ')).join(', ')}${more ? ' ' + fill('sets_more', {count: more}) : ''}` : '';
   if (where || example) body.append(make('div', {class: 'pg-finding-where'}, where, ...(example ? [' ', make('code', {text: example})] : [])));
   return make('div', {class: 'pg-finding', 'data-severity': severity}, make('span', {class: 'pg-finding-mark', 'data-severity': severity, text: say('finding_' + severity)}), body);
+}
+
+// The figures behind a histogram, for whoever wants to read them or can't see it.
+function numbers(key, of) {
+  const rows = of.counts.map((count, at) => make('tr', {}, make('th', {scope: 'row', text: range(of, at)}), make('td', {text: count.toLocaleString(playground.language())})));
+  return make('details', {class: 'pg-histogram-numbers'}, make('summary', {text: say('sets_numbers')}),
+    make('table', {'aria-label': say(key)}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: say(key)}), make('th', {scope: 'col', text: say('sets_count')}))), make('tbody', {}, ...rows)));
+}
+
+function range(of, at) {
+  const [low, high] = [of.edges[at], of.edges[at + 1] - 1].map((edge) => edge.toLocaleString(playground.language()));
+  return low === high ? low : `${low}–${high}`;
 }
 
 // Bars as they stand in the file; what they say is written below, too.
@@ -38,11 +50,11 @@ function histogram(key, of) {
   set(svg, {viewBox: '0 0 100 40', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${say(key)}: ${figures}`});
   of.counts.forEach((count, at) => {
     const bar = set(document.createElementNS(SVG, 'rect'), {x: at * wide + wide * 0.06, width: wide * 0.88, y: 40 - 38 * count / top, height: 38 * count / top}), title = document.createElementNS(SVG, 'title');
-    title.textContent = `${of.edges[at].toLocaleString()}–${(of.edges[at + 1] - 1).toLocaleString()}: ${count.toLocaleString()}`;
+    title.textContent = `${range(of, at)}: ${count.toLocaleString(playground.language())}`;
     bar.append(title);
     svg.append(bar);
   });
-  return make('figure', {class: 'pg-histogram'}, make('figcaption', {text: say(key)}), svg, make('p', {class: 'pg-histogram-ends'}, make('span', {text: of.edges[0].toLocaleString()}), make('span', {text: (of.edges.at(-1) - 1).toLocaleString()})), make('p', {class: 'pg-quiet', text: figures}));
+  return make('figure', {class: 'pg-histogram'}, make('figcaption', {text: say(key)}), svg, make('p', {class: 'pg-histogram-ends'}, make('span', {text: of.edges[0].toLocaleString(playground.language())}), make('span', {text: (of.edges.at(-1) - 1).toLocaleString(playground.language())})), make('p', {class: 'pg-quiet', text: figures}), numbers(key, of));
 }
 
 // --- what can be made of it ---
@@ -78,6 +90,7 @@ function answered(value) {
     second.hidden = false;
   }
   if (value.files) for (const file of value.files) give(file.name, [file.text]);
+  if (value.left?.length) playground.tell('notice', {tone: 'info', message: value.left.join(' ')});
   if (value.price) playground.priceTable({home: price, say, found: value.price, again: (epochs) => ask('price', about_({epochs}))});
 }
 

@@ -72,14 +72,15 @@ window.playground.files = (() => {
   return {dropZone, give, gathering};
 })();
 
-// Questions to the server one after another: of one kind only the newest waits. An answer says in `of` what it answers.
+// Questions to the server one after another. Of those that only show what is there now, the newest waits; of others each.
+// An answer says in `of` what it answers.
 window.playground.asking = ({props, trigger, answered}) => {
-  const waiting = new Map();
+  const VIEWS = ['curves', 'prepare', 'look', 'price'];
+  let waiting = [];
   let n = 0, open = null, timer = 0;
   function next() {
-    if (open || !waiting.size) return;
-    const [action, more] = waiting.entries().next().value;
-    waiting.delete(action);
+    if (open || !waiting.length) return;
+    const [action, more] = waiting.shift();
     open = ++n;
     // An answer that was lost must not hold up the next question for ever.
     clearTimeout(timer);
@@ -88,7 +89,11 @@ window.playground.asking = ({props, trigger, answered}) => {
     trigger('input');
   }
   return {
-    ask(action, more = {}) { waiting.delete(action); waiting.set(action, more); next(); },
+    ask(action, more = {}) {
+      if (VIEWS.includes(action)) waiting = waiting.filter(([before]) => before !== action);
+      waiting.push([action, more]);
+      next();
+    },
     heard(value) {
       if (!value?.of || value.n !== open) return;
       open = null;

@@ -11,7 +11,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   const status = (job) => make('span', {class: 'pg-job-status', 'data-status': job.status, text: STATES.includes(job.status) ? say('job_' + job.status) : job.status});
   const put = (node, text) => { if (node.textContent !== text) node.textContent = text; node.hidden = !text; };
   const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-  const memory = (bytes) => bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toLocaleString(undefined, {maximumFractionDigits: 1})} GB`;
+  const memory = (bytes) => bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toLocaleString(playground.language(), {maximumFractionDigits: 1})} GB`;
 
   function begin() {
     parts = {
@@ -34,9 +34,9 @@ window.playground.jobDetail = ({home, say, words, act}) => {
     progress == null ? bar.removeAttribute('value') : bar.value = progress;
     const tokens = job.tokens ?? live?.tokens, [step, total] = steps ?? [0, null];
     put(parts.pace, [
-      going && step ? say(total ? 'jobs_step_of' : 'jobs_step').replace('{step}', step.toLocaleString()).replace('{total}', (total ?? 0).toLocaleString()) : '',
-      going && live?.speed ? `${Number(live.speed.toPrecision(2)).toLocaleString()} tok/s` : '', going && live?.memory ? memory(live.memory) : '',
-      tokens ? say('jobs_tokens').replace('{tokens}', tokens.toLocaleString()) : '',
+      going && step ? say(total ? 'jobs_step_of' : 'jobs_step').replace('{step}', step.toLocaleString(playground.language())).replace('{total}', (total ?? 0).toLocaleString(playground.language())) : '',
+      going && live?.speed ? `${Number(live.speed.toPrecision(2)).toLocaleString(playground.language())} tok/s` : '', going && live?.memory ? memory(live.memory) : '',
+      tokens ? say('jobs_tokens').replace('{tokens}', tokens.toLocaleString(playground.language())) : '',
       eta != null ? say('jobs_left').replace('{time}', time(eta)) : '',
     ].filter(Boolean).join(' · '));
   }

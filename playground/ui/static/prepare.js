@@ -20,7 +20,7 @@ function finding(found) {
   const recommended = found.severity === 'recommended', box = make('input', {type: 'checkbox', 'aria-label': found.text});
   box.checked = found.kept;
   box.addEventListener('change', () => { box.checked ? refused.delete(found.rule) : refused.add(found.rule); look(); });
-  const where = found.rows.length ? `${say('place_' + found.place)} ${found.rows.map((row) => row.toLocaleString()).join(', ')}${found.examples.length ? ': ' : ''}` : '';
+  const where = found.rows.length ? `${say('place_' + found.place)} ${found.rows.map((row) => row.toLocaleString(playground.language())).join(', ')}${found.examples.length ? ': ' : ''}` : '';
   const mark = recommended ? box : make('span', {class: 'pg-finding-mark', 'data-severity': found.severity, text: say('finding_' + found.severity)});
   const body = make('div', {}, make('span', {text: found.text}), ...(found.hint ? [make('span', {class: 'pg-quiet', text: ' ' + found.hint})] : []));
   if (where || found.examples.length) body.append(make('div', {class: 'pg-finding-where'}, where, ...found.examples.map((text) => make('code', {text}))));
@@ -38,16 +38,16 @@ function changed(before, after) {
 const visible = (text) => text.replace(/\n/g, '↵\n').replace(/^ | $/g, '␣');
 
 function prepared(found) {
-  const rows = found.previews.map((each) => make('tr', {}, make('th', {scope: 'row', text: each.row.toLocaleString()}), changed(each.before[0], each.after[0]), changed(each.before[1], each.after[1])));
+  const rows = found.previews.map((each) => make('tr', {}, make('th', {scope: 'row', text: each.row.toLocaleString(playground.language())}), changed(each.before[0], each.after[0]), changed(each.before[1], each.after[1])));
   const ends = make('p', {class: 'pg-prepare-ends'});
   if (found.separator) ends.append(make('span', {}, say('prepare_separator') + ' ', make('code', {text: visible(found.separator)})));
   if (found.ending) ends.append(make('span', {}, say('prepare_stop') + ' ', make('code', {text: visible(found.ending)})));
   const button = (key, fn, primary = false) => textButton(say(key), fn, primary);
   result.replaceChildren(
-    make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString())}),
+    make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString(playground.language()))}),
       make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: '#'}), make('th', {scope: 'col', text: 'prompt'}), make('th', {scope: 'col', text: 'completion'}))), make('tbody', {}, ...rows))), ends,
       make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_preset', () => ask('preset', about_())), button('prepare_price', () => ask('price', about_())),
-        make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString()})`).join(' · ')}))));
+        make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString(playground.language())})`).join(' · ')}))));
 }
 
 // --- what the server says ---

@@ -9,7 +9,7 @@ window.playground.priceTable = ({home, say, found, again}) => {
   const epochs = make('input', {type: 'number', min: '1', max: '50', value: String(found.epochs), class: 'pg-filter', 'aria-label': say('epochs')});
   epochs.addEventListener('change', () => again(Number(epochs.value)));
   home.replaceChildren(make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('price_title')}),
-    make('p', {class: 'pg-price-about'}, make('label', {}, say('epochs') + ' ', epochs), make('span', {class: 'pg-quiet', text: found.records < found.of ? say('price_part').replace('{records}', found.records.toLocaleString()).replace('{of}', found.of.toLocaleString()) : ''})),
+    make('p', {class: 'pg-price-about'}, make('label', {}, say('epochs') + ' ', epochs), make('span', {class: 'pg-quiet', text: found.records < found.of ? say('price_part').replace('{records}', found.records.toLocaleString(playground.language())).replace('{of}', found.of.toLocaleString(playground.language())) : ''})),
     make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['base', 'training', 'tuned', 'untuned'].map((key) => make('th', {scope: 'col', text: say('price_' + key)})))), make('tbody', {}, ...rows))),
     make('p', {class: 'pg-quiet', text: `${say('price_source')} ${found.source}`})));
 };

@@ -4,8 +4,10 @@ const {make, iconButton, keep, kept, files: {dropZone, give, gathering}} = playg
 const $ = (selector) => element.querySelector(selector);
 const home = $('.pg-results'), notice = $('.pg-notice'), list = $('.pg-result-files'), bar = $('.pg-result-bar'), charts = $('.pg-result-charts'), tables = $('.pg-result-tables');
 const {COLOURS, colourOf, figure} = playground.charts;
+const MOST_FILES = props.files;
 const view = {smoothing: 0, log: false, axis: 'step', floor: 1, within: null};
-let open = [], curves = {}, floor = null, plots = [];
+let open = [], curves = {}, floor = null, plots = [], coming = 0, wrong = [];
+const before = kept('results');
 const {ask, heard} = playground.asking({props, trigger, answered});
 
 // --- files ---
@@ -13,15 +15,18 @@ const {ask, heard} = playground.asking({props, trigger, answered});
 const tell = playground.telling(notice);
 
 function opened(files) {
-  const failed = files.filter((file) => file.notice);
-  tell(...failed.flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint]));
-  for (const file of files) if (!file.notice) open.push({...file, hidden: false, colour: COLOURS[open.length % COLOURS.length]});
+  wrong.push(...files.filter((file) => file.notice).flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint]));
+  coming = Math.max(0, coming - files.length);
+  tell(...wrong);
+  for (const file of files) if (!file.notice) open.push({...file, hidden: false, off: new Set(before?.off?.[file.id] ?? []), colour: colour()});
   remember();
   drawFiles();
   refresh();
 }
 
-const remember = () => keep('results', {ids: open.map((file) => file.id), view: {...view, within: null}});
+// The first colour that no other file has.
+const colour = () => COLOURS.find((each) => open.every((file) => file.colour !== each)) ?? COLOURS[open.length % COLOURS.length];
+const remember = () => keep('results', {ids: open.map((file) => file.id), off: Object.fromEntries(open.map((file) => [file.id, [...file.off]])), view: {...view, within: null}});
 
 function drawFiles() {
   list.replaceChildren(...open.map(card));
@@ -34,19 +39,32 @@ function drawFiles() {
 function card(file) {
   const swatch = make('button', {type: 'button', class: 'pg-swatch', 'aria-pressed': String(!file.hidden), title: say('results_show'), 'aria-label': `${say('results_show')}: ${file.name}`});
   swatch.style.setProperty('--colour', file.colour);
-  swatch.addEventListener('click', () => { file.hidden = !file.hidden; drawFiles(); draw(); });
+  swatch.addEventListener('click', () => { file.hidden = !file.hidden; file.off.clear(); remember(); drawFiles(); draw(); });
   const close = iconButton('close', say('remove'));
-  close.addEventListener('click', () => { open = open.filter((each) => each !== file); remember(); drawFiles(); open.length ? draw() : charts.replaceChildren(); });
+  close.addEventListener('click', () => { open = open.filter((each) => each !== file); made.delete(file.id); if (!open.length) view.within = null; remember(); drawFiles(); draw(); refresh(); });
   const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
-  csv.addEventListener('click', () => { saving.begin(++asked); props.value = {n: asked, id: file.id, format: 'csv'}; trigger('submit'); });
+  csv.disabled = saves.includes(file.id);
+  csv.addEventListener('click', () => { saves.push(file.id); drawFiles(); if (saves.length === 1) save(); });
   return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
     make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
-    ...file.notes.map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
+    ...[...file.notes, ...(file.axes.includes(across()) ? [] : [say('results_no_axis').replace('{axis}', words['axis.' + across()].toLowerCase())])].map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
+}
+
+// What is drawn across: an axis that no open file has is left for the steps, which all have.
+const across = () => open.some((file) => file.axes.includes(view.axis)) ? view.axis : 'step';
+
+// One file after another is written out; the next when the last has come.
+const saves = [];
+function save() {
+  if (!saves.length) return;
+  saving.begin(++asked);
+  props.value = {n: asked, id: saves[0], format: 'csv'};
+  trigger('submit');
 }
 
 // --- what is shown ---
 
-const refresh = () => { const ids = open.map((file) => file.id); if (ids.length) ask('curves', {ids, alpha: 1 - view.smoothing, axis: view.axis, floor: view.floor, within: view.within}); };
+const refresh = () => { const ids = open.map((file) => file.id); if (ids.length) ask('curves', {ids, alpha: 1 - view.smoothing, axis: across(), floor: view.floor, within: view.within}); };
 
 // Training and validation of every file, each with the points that it has.
 const measures = () => playground.charts.together(open.flatMap((file) => (curves[file.id]?.curves || []).map((curve) => ({...curve, file}))));
@@ -57,7 +75,7 @@ const positive = (values) => view.log ? values.map((y) => y > 0 ? y : null) : va
 function series(curve) {
   const {file} = curve, single = open.length === 1, colour = single ? playground.charts.side(curve) : file.colour;
   const label = (single ? '' : file.name + ' · ') + curve.name, dash = curve.side === 'validation' && !single ? [6, 4] : undefined;
-  const line = playground.charts.line({label, stroke: colour, points: curve.points, dash, show: !file.hidden});
+  const line = playground.charts.line({label, stroke: colour, points: curve.points, dash, show: !file.hidden && !file.off.has(curve.name), curve});
   // What was measured stays faint behind what is smoothed, and goes with it when that is hidden.
   if (!curve.smooth_x) return [[line, [curve.x, positive(curve.y)]]];
   return [[{...line, raw: true, stroke: faint(colour), width: 1, dash: undefined, points: {...line.points, size: 3}}, [curve.x, positive(curve.y)]], [{...line, points: {show: false}}, [curve.smooth_x, positive(curve.smooth_y)]]];
@@ -65,14 +83,21 @@ function series(curve) {
 
 function plot(measure, {kind, lines}, width) {
   const all = lines.flatMap(series), data = uPlot.join(all.map(([, points]) => points));
-  const drawn = playground.charts.options({width, height: 260, label: words['axis.' + view.axis], within: view.within, log: view.log});
+  const drawn = playground.charts.options({width, height: 260, label: words['axis.' + across()], within: view.within, log: view.log});
   const options = {
     ...drawn, series: [...drawn.series, ...all.map(([line]) => line)],
     cursor: {sync: {key: 'results'}, drag: {x: true, y: false, setScale: false}, focus: {prox: 24}, bind: {dblclick: () => () => { zoom(null); return null; }}},
     focus: {alpha: 0.3},
-    hooks: {setSelect: [(chart) => { if (chart.select.width > 4) zoom([chart.posToVal(chart.select.left, 'x'), chart.posToVal(chart.select.left + chart.select.width, 'x')]); }]},
+    hooks: {setSelect: [(chart) => { if (chart.select.width > 4) narrow(['left', 'right'].map((end) => chart.posToVal(chart.select.left + (end === 'right' ? chart.select.width : 0), 'x'))); }]},
   };
-  options.hooks.setSeries = [(chart, at, {show}) => { if (show != null && chart.series[at - 1]?.raw && chart.series[at - 1].show !== show) chart.setSeries(at - 1, {show}); }];
+  // What the legend hides stays hidden when the chart is drawn anew; what was measured goes with what is smoothed.
+  options.hooks.setSeries = [(chart, at, {show}) => {
+    const {curve} = chart.series[at] ?? {};
+    if (show == null || !curve) return;
+    show ? curve.file.off.delete(curve.name) : curve.file.off.add(curve.name);
+    remember();
+    if (chart.series[at - 1]?.raw && chart.series[at - 1].show !== show) chart.setSeries(at - 1, {show});
+  }];
   if (kind === 'accuracy' && floor && measure === 'token_accuracy') options.hooks.draw = [drawFloor];
   options.hooks.draw = [...(options.hooks.draw ?? []), mark];
   const node = make('figure', {class: 'pg-plot'}, make('figcaption', {text: words['measure.' + measure] ?? measure}));
@@ -81,6 +106,7 @@ function plot(measure, {kind, lines}, width) {
   plots.push(chart);
   chart.root.querySelectorAll('.u-legend .u-series').forEach((row, number) => { row.hidden = Boolean(chart.series[number].raw); });
   if (options.hooks.draw.includes(drawFloor)) node.append(make('p', {class: 'pg-quiet', text: floor.why}));
+  if (view.log && lines.some((curve) => curve.y.some((y) => y <= 0))) node.append(make('p', {class: 'pg-quiet', text: say('results_not_positive')}));
 }
 
 // What a wrong answer reaches all the same.
@@ -103,6 +129,8 @@ function draw() {
   reset.disabled = !view.within;
 }
 
+// A click on what is zoomed asks for the same part once more: drawing it anew would swallow a double click.
+const narrow = (within) => { if (!view.within?.every((end, at) => Math.abs(end - within[at]) < 1e-6 * (Math.abs(end) || 1))) zoom(within); };
 function zoom(within) { view.within = within; refresh(); draw(); }
 
 // --- the bar ---
@@ -111,7 +139,7 @@ const labelled = (key, control, ...more) => make('label', {class: 'pg-result-con
 const smoothing = make('input', {type: 'range', min: '0', max: '0.99', step: '0.01', value: '0'}), shown = make('output', {text: '0'});
 smoothing.addEventListener('input', () => { view.smoothing = Number(smoothing.value); shown.textContent = smoothing.value; remember(); refresh(); });
 const axis = make('select', {class: 'pg-select'}, ...['step', 'examples', 'tokens'].map((name) => make('option', {value: name, text: words['axis.' + name]})));
-axis.addEventListener('change', () => { view.axis = axis.value; view.within = null; remember(); refresh(); });
+axis.addEventListener('change', () => { view.axis = axis.value; view.within = null; remember(); drawFiles(); refresh(); });
 const log = make('input', {type: 'checkbox'});
 log.addEventListener('change', () => { view.log = log.checked; remember(); draw(); });
 const tokens = make('input', {type: 'number', min: '1', max: '100000', value: '1', class: 'pg-filter'});
@@ -137,7 +165,7 @@ function picture() {
     heads[at].forEach((text, row) => {
       paper.font = `${row ? '' : 'bold '}${13 * ratio}px sans-serif`;
       paper.fillStyle = row ? lines[row - 1].stroke() : colourOf('--pg-text');
-      paper.fillText(text, 12 * ratio, top += LINE);
+      paper.fillText(text, 12 * ratio, top += LINE, canvas.width - 24 * ratio);
     });
     paper.drawImage(chart.ctx.canvas, 0, top + LINE / 2);
     top += chart.ctx.canvas.height + LINE;
@@ -147,25 +175,33 @@ function picture() {
 
 // --- tables ---
 
-const at = (point) => point ? make('span', {}, make('strong', {text: figure(point[1])}), make('small', {text: ` ${words['axis.step'].toLowerCase()} ${point[0].toLocaleString()}`})) : make('span', {text: '–'});
+const at = (point) => point ? make('span', {}, make('strong', {text: figure(point[1])}), make('small', {text: ` ${words['axis.step'].toLowerCase()} ${point[0].toLocaleString(playground.language())}`})) : make('span', {text: '–'});
 
+// A file's table is made once: the rows that were opened stay open.
+const made = new Map();
 function drawTables() {
   tables.replaceChildren(...open.filter((file) => !file.hidden).map((file) => {
-    const body = file.columns.map((column) => make('tr', {}, make('th', {scope: 'row'}, make('code', {text: column.name}), make('small', {text: words[column.explains] ?? ''})), make('td', {}, at(column.last)), make('td', {}, at(column.best))));
-    const rows = make('div', {class: 'pg-result-rows'}), more = make('button', {type: 'button', class: 'pg-button', text: say('results_rows')});
-    rows.dataset.id = file.id;
-    more.addEventListener('click', () => ask('rows', {id: file.id, start: rows.querySelectorAll('tbody tr').length}));
-    return make('section', {class: 'pg-result-table'}, make('h3', {text: open.length > 1 ? file.name : say('results_columns')}),
-      make('table', {}, make('thead', {}, make('tr', {}, ...['report.column', 'report.last', 'report.best'].map((key) => make('th', {scope: 'col', text: words[key]})))), make('tbody', {}, ...body)), rows, more);
+    if (!made.has(file.id)) made.set(file.id, table(file));
+    const node = made.get(file.id);
+    node.querySelector('h3').textContent = open.length > 1 ? file.name : say('results_columns');
+    return node;
   }));
 }
 
+function table(file) {
+  const body = file.columns.map((column) => make('tr', {}, make('th', {scope: 'row'}, make('code', {text: column.name}), make('small', {text: words[column.explains] ?? ''})), make('td', {}, at(column.last)), make('td', {}, at(column.best))));
+  const rows = make('div', {class: 'pg-result-rows'}), more = make('button', {type: 'button', class: 'pg-button', text: say('results_rows')});
+  more.addEventListener('click', () => ask('rows', {id: file.id, start: rows.querySelectorAll('tbody tr').length}));
+  return make('section', {class: 'pg-result-table'}, make('h3'),
+    make('table', {}, make('thead', {}, make('tr', {}, ...['report.column', 'report.last', 'report.best'].map((key) => make('th', {scope: 'col', text: words[key]})))), make('tbody', {}, ...body)), rows, more);
+}
+
 function addRows({id, start, names, table}) {
-  const rows = tables.querySelector(`.pg-result-rows[data-id="${CSS.escape(id)}"]`), file = open.find((each) => each.id === id);
+  const rows = made.get(id)?.querySelector('.pg-result-rows'), file = open.find((each) => each.id === id);
   if (!rows || !file) return;
   if (!rows.firstChild) rows.append(make('table', {}, make('thead', {}, make('tr', {}, ...names.map((text) => make('th', {scope: 'col', text})))), make('tbody')));
   if (rows.querySelectorAll('tbody tr').length !== start) return;
-  rows.querySelector('tbody').append(...table.map((cells) => make('tr', {}, ...cells.map((cell) => make('td', {text: cell == null ? '' : cell.toLocaleString(undefined, {maximumSignificantDigits: 6})})))));
+  rows.querySelector('tbody').append(...table.map((cells) => make('tr', {}, ...cells.map((cell) => make('td', {text: cell == null ? '' : cell.toLocaleString(playground.language(), Number.isInteger(cell) ? {} : {maximumSignificantDigits: 6})})))));
   rows.nextSibling.hidden = start + table.length >= file.rows;
 }
 
@@ -187,7 +223,11 @@ function pick({jobs, failed, empty}) {
   const problems = [...failed.map((each) => `${each.server}: ${said(each)}`), ...(empty.length && jobs.length ? [`${say('results_without')} ${empty.join(', ')}`] : [])];
   const rows = jobs.map((job) => {
     const row = make('button', {type: 'button', class: 'pg-result-job'}, make('strong', {text: job.model}), make('span', {class: 'pg-quiet', text: [job.server, job.id, job.created && new Date(job.created * 1000).toLocaleString(playground.language(), {dateStyle: 'medium', timeStyle: 'short'})].filter(Boolean).join(' · ')}));
-    row.addEventListener('click', () => { dialog.close(); ask('job', {server: job.server, id: job.id}); });
+    row.addEventListener('click', () => {
+      dialog.close();
+      if (!coming) wrong = [];
+      open.length + coming < MOST_FILES ? ask('job', {server: job.server, id: job.id}) : tell(full());
+    });
     return row;
   });
   show(say('results_jobs'), ...(problems.length ? [make('div', {class: 'pg-notice', 'data-tone': 'error'}, ...problems.map((text) => make('span', {text})))] : []),
@@ -235,7 +275,7 @@ function compared(value) {
 function mark(chart) {
   chart.over.querySelectorAll('.pg-checkpoint').forEach((each) => each.remove());
   for (const file of open) for (const each of file.hidden ? [] : file.checkpoints) {
-    const x = each.at[file.axes.includes(view.axis) ? view.axis : 'step'];
+    const x = each.at[across()];
     if (x == null || x < chart.scales.x.min || x > chart.scales.x.max) continue;
     const name = `${say('results_checkpoint')} ${each.step}`, button = make('button', {type: 'button', class: 'pg-checkpoint', tabindex: '-1', title: name, 'aria-label': name});
     button.style.left = chart.valToPos(x, 'x') + 'px';
@@ -257,7 +297,10 @@ function checkpoints(file) {
 // --- what the server says ---
 
 function answered(value) {
-  if (value.notice) return tell(value.notice.message, value.notice.hint);
+  if (value.notice) {
+    if (value.of === 'open') coming = 0;
+    return tell(value.notice.message, value.notice.hint);
+  }
   if (value.opened) opened(value.opened);
   if (value.curves) { curves = JSON.parse(value.curves); floor = value.floor; draw(); }
   if (value.jobs) pick(value);
@@ -265,11 +308,20 @@ function answered(value) {
   if (value.file) give(value.file.name, [value.file.text]);
 }
 
-$('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: (files) => ask('open', {files}), problem: (text) => tell(text)}));
+// What went wrong stays said until the next files come, also while others are still on their way.
+function take(files) {
+  const taken = files.slice(0, Math.max(0, MOST_FILES - open.length - coming));
+  if (!coming) wrong = [];
+  if (taken.length < files.length && !wrong.includes(full())) wrong.push(full());
+  coming += taken.length;
+  taken.length ? ask('open', {files: taken}) : tell(...wrong);
+}
+const full = () => say('results_too_many').replace('{most}', MOST_FILES);
+
+$('.pg-drop-zone').append(dropZone({home, say, key: 'results_drop', accept: '.csv,text/csv,text/plain', many: true, most: props.most, taken: take, problem: (text) => tell(text)}));
 const jobs = make('button', {type: 'button', class: 'pg-button', text: say('results_pick')});
 jobs.addEventListener('click', () => ask('jobs'));
 $('.pg-result-from').append(jobs);
-const before = kept('results');
 if (before?.view) {
   Object.assign(view, before.view);
   smoothing.value = shown.textContent = String(view.smoothing); axis.value = view.axis; log.checked = view.log; tokens.value = view.floor ?? '';
@@ -279,6 +331,9 @@ new ResizeObserver(() => { const width = Math.max(260, charts.clientWidth - 26);
 new MutationObserver(() => { if (plots.length) draw(); }).observe(document.body, {attributes: true, attributeFilter: ['class']});
 watch('value', () => {
   compared(props.value);
-  if (saving.takes(props.value) && props.value.notice) tell(said(props.value.notice));
+  if (saving.takes(props.value)) {
+    if (props.value.notice) tell(said(props.value.notice));
+    if (!saving.open) { saves.shift(); drawFiles(); save(); }
+  }
   heard(props.value);
 });
