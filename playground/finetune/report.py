@@ -7,7 +7,8 @@ from html import escape
 
 from playground.errors import refused
 from playground.finetune.report_chart import WIDTH, Line, chart
-from playground.finetune.results import Column, Point, Results, best, last
+from playground.finetune.results import Column, Floor, Point, Results, best, last
+from playground.finetune.results_columns import Axis
 from playground.finetune.results_verdict import verdict
 from playground.words import Language, Said, texts
 
@@ -29,6 +30,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   margin: 16px 0; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 12px; fill: var(--quiet); }
 .grid { stroke: var(--line); } .line, .raw { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.floor { fill: none; stroke: var(--c4); stroke-dasharray: 3 4; }
 .raw { stroke-width: 1; opacity: .35; } .dashed { stroke-dasharray: 5 3; } circle { stroke: none; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 16px; padding: 0; margin: 4px 0 0;
   font-size: 13px; }
@@ -39,19 +41,20 @@ th, td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid var
 """ + "".join(f"path.c{n} {{ stroke: var(--c{n}); }} circle.c{n} {{ fill: var(--c{n}); }}\n" for n in range(6))
 
 
-def report(runs: Sequence[Run], *, language: Language = "en") -> str:
+def report(runs: Sequence[Run], *, language: Language = "en", axis: Axis = "step", floor: Floor | None = None) -> str:
     """The page for these (name, results). Raises InvalidRequest where there are none.
 
-    Charts lay the runs over each other; with one run, training and validation have a colour each, with several each
-    run has one. Names come from files and people: everything is escaped.
+    Charts lay the runs over each other across `axis`, those that have it; with one run, training and validation have a
+    colour each, with several each run has one. A `floor` is drawn and explained. Names come from files and people:
+    everything is escaped.
     """
     if not runs:
         raise refused("no_runs", param="runs")
     words = texts(language)
     title = escape(words["report.title"])
-    parts = [f"<h1>{title}</h1>", *(_about(name, results, language) for name, results in runs)]
+    parts = [f"<h1>{title}</h1>", *(_about(name, results, language, axis) for name, results in runs)]
     parts += [
-        *_charts(runs, language),
+        *_charts(runs, language, axis, floor),
         f'<p class="quiet">{escape(words["report.drawn"])}</p>',
         _columns(runs, language),
     ]
@@ -64,7 +67,7 @@ def report(runs: Sequence[Run], *, language: Language = "en") -> str:
     )
 
 
-def _about(name: str, results: Results, language: Language) -> str:
+def _about(name: str, results: Results, language: Language, axis: Axis) -> str:
     """What one file says: the verdict, its columns' last and best values, and what was repaired."""
     words, judged = texts(language), verdict(results)
     rows = Said("report.rows", {"rows": len(results.steps), "points": results.validation_points}).text(language)
@@ -72,6 +75,7 @@ def _about(name: str, results: Results, language: Language) -> str:
         f"<section><h2>{escape(name)}</h2>",
         f"<p><strong>{escape(words[f'kind.{judged.kind}'])}.</strong> {escape(judged.said.text(language))}</p>",
         f'<p class="quiet">{escape(rows)}</p>',
+        *([] if axis in results.axes else [f'<p class="quiet">{escape(words["report.no_axis." + axis])}</p>']),
         _table(results, language),
     ]
     if results.notes:
@@ -95,24 +99,35 @@ def _shown(point: Point | None, language: Language) -> str:
     if point is None:
         return "–"
     at = Said("report.step", {"step": point.step}).text(language)
-    return f"{point.value:.5g} <small>{escape(at)}</small>"
+    value = Said("report.value", {"value": point.value}).text(language)
+    return f"{value} <small>{escape(at)}</small>"
 
 
-def _charts(runs: Sequence[Run], language: Language) -> list[str]:
+def _charts(runs: Sequence[Run], language: Language, axis: Axis, floor: Floor | None) -> list[str]:
     """One chart for each measure, of every run that has it."""
     words = texts(language)
+    runs = [(name, results) for name, results in runs if axis in results.axes]
     measures = dict.fromkeys(column.meaning.measure for _, results in runs for column in results.columns.values())
     count = sum(len(results.columns) for _, results in runs)
     width = max(1, min(WIDTH, MOST_POINTS // (8 * max(1, count))))
     charts = []
     for measure in measures:
         title = words.get(f"measure.{measure}", measure)
-        drawn = chart(title, words["axis.step"], _lines(runs, measure), width=width)
-        charts.append(f"<section><h2>{escape(title)}</h2>{drawn or escape(words['report.empty'])}</section>")
+        level = floor if measure == "token_accuracy" else None
+        drawn = chart(
+            title,
+            words[f"axis.{axis}"],
+            _lines(runs, measure, axis),
+            width=width,
+            floor=level.value if level else None,
+            language=language,
+        )
+        why = f'<p class="quiet">{escape(level.why.text(language))}</p>' if level and drawn else ""
+        charts.append(f"<section><h2>{escape(title)}</h2>{drawn or escape(words['report.empty'])}{why}</section>")
     return charts
 
 
-def _lines(runs: Sequence[Run], measure: str) -> list[Line]:
+def _lines(runs: Sequence[Run], measure: str, axis: Axis) -> list[Line]:
     lines: list[Line] = []
     for number, (name, results) in enumerate(runs):
         for column in _of(results, measure):
@@ -120,7 +135,7 @@ def _lines(runs: Sequence[Run], measure: str) -> list[Line]:
             label = f"{name}: {column.name}" if several else column.name
             colour = number if several else len(lines)
             dashed = column.meaning.side == "validation"
-            lines.append(Line(label=label, x=results.steps, y=column.values, colour=colour, dashed=dashed))
+            lines.append(Line(label=label, x=results.axes[axis], y=column.values, colour=colour, dashed=dashed))
     return lines
 
 

@@ -11,8 +11,11 @@ import numpy as np
 
 from playground.finetune.results import Floats
 from playground.finetune.results_reduce import reduce, smooth
+from playground.words import Language, Said
 
 WIDTH, HEIGHT = 720, 300
+CHARACTER = 7
+"""Pixels of a figure below the axis, at its widest."""
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 40
 COLOURS = 6
 """`--c0` to `--c5`: further lines begin again."""
@@ -47,15 +50,28 @@ class _Scale:
         return pixels
 
 
-def chart(title: str, x_label: str, lines: Sequence[Line], *, width: int = WIDTH) -> str:
-    """An <svg> of all `lines` and its legend; "" where none has a point. Every text in it is escaped."""
+def chart(
+    title: str,
+    x_label: str,
+    lines: Sequence[Line],
+    *,
+    width: int = WIDTH,
+    floor: float | None = None,
+    language: Language = "en",
+) -> str:
+    """An <svg> of all `lines` and its legend; "" where none has a point. Every text in it is escaped.
+
+    `floor` is a level to draw across, where it lies within the values.
+    """
     reduced = [(line, *reduce(line.x, line.y, width)) for line in lines]
     drawn = [(line, x, y) for line, x, y in reduced if len(x)]
     if not drawn:
         return ""
     across = _scale([x for _, x, _ in drawn], LEFT, WIDTH - RIGHT, pad=0.0)
     up = _scale([y for _, _, y in drawn], HEIGHT - BOTTOM, TOP, pad=0.04)
-    body = [_grid(across, up, x_label)]
+    body = [_grid(across, up, x_label, language)]
+    if floor is not None and up.low <= floor <= up.high:
+        body.append(f'<path class="floor" d="M{LEFT} {up(np.array([floor]))[0]:.1f}H{WIDTH - RIGHT}"/>')
     for line, x, y in drawn:
         body.append(_path(line, x, y, across, up, width))
     label = escape(f"{title}: {', '.join(line.label for line, *_ in drawn)}")
@@ -87,18 +103,36 @@ def _finite(value: float) -> float:
     return max(-1.7e308, min(1.7e308, value))
 
 
-def _grid(across: _Scale, up: _Scale, x_label: str) -> str:
+def _grid(across: _Scale, up: _Scale, x_label: str, language: Language) -> str:
     parts = []
     values = ticks(up.low, up.high)
     for value, at in zip(values, up(np.array(values)), strict=True):
+        text = Said("report.level", {"value": value}).text(language)
         parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{value:.4g}</text>')
-    values = ticks(across.low, across.high, 6)
-    for value, at in zip(values, across(np.array(values)), strict=True):
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:,.7g}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
+    values, texts = _places(across, language)
+    for at, text in zip(across(np.array(values)), texts, strict=True):
+        # A long figure at the very end would stand half outside.
+        over = at + len(text) * CHARACTER / 2 > WIDTH
+        anchor, left = ("end", WIDTH - 2.0) if over else ("middle", at)
+        parts.append(f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="{anchor}">{text}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     return "".join(parts)
+
+
+def _places(across: _Scale, language: Language) -> tuple[list[float], list[str]]:
+    """As many round numbers along the axis as have room beside each other, six at most."""
+    for about in (6, 5, 4, 3, 2, 1):
+        values = ticks(across.low, across.high, about)
+        # There is no step 1.5; of tools that count epochs in fractions, there is.
+        whole = [value for value in values if value == round(value)]
+        values = whole if len(whole) > 1 else values
+        texts = [Said("report.place", {"value": value}).text(language) for value in values]
+        room = (WIDTH - RIGHT - LEFT) / max(1, len(values) - 1)
+        if max(map(len, texts), default=0) * CHARACTER + 12 <= room:
+            break
+    return values, texts
 
 
 def _path(line: Line, x: Floats, y: Floats, across: _Scale, up: _Scale, width: int) -> str:

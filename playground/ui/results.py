@@ -14,8 +14,8 @@ from anyio import to_thread
 from playground.deps import Deps
 from playground.errors import InvalidRequest, refused
 from playground.finetune.report import report
-from playground.finetune.results import Results, accuracy_floor, best, last
-from playground.finetune.results_columns import AXES
+from playground.finetune.results import Floor, Results, accuracy_floor, best, last
+from playground.finetune.results_columns import AXES, Axis
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import curves
 from playground.finetune.results_summary import csv_parts
@@ -168,12 +168,14 @@ _NOWHERE: dict[str, Any] = {"curves": []}
 
 
 def _floor(asked: Asked) -> dict[str, Any] | None:
+    floor = _level(asked)
+    return {"value": floor.value, "why": floor.why.text(language(asked))} if floor else None
+
+
+def _level(asked: Asked) -> Floor | None:
     """The accuracy that a wrong answer reaches, for completions as long as the person says."""
     tokens = asked.get("floor")
-    if type(tokens) is not int or not 1 <= tokens <= 100_000:
-        return None
-    floor = accuracy_floor(tokens)
-    return {"value": floor.value, "why": floor.why.text(language(asked))}
+    return accuracy_floor(tokens) if type(tokens) is int and 1 <= tokens <= 100_000 else None
 
 
 def _within(value: Any) -> tuple[float, float] | None:
@@ -209,9 +211,11 @@ def _cell(value: float) -> float | int | None:
 
 
 def _export(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
-    """A file for the person: the report of all."""
+    """A file for the person: the report of all, across what the charts are drawn across, with their floor."""
     runs = [(file.name, file.results) for file in map(held.get, _ids(asked))]
-    return {"file": {"name": "results-report.html", "text": report(runs, language=language(asked))}}
+    axis: Axis = next((each for each in AXES.values() if each == asked.get("axis")), "step")
+    text = report(runs, language=language(asked), axis=axis, floor=_level(asked))
+    return {"file": {"name": "results-report.html", "text": text}}
 
 
 async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:

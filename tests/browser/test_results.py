@@ -127,6 +127,7 @@ async def test_rows_are_shown_in_parts_and_files_are_given_out(screen: Any, tmp_
     async with screen.page.expect_download() as download:
         await screen.page.click(".pg-result-bar >> text=HTML report")
     report = await screen.downloaded(await download.value)
+    assert 'class="floor"' in report
     assert report.startswith("<!doctype html>")
     assert "<script" not in report
     async with screen.page.expect_download() as download:

@@ -12,7 +12,7 @@ import pytest
 from playground.errors import InvalidRequest
 from playground.finetune.report import report
 from playground.finetune.report_chart import COLOURS, HEIGHT, WIDTH, Line, chart, ticks
-from playground.finetune.results import best, last
+from playground.finetune.results import accuracy_floor, best, last
 from playground.finetune.results_read import read
 from playground.finetune.results_summary import summary, to_csv
 from playground.words import Language
@@ -183,6 +183,36 @@ def test_a_million_points_make_a_small_page() -> None:
     loss = np.random.default_rng(1).random(rows)
     text = "step,train_loss\n" + "".join(f"{row},{value}\n" for row, value in enumerate(loss.round(5).tolist()))
     assert len(report([("a", read(text.encode()))])) < 300_000
+
+
+@pytest.mark.parametrize("last", [7, 300, 1_000_000, 59_000_000_000, 123_456_789_012_345])
+def test_the_figures_below_a_chart_neither_touch_nor_leave_it(last: int) -> None:
+    x = np.linspace(1, last, 50)
+    svg = chart("t", "Step", [Line(label="loss", x=x, y=np.arange(50.0), colour=0)])
+    places = re.findall(rf'<text x="([\d.]+)" y="{HEIGHT - 22}" text-anchor="(\w+)">([^<]+)</text>', svg)
+    assert places
+    behind = 0.0
+    for x_text, anchor, text in places:
+        wide = 6.5 * len(text)
+        left = float(x_text) - (wide if anchor == "end" else wide / 2)
+        assert left > behind
+        behind = left + wide
+        assert "." not in text
+    assert behind <= WIDTH
+
+
+def test_the_floor_is_drawn_and_explained_and_the_axis_is_the_one_asked_for() -> None:
+    text = "step,elapsed_tokens,training_token_accuracy\n1,500,0.4\n2,1000,0.9\n"
+    runs = [("old", read(text.encode())), ("new", read(TEXT.encode()))]
+    plain, page = report(runs), report(runs, axis="tokens", floor=accuracy_floor(1))
+    assert 'class="floor"' in page
+    assert "hidden end tokens" in page
+    assert ">Tokens seen</text>" in page
+    assert "new: train_loss" not in page  # it does not say how many tokens it saw
+    assert "Not in the charts" in page
+    assert "Not in the charts" not in plain
+    assert 'class="floor"' not in plain
+    assert ">Tokens seen</text>" not in plain
 
 
 def test_there_are_more_lines_than_colours() -> None:

@@ -148,7 +148,8 @@ const reset = make('button', {type: 'button', class: 'pg-button', text: say('res
 reset.addEventListener('click', () => zoom(null));
 const png = make('button', {type: 'button', class: 'pg-button', text: 'PNG'}), html = make('button', {type: 'button', class: 'pg-button', text: say('results_report')});
 png.addEventListener('click', picture);
-html.addEventListener('click', () => ask('export', {ids: open.map((file) => file.id)}));
+// The report has the runs that are shown; all, where none is.
+html.addEventListener('click', () => ask('export', {ids: (open.some((file) => !file.hidden) ? open.filter((file) => !file.hidden) : open).map((file) => file.id), axis: across(), floor: view.floor}));
 bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_axis', axis), labelled('results_log', log), labelled('results_floor', tokens), reset, make('span', {class: 'pg-result-exports'}, png, html));
 
 // All charts, one below the other, with their names and their lines' names.
