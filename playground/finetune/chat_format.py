@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from playground.finetune.table import ROWS_SHOWN, Repair, Table, wrong
@@ -77,6 +77,14 @@ def plain_text(content: Any) -> str | None:
         if len(texts) == len(content) and all(isinstance(text, str) for text in texts):
             return "".join(map(str, texts))
     return None
+
+
+def last_answer(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """All that is said before the assistant's last message, and that message; the text of both."""
+    last = max((at for at, each in enumerate(messages) if each.get("role") == "assistant"), default=-1)
+    before = messages[:last] if last >= 0 else messages
+    said = "\n".join(f"{each.get('role')}: {plain_text(each.get('content')) or ''}" for each in before)
+    return said, (plain_text(messages[last].get("content")) or "") if last >= 0 else ""
 
 
 def examples(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from playground.finetune import duplicates
 from playground.finetune.chat_check import check
-from playground.finetune.chat_format import examples, plain_text
+from playground.finetune.chat_format import examples, last_answer
 from playground.finetune.line_check import Report
 from playground.finetune.prepare import jsonl
 from playground.finetune.table import Table, shown, wrong
@@ -75,11 +75,9 @@ def _is_chat(data: bytes, name: str) -> bool:
 def _chats(data: bytes, name: str) -> TrainingSet:
     prompts, completions, lines = list[str](), list[str](), list[int]()
     for line, example in examples(data):
-        messages = example["messages"]
-        last = max((at for at, each in enumerate(messages) if each.get("role") == "assistant"), default=-1)
-        before = messages[:last] if last >= 0 else messages
-        prompts.append("\n".join(f"{each.get('role')}: {plain_text(each.get('content')) or ''}" for each in before))
-        completions.append((plain_text(messages[last].get("content")) or "") if last >= 0 else "")
+        prompt, completion = last_answer(example["messages"])
+        prompts.append(prompt)
+        completions.append(completion)
         lines.append(line)
     return TrainingSet(name, "chats", data, prompts, completions, lines, report=check(data))
 

@@ -8,8 +8,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from playground.errors import refused
+from playground.finetune.chat_format import last_answer
+from playground.finetune.duplicates import nearly_equal, normalised
 
 MOST_HELD_OUT = 1_000
+NEARLY = 20_000
+"""Different questions that are compared with one another: of more, as many from the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,50 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
 
 
 def split_lines(data: bytes, *, ratio: float, seed: int) -> tuple[bytes, bytes]:
-    """A JSONL file's lines for training and for validation, as they are. Equal records stay on one side."""
+    """A JSONL file's lines for training and for validation, as they are.
+
+    Examples of one question stay on one side, whatever their answers, since validation would else ask for what was
+    learned; those of nearly the same question, too, where as many are held out all the same. Where all have one
+    question, equal examples stay together. Raises InvalidRequest.
+    """
     lines = [line for line in data.split(b"\n") if line.strip()]
-    made = split([_record(line) for line in lines], ratio=ratio, seed=seed)
+    records = [_record(line) for line in lines]
+    questions: list[Hashable] = [_question(line) or record for line, record in zip(lines, records, strict=True)]
+    if len(set(questions)) < 2:
+        made = split(records, ratio=ratio, seed=seed)
+    else:
+        made = split(questions, ratio=ratio, seed=seed)
+        families = _families(questions)
+        if len(set(families)) > 1:
+            wider = split(families, ratio=ratio, seed=seed)
+            made = wider if wider.shortfall <= made.shortfall else made
     train, valid = (b"".join(lines[place] + b"\n" for place in places) for places in (made.train, made.valid))
     return train, valid
+
+
+def _families(questions: Sequence[Hashable]) -> list[Hashable]:
+    """Each question, or the first that is nearly the same."""
+    different = list(dict.fromkeys(questions))
+    texts = [each if isinstance(each, str) else "" for each in different[:NEARLY]]
+    first = {different[at]: different[group[0]] for group in nearly_equal(texts) for at in group}
+    return [first.get(question, question) for question in questions]
+
+
+def _question(line: bytes) -> str:
+    """What a line's example asks, but for case, punctuation and spaces; empty where it asks nothing."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    about = record if isinstance(record, dict) else {}
+    given = about.get("input")
+    messages = (given if isinstance(given, dict) else about).get("messages")
+    if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
+        # A preference's answers stand elsewhere: all of its input is the question.
+        said = [*messages, {"role": "assistant"}] if isinstance(given, dict) else messages
+        return normalised(last_answer(said)[0])
+    prompt = about.get("prompt")
+    return normalised(prompt) if isinstance(prompt, str) else ""
 
 
 def without_duplicates(data: bytes) -> bytes:

@@ -71,17 +71,12 @@ def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
 
 def _array(data: bytes, encoding: str) -> Iterator[Any]:
     """Its elements. Where it is broken the whole is read after all, which says in which line and column."""
-    found = False
     try:
         with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as text:
-            for element in elements(text, _DECODER):
-                found = True
-                yield element
+            yield from elements(text, _DECODER)
     except (ValueError, RecursionError):
         _decoded(data.decode(encoding), line=None)
         raise
-    if not found:
-        raise wrong("no_records", hint="empty_file")
 
 
 def _whole(data: bytes, encoding: str) -> Any:
@@ -208,6 +203,8 @@ def _gathered(
         if not gathering.rows and "messages" in record:
             raise wrong("chat_file")
         gathering.add(number, record, at)
+    if not gathering.columns:
+        raise wrong("no_records", hint="empty_file")
     return Table(name, kind, gathering.columns, gathering.rows, place, (*repairs, *gathering.repairs()))
 
 
