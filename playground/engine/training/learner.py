@@ -78,19 +78,22 @@ class NumpyLearner:
         # A mean over the whole batch, so that how it is cut makes no difference.
         share = 1 / sum(len(example.learnt) for example in batch)
         measured = []
-        for part in self._parts(batch, self._kept):
-            fits = sum(map(len, part)) * self._kept <= self._cap
-            measured.append(self._network.learn(part, gradients, share=share, keep=fits))
-        whole = joined(measured)
-        if not math.isfinite(whole.loss) or not math.isfinite(clip(gradients, self._plan.max_grad_norm)):
-            raise diverged(whole.loss)
-        self._optimizer.step(gradients, rate)
+        # What overflows is told by the loss and the gradients' norm.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in self._parts(batch, self._kept):
+                fits = sum(map(len, part)) * self._kept <= self._cap
+                measured.append(self._network.learn(part, gradients, share=share, keep=fits))
+            whole = joined(measured)
+            if not math.isfinite(whole.loss) or not math.isfinite(clip(gradients, self._plan.max_grad_norm)):
+                raise diverged(whole.loss)
+            self._optimizer.step(gradients, rate)
         return whole
 
     def measure(self, batch: Batch, candidates: Sequence[int] = (), place: int = 0) -> Measured:
         # Nothing is kept but one layer's own.
         parts = self._parts(batch, 2 * memory.kept_bytes(self._shape, 1))
-        return joined([self._network.measure(part, candidates, place) for part in parts])
+        with np.errstate(over="ignore", invalid="ignore"):
+            return joined([self._network.measure(part, candidates, place) for part in parts])
 
     def _parts(self, batch: Batch, bytes_per_token: int) -> list[Batch]:
         cut = memory.parts([len(example) for example in batch], bytes_per_token, self._cap)

@@ -133,7 +133,7 @@ class Loop:
         self._curve.add(row)
         self._position = replace(self._position, unfinished=False)
         self._say_step(last, valid)
-        if _exploded(self._curve.losses, self._job.learner.vocabulary) or not _finite(valid):
+        if exploded(self._curve.losses, self._job.learner.vocabulary) or not _finite(valid):
             raise diverged(valid.get("valid_loss", math.inf) if not _finite(valid) else last["train_loss"])
         if epoch_ends:
             self._remember(valid.get("valid_loss"))
@@ -213,10 +213,9 @@ def _finite(values: Mapping[str, float]) -> bool:
     return all(map(math.isfinite, values.values()))
 
 
-def _exploded(losses: Sequence[float], vocabulary: int) -> bool:
-    """Whether learning made it worse than both the untrained model and a blind guess, whose loss is ln(vocabulary):
-    twice as bad in one step, or at all over ten steps."""
-    blind = math.log(vocabulary)
-    if losses[-1] > 2 * max(losses[0], blind):
+def exploded(losses: Sequence[float], vocabulary: int) -> bool:
+    """Whether learning did harm: a step's loss is twice that of a blind guess (ln vocabulary) and of the beginning, or
+    ten steps are on average worse by a nat than the first three."""
+    if losses[-1] > 2 * max(losses[0], math.log(vocabulary)):
         return True
-    return len(losses) >= 20 and sum(losses[-10:]) / 10 > max(sum(losses[:5]) / 5, blind)
+    return len(losses) >= 20 and sum(losses[-10:]) / 10 > sum(losses[:3]) / 3 + 1

@@ -103,7 +103,7 @@ def _missing(name: str) -> bool:
 def _checked(name: str, value: Any) -> Any:
     try:
         return _CHECKS[name](value)
-    except (ValueError, TypeError, KeyError, OverflowError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as exc:
         raise _bad(name, value) from exc
 
 

@@ -57,7 +57,9 @@ def read(path: Path) -> Shape:
     try:
         meta = gguf.metadata(path)
     except WeightsError as exc:
-        raise TrainingError("bad_base", str(exc), param="model") from exc
+        # WeightsError names the path, which a job's message does not.
+        message = "The model file is missing, damaged or not a GGUF. Download it again, or choose another base."
+        raise TrainingError("bad_base", message, param="model") from exc
     architecture = meta.get("general.architecture")
     if architecture != ARCHITECTURE:
         raise unsupported(f"its architecture is {str(architecture)[:40]!r}")

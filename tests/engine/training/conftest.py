@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from playground.engine.training import worker
 from playground.engine.training.plan import Plan
 from playground.engine.weights import find
 from tests.fakes import tiny_gguf
+from tests.fakes.plain_llama import PlainLlama
 
 Line = dict[str, Any]
 
@@ -39,6 +41,7 @@ def sums(count: int, *, seed: int = 0, vocabulary: int = 60) -> list[Line]:
     lines = []
     for _ in range(count):
         tokens = random.integers(4, vocabulary, random.integers(3, 12)).tolist()
+        tokens[0] = tokens[0] % 8 + 4
         label = tokens[0] % 2
         lines.append(
             {
@@ -84,3 +87,29 @@ def job(tmp_path: Path, tiny: Path) -> MakeJob:
         return folder
 
     return make
+
+
+@pytest.fixture
+def llama() -> Iterator[Callable[..., PlainLlama]]:
+    """`llama(path, [adapter])`: a plain llama.cpp until the test ends."""
+    running: list[PlainLlama] = []
+
+    def start(path: Path, adapters: Sequence[Path] = ()) -> PlainLlama:
+        running.append(PlainLlama(path, adapters))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def run(folder: Path, *, stop_at: int | None = None) -> list[Line]:
+    """The job in this process; every line that it says. `stop_at`: a stop is asked for when that step is said."""
+    lines: list[Line] = []
+    worker.run(
+        folder,
+        Plan.read(folder),
+        emit=lines.append,
+        stopping=lambda: stop_at is not None and any(line.get("step") == stop_at for line in lines),
+    )
+    return lines
