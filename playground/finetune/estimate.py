@@ -40,6 +40,24 @@ class Length(NamedTuple):
     completion: int
 
 
+class _Sample(NamedTuple):
+    """The lengths of the examples that were counted, and how many there are."""
+
+    lengths: list[Length]
+    whole: int
+
+    def scaled(self, counted: int) -> int:
+        """What would be counted of all, by what was counted of these."""
+        return round(Decimal(counted) * self.whole / len(self.lengths))
+
+    @property
+    def exact(self) -> bool:
+        return len(self.lengths) == self.whole
+
+    def average(self, part: Literal["prompt", "completion"]) -> Decimal:
+        return Decimal(sum(getattr(each, part) for each in self.lengths)) / len(self.lengths)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One base. Money is in dollars, None where no price is known; `lines` are the arithmetic and what to know.
@@ -64,7 +82,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEstimate:
+    """`counted` of the `records` were looked at; where those are fewer, all sums are taken from their average."""
+
     records: int
+    counted: int
     epochs: int
     candidates: tuple[Candidate, ...]
     prices: str
@@ -91,17 +112,21 @@ def estimate(
     *,
     counter: Counter,
     today: date,
+    of: int | None = None,
     epochs: int | None = None,
     bases: Sequence[str] | None = None,
 ) -> TrainingEstimate:
     """What it costs to train on `examples`, in the order of the price table; `bases` None: all that can take them.
+
+    `of` is how many examples there are, where these are a part of them that stands for all.
 
     Pairs can train every base (a chat model gets them as one user and one assistant message), chats only chat models.
     Raises InvalidRequest for a mixed or an empty set, an unknown base or one that cannot take the set, and epochs
     outside 1 to 50; ConfigurationError where an encoding's file is gone.
     """
     chats, records = _sorted_out(examples)
-    epochs = default_epochs(len(records)) if epochs is None else epochs
+    whole = max(of or 0, len(records))
+    epochs = default_epochs(whole) if epochs is None else epochs
     if epochs not in EPOCHS:
         raise refused("epochs_range", param="epochs", low=EPOCHS[0], high=EPOCHS[-1])
     images = chats and any(_has_image(each) for each in records)
@@ -113,10 +138,13 @@ def estimate(
         key = encoding, known.kind, known.id if images else ""
         if key not in lengths:
             lengths[key] = [_length(each, known, encoding, counter) for each in records]
-        candidates.append(_candidate(row, known, encoding, lengths[key], epochs, as_chat=not chats, today=today))
+        sample = _Sample(lengths[key], whole)
+        candidates.append(_candidate(row, known, encoding, sample, epochs, as_chat=not chats, today=today))
     table = _data("finetune_prices")
     prices = f"{table['source']}; {table['as_of']}"
-    return TrainingEstimate(records=len(records), epochs=epochs, candidates=tuple(candidates), prices=prices)
+    return TrainingEstimate(
+        records=whole, counted=len(records), epochs=epochs, candidates=tuple(candidates), prices=prices
+    )
 
 
 def _sorted_out(examples: Iterable[Example]) -> tuple[bool, list[Example]]:
@@ -176,24 +204,27 @@ def _candidate(
     row: dict[str, Any],
     known: ModelFacts,
     encoding: str,
-    lengths: list[Length],
+    sample: _Sample,
     epochs: int,
     *,
     as_chat: bool,
     today: date,
 ) -> Candidate:
-    base, context, records = known.id, known.context_length, len(lengths)
-    tokens = sum(min(context, each.tokens) for each in lengths)
-    truncated = sum(each.tokens > context for each in lengths)
+    base, context = known.id, known.context_length
+    tokens = sample.scaled(sum(min(context, each.tokens) for each in sample.lengths))
+    truncated = sample.scaled(sum(each.tokens > context for each in sample.lengths))
     billed, train_price = tokens * epochs, Decimal(row["train"])
     training = billed * train_price / _data("finetune_prices")["per_tokens"]
-    prompt, completion = (Decimal(sum(each[part] for each in lengths)) / records for part in (1, 2))
-    tuned, untuned = (_later(model, prompt, completion) for model in (f"ft:{base}:o::i", base))
+    prompt, completion = sample.average("prompt"), sample.average("completion")
+    models = {"estimate.tuned": f"ft:{base}:o::i", "estimate.base": base}
+    tuned, untuned = (_later(model, prompt, completion) for model in models.values())
     status, closing = _status(known, today)
-    lines = [_sum(records, tokens, epochs, train_price, training)]
+    lines = [_sum(sample.whole, tokens, epochs, train_price, training)]
+    if not sample.exact:
+        lines.append(Said("estimate.part", {"counted": len(sample.lengths)}))
     if truncated:
         lines.append(Said("estimate.truncated", {"context": context, "count": truncated}))
-    lines += _later_lines(base, prompt, completion, tuned, untuned)
+    lines += [_later_line(key, base, model, prompt, completion) for key, model in models.items()]
     if as_chat and known.kind == "chat":
         lines.append(Said("estimate.as_chat"))
     return Candidate(
@@ -223,14 +254,15 @@ def _sum(records: int, tokens: int, epochs: int, train_price: Decimal, training:
     return Said("estimate.training", {**counted, "billed": tokens * epochs, **money})
 
 
-def _later_lines(
-    base: str, prompt: Decimal, completion: Decimal, tuned: Decimal | None, untuned: Decimal | None
-) -> list[Said]:
-    average = {"prompt": float(prompt), "completion": float(completion)}
-    asked = Said("estimate.tuned", {**average, "amount": format_money(tuned)})
-    if untuned is None:
-        return [asked, Said("estimate.base_unknown", {"base": base})]
-    return [asked, Said("estimate.base", {"base": base, "amount": format_money(untuned)})]
+def _later_line(key: str, base: str, model: str, prompt: Decimal, completion: Decimal) -> Said:
+    """The sum behind `_later`, or that no price is known."""
+    prices = per_million(model, "openai")
+    if prices is None:
+        return Said(f"{key}_unknown", {"base": base})
+    # As a price list writes them: 0.30, 12, 1.875.
+    read, written = (f"{price.normalize():f}" for price in prices)
+    rates = {"base": base, "read": read, "written": written, "amount": format_money(_later(model, prompt, completion))}
+    return Said(key, {**rates, "prompt": float(prompt), "completion": float(completion)})
 
 
 def _status(known: ModelFacts, today: date) -> tuple[Status, list[Said]]:

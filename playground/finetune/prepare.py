@@ -79,6 +79,11 @@ class Prepared:
     changed: bool
     previews: tuple[Preview, ...]
 
+    @property
+    def trained_places(self) -> Sequence[int]:
+        """Which rows of the table are trained on: what is held out costs nothing."""
+        return split_places(len(self.table))[0] if self.split else range(len(self.table))
+
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:

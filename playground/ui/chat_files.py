@@ -20,14 +20,12 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
-from playground.ui.price import priced
+from playground.ui.price import COUNTED, places, priced
 from playground.ui.uploads import Held, dropped
 from playground.words import Language
 
 MOST = 120_000_000
 """Bytes of a training file."""
-COUNTED = 20_000
-"""Examples whose tokens are counted; of more, as many from the beginning."""
 MODEL = "gpt-4.1-mini"
 """Whose tokens are counted: its encoding is that of every model that can be tuned."""
 
@@ -143,8 +141,10 @@ def _price(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     given, reader = held.get(asked.get("id")), language(asked)
     today = datetime.now(UTC).date()
     epochs = asked.get("epochs") if type(asked.get("epochs")) is int else None
-    found = estimate(learned(given)[:COUNTED], counter=deps.counter, today=today, epochs=epochs)
-    return {"price": priced(found, len(given.prompts), reader)}
+    whole = learned(given)
+    part = [whole[at] for at in places(len(whole))]
+    found = estimate(part, counter=deps.counter, today=today, of=len(whole), epochs=epochs)
+    return {"price": priced(found, reader)}
 
 
 # --- files for the person ---

@@ -21,14 +21,12 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
-from playground.ui.price import priced
+from playground.ui.price import places, priced
 from playground.ui.uploads import Held, dropped
 from playground.words import Language
 
 MOST = 120_000_000
 """Bytes of a training file."""
-PRICED = 20_000
-"""Pairs whose tokens are counted; of more, as many from the beginning, and the rest by their average."""
 
 _MARKUP = """<div class="pg-prepare"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
 <div class="pg-prepare-about" hidden></div><div class="pg-prepare-findings"></div><div class="pg-prepare-result"></div>
@@ -158,12 +156,13 @@ def _applied(held: Held[Table], asked: Asked) -> Prepared:
 def _price(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """What training on the prepared pairs would cost at OpenAI's prices, base by base, with the arithmetic."""
     prepared, reader = _applied(held, asked), language(asked)
-    epochs = asked.get("epochs")
+    epochs = asked.get("epochs") if type(asked.get("epochs")) is int else None
     table = prepared.table
-    pairs = zip(table.prompts[:PRICED], table.completions[:PRICED], strict=True)
+    trained = prepared.trained_places
+    pairs = [(table.prompts[trained[at]], table.completions[trained[at]]) for at in places(len(trained))]
     today = datetime.now(UTC).date()
-    found = estimate(pairs, counter=deps.counter, today=today, epochs=epochs if type(epochs) is int else None)
-    return {"price": priced(found, len(table), reader)}
+    found = estimate(pairs, counter=deps.counter, today=today, of=len(trained), epochs=epochs)
+    return {"price": priced(found, reader)}
 
 
 def _refused(asked: Asked) -> frozenset[str]:

@@ -6,26 +6,36 @@ from typing import Any
 
 from playground import pricing
 from playground.finetune.estimate import Candidate, TrainingEstimate
-from playground.words import Language
+from playground.words import Language, Said
+
+COUNTED = 20_000
+"""Examples whose tokens are counted; of more, as many that are evenly spread."""
 
 
-def priced(found: TrainingEstimate, of: int, reader: Language) -> dict[str, Any]:
-    """Base by base, with the arithmetic; `of` is how many examples there are where fewer were counted."""
+def places(count: int) -> list[int]:
+    """Which of `count` examples are counted."""
+    counted = min(count, COUNTED)
+    return [number * count // counted for number in range(counted)]
+
+
+def priced(found: TrainingEstimate, reader: Language) -> dict[str, Any]:
+    """Base by base, with the arithmetic."""
+    about = "" if found.counted == found.records else "≈ "
     return {
-        "records": found.records,
-        "of": of,
+        "records": found.counted,
+        "of": found.records,
         "epochs": found.epochs,
-        "source": found.prices,
-        "candidates": [_candidate(each, reader) for each in found.candidates],
+        "source": f"{found.prices}. {Said('estimate.local').text(reader)}",
+        "candidates": [_candidate(each, reader, about) for each in found.candidates],
     }
 
 
-def _candidate(each: Candidate, reader: Language) -> dict[str, Any]:
+def _candidate(each: Candidate, reader: Language, about: str) -> dict[str, Any]:
     return {
         "base": each.base,
         "status": each.status,
         "tokens": each.billed_tokens,
-        "training": pricing.format_money(each.training),
+        "training": about + pricing.format_money(each.training),
         "tuned": None if each.tuned is None else pricing.format_money(each.tuned),
         "untuned": None if each.untuned is None else pricing.format_money(each.untuned),
         "lines": [line.text(reader) for line in each.lines],

@@ -234,3 +234,29 @@ async def test_what_a_conversion_leaves_out_is_said(part: Part) -> None:
     said = await part.ask("convert", id=await part.open(CHATS + line, "chats.jsonl"))
     assert said["files"][0]["text"].count("\n") == 20
     assert len(said["left"]) == 1
+
+
+async def test_a_large_set_is_priced_as_a_whole_and_what_is_held_out_costs_nothing(
+    part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await part.open(PAIRS, "pairs.csv")
+    exact = (await part.ask("price", id=id_))["price"]
+    monkeypatch.setattr("playground.ui.price.COUNTED", 10)
+    sampled = (await part.ask("price", id=id_))["price"]
+    assert (exact["records"], exact["of"], sampled["records"], sampled["of"]) == (20, 20, 10, 20)
+    assert sampled["epochs"] == exact["epochs"]
+    for one, other in zip(exact["candidates"], sampled["candidates"], strict=True):
+        assert other["training"].startswith("≈ ")
+        assert abs(other["tokens"] - one["tokens"]) <= 0.05 * one["tokens"]
+
+
+async def test_pairs_that_are_held_out_are_not_priced(part: Part) -> None:
+    path = part.folder / "upload"
+    path.write_text("prompt,completion\n" + "".join(f"Question {at}?,{at % 2}\n" for at in range(100)))
+    held = Held[Any]()
+    asked = {"n": 1, "file": {"path": str(path), "name": "a.csv"}}
+    id_ = (await prepare.act(part.deps, held, {**asked, "action": "open"}))[0]["id"]
+    said = (await prepare.act(part.deps, held, {"n": 2, "action": "price", "id": id_}))[0]["price"]
+    assert said["of"] == 80
+    whole = (await prepare.act(part.deps, held, {"n": 3, "action": "price", "id": id_, "refused": ["split"]}))[0]
+    assert whole["price"]["of"] == 100

@@ -6,6 +6,7 @@ import json
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from playground.chat_tokens import count_chat
 from playground.errors import InvalidRequest
 from playground.finetune.estimate import Candidate, TrainingEstimate, default_epochs, estimate
+from playground.finetune.prepare import analyse, apply
+from playground.finetune.tables import read
 from playground.pricing import per_million
 from playground.tokens import Counter, load
 
@@ -174,7 +177,8 @@ def test_the_lines_are_the_arithmetic() -> None:
     assert lines[0] == (
         "1,000 records of 2.0 tokens on average: 2,000 tokens × 3 epochs = 6,000 tokens; at $30 per million: $0.18"
     )
-    assert lines[1].startswith("1,000 requests × (1.0 prompt + 1.0 completion tokens)")
+    sums = "1,000 requests × (1.0 prompt tokens at $120 + 1.0 completion tokens at $120 per million)"
+    assert lines[1] == f"{sums} on the fine-tuned model: $0.24"
     assert lines[1].endswith("$0.24")
     assert lines[-1] == "davinci was shut down on 2024-01-04."
     assert all(line.text("es") for line in candidate.lines)
@@ -248,3 +252,47 @@ def test_an_odd_chat_is_counted_and_raises_nothing(messages: list[Any]) -> None:
     candidate = of("gpt-4o", [messages, CHAT])
     assert candidate.tokens >= count_chat(Counter(), {"messages": CHAT}, "gpt-4o").tokens
     assert candidate.training > 0
+
+
+# --- a part that stands for all ---
+
+
+def test_a_part_stands_for_all_in_every_sum_and_says_so() -> None:
+    whole, part = costs(PAIRS * 100, bases=["davinci-002"]), costs(PAIRS, of=100 * len(PAIRS), bases=["davinci-002"])
+    (all_of_it,), (scaled,) = whole.candidates, part.candidates
+    assert (part.records, part.counted, part.epochs) == (100 * len(PAIRS), len(PAIRS), whole.epochs)
+    assert (scaled.tokens, scaled.training, scaled.tuned) == (all_of_it.tokens, all_of_it.training, all_of_it.tuned)
+    assert "estimate.part" in said(scaled)
+    assert "estimate.part" not in said(all_of_it)
+
+
+def test_the_default_epochs_are_those_of_the_whole() -> None:
+    assert costs(PAIRS, of=30_000).epochs == 1
+
+
+# --- a real file, reckoned by hand ---
+
+
+@pytest.mark.parametrize(
+    ("base", "encoding", "prices", "chat"),
+    [("davinci-002", "cl100k_base", ("6", "12", "12"), 0), ("gpt-4o-mini", "o200k_base", ("3", "0.3", "1.2"), 1)],
+)
+def test_the_spanish_questions_cost_what_tiktoken_and_the_price_list_say(
+    base: str, encoding: str, prices: tuple[str, str, str], chat: int
+) -> None:
+    """qa_es.csv prepared with ` ->` and ` END`: every figure of the arithmetic, without this package's counting."""
+    data = (Path(__file__).parent / "data" / "qa_es.csv").read_bytes()
+    prepared = apply(analyse(read(data, "qa_es.csv")))
+    assert (prepared.separator, prepared.ending, len(prepared.table)) == (" ->", " END", 1_795)
+    pairs = list(zip(prepared.table.prompts, prepared.table.completions, strict=True))
+    encode = load(encoding).encode_ordinary  # tiktoken's own, from the files that ship with this package
+    asked, answered = (sum(len(encode(pair[side])) for pair in pairs) for side in (0, 1))
+    # A chat has 3 for each of two messages, a token for each role, and 3 for the answer that begins.
+    tokens, sent = asked + answered + chat * 11 * len(pairs), asked + chat * 7 * len(pairs)
+    found = of(base, pairs)
+    train, read_at, written_at = map(Decimal, prices)
+    assert (found.tokens, found.billed_tokens) == (tokens, 3 * tokens)
+    assert found.training == 3 * tokens * train / 10**6
+    assert found.tuned is not None
+    later = 1_000 * (sent * read_at + answered * written_at) / len(pairs) / 10**6
+    assert abs(found.tuned - later) < Decimal("1e-9")

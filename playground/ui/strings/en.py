@@ -340,7 +340,7 @@ EN: dict[str, str] = {
     "price_tuned": "1,000 requests, fine-tuned",
     "price_untuned": "1,000 requests, base",
     "price_source": "Prices:",
-    "price_part": "Counted on the first {records} of {of} examples.",
+    "price_part": "Counted on {records} of {of} examples, evenly spread.",
     "epochs": "Epochs",
     "base_open": "open",
     "base_closed_to_new": "closed to new organisations",

@@ -355,7 +355,7 @@ ES: dict[str, str] = {
     "price_tuned": "1000 peticiones, ajustado",
     "price_untuned": "1000 peticiones, base",
     "price_source": "Precios:",
-    "price_part": "Contado en los primeros {records} de {of} ejemplos.",
+    "price_part": "Contado en {records} de {of} ejemplos, repartidos por igual.",
     "epochs": "Épocas",
     "base_open": "abierto",
     "base_closed_to_new": "cerrado a organizaciones nuevas",
