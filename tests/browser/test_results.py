@@ -289,3 +289,62 @@ async def test_spanish_writes_its_numbers_one_way(visits: Any, fake_app: Any, tm
     assert "12.000 filas" in await screen.page.inner_text(".pg-result-file header")
     assert "12.000" in await screen.page.inner_text(".pg-result-table")
     assert "0,7" in await screen.page.inner_text(".pg-result-table")
+
+
+async def test_a_hidden_file_stays_hidden_over_a_reload_and_its_legend_brings_a_line_back(
+    screen: Any, tmp_path: Path
+) -> None:
+    await drop(screen, tmp_path, {"one.csv": current(60), "two.csv": current(60)})
+    await screen.page.locator(".pg-swatch").nth(1).click()
+    await screen.page.reload()
+    await screen.ready()
+    await screen.page.locator(".pg-plot canvas").first.wait_for()
+    swatch = screen.page.locator(".pg-swatch").nth(1)
+    assert await swatch.get_attribute("aria-pressed") == "false"
+    off = screen.page.locator(".pg-plot").first.locator(".u-series.u-off .u-label")
+    assert await off.all_inner_texts() == ["two.csv · train_loss", "two.csv · valid_loss"]
+    await screen.page.locator(".pg-plot").first.locator("th", has_text="two.csv · valid_loss").press("Enter")
+    assert await off.all_inner_texts() == ["two.csv · train_loss"]
+    assert await swatch.get_attribute("aria-pressed") == "true"
+    await screen.page.get_by_label("Logarithmic").check()
+    assert await off.all_inner_texts() == ["two.csv · train_loss"]
+
+
+async def test_a_zoom_does_not_outlive_the_file_it_was_made_on(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"long.csv": current(400), "short.csv": current(40)})
+    box = await screen.page.locator(".pg-plot .u-over").first.bounding_box()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    await screen.page.mouse.down()
+    await screen.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    await screen.page.mouse.up()
+    reset = screen.page.locator(".pg-result-bar >> text=Reset zoom")
+    await screen.until("!document.querySelector('.pg-result-bar .pg-button').disabled")
+    await screen.page.locator(".pg-result-file", has_text="long.csv").get_by_label("Remove").click()
+    await screen.until("document.querySelector('.pg-result-bar .pg-button').disabled")
+    assert await reset.is_disabled()
+
+
+async def test_what_a_logarithm_has_no_place_for_leaves_no_empty_chart(screen: Any, tmp_path: Path) -> None:
+    rows = "".join(f"{step},0,{step / 50}\n" for step in range(1, 40))
+    await drop(screen, tmp_path, {"zero.csv": f"step,train_loss,train_accuracy\n{rows}"})
+    assert await screen.page.locator(".pg-plot canvas").count() == 2
+    await screen.page.get_by_label("Logarithmic").check()
+    loss = screen.page.locator(".pg-plot").first
+    assert "have no place on a logarithmic scale" in await loss.inner_text()
+    assert await loss.locator("canvas").count() == 0
+    assert await screen.page.locator(".pg-plot canvas").count() == 1
+
+
+async def test_figures_on_the_axes_are_round_whole_where_steps_are_and_told_apart(screen: Any) -> None:
+    async def marks(low: float, high: float, increment: str) -> list[str]:
+        code = f"(c => c.labels.tick(c.splits({low!r}, {high!r}, {increment})))(playground.charts)"
+        return list(await screen.page.evaluate(code))
+
+    assert await marks(0, 1_000_000, "200000") == ["0", "200K", "400K", "600K", "800K", "1M"]
+    assert await marks(654_300, 654_340, "10") == ["654.3K", "654.31K", "654.32K", "654.33K", "654.34K"]
+    assert await marks(1, 4, "c.increments(1, 4, true)[0]") == ["1", "2", "3", "4"]
+    assert await marks(0, 3e-6, "1e-6") == ["0", "0.000001", "0.000002", "0.000003"]
+    huge = await screen.page.evaluate(
+        "(c => c.labels.level(c.splits(0, 6e301, c.increments(0, 6e301, false).at(-3))))(playground.charts)"
+    )
+    assert huge == ["0", "1e+301", "2e+301", "3e+301", "4e+301", "5e+301", "6e+301"]

@@ -8,8 +8,31 @@ window.playground.charts = (() => {
   const figure = (value) => value == null ? '–' : Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : written(value, {maximumSignificantDigits: 4});
   // Steps, examples and tokens are whole; a million of them has no room below an axis.
   const place = (x) => x == null ? '–' : written(x);
-  const tick = (x) => x == null ? '' : Math.abs(x) < 1e5 ? written(x) : written(x, {notation: 'compact', maximumSignificantDigits: 4});
-  const WHOLE = Array.from({length: 16}, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat();
+  const tick = (x, digits) => Math.abs(x) < 1e5 ? written(x, {maximumSignificantDigits: digits + 4}) : Math.abs(x) < 1e15 ? written(x, {notation: 'compact', maximumSignificantDigits: digits}) : exponential(x, digits);
+  const level = (y, digits) => y && (Math.abs(y) >= 1e5 || Math.abs(y) < 1e-3) ? exponential(y, digits) : written(y, {maximumSignificantDigits: digits});
+  const exponential = (value, digits) => Number(value.toPrecision(digits)).toExponential();
+  // With as few digits as tell them apart: near step 654,321 "654K" is no answer.
+  function labels(values, write) {
+    for (let digits = 4; ; digits += 1) {
+      const texts = values.map((value) => value == null ? '' : write(value, digits)), said = texts.filter(Boolean);
+      if (digits >= 15 || new Set(said).size === said.length) return texts;
+    }
+  }
+  // 1, 2 or 5 times a power of ten, of any size; of whole places whole ones. uPlot's own end at 1e±32.
+  function increments(low, high, whole) {
+    const power = Math.floor(Math.log10(high - low)), found = [];
+    for (let at = power - 3; at <= power; at += 1) for (const times of [1, 2, 5]) found.push(Number(`${times}e${at}`));
+    const enough = whole ? found.filter((each) => each >= 1) : found;
+    return enough.length ? enough : [1];
+  }
+  function splits(low, high, increment) {
+    const first = Math.ceil(low / increment), found = [];
+    for (let at = 0; at < 100 && (first + at) * increment <= high; at += 1) found.push(Number(((first + at) * increment).toPrecision(14)));
+    return found;
+  }
+  const isWhole = (chart) => chart.data[0].every(Number.isInteger);
+  const linear = {splits: (_, __, low, high, increment) => splits(low, high, increment)};
+  const wide = (texts) => 20 + 7 * Math.max(0, ...(texts ?? []).map((text) => text?.length ?? 0));
   // A line that is level stands in the middle.
   const padded = (low, high, share) => low === high ? [low - 0.5, high + 0.5] : [low - (high - low) * share, high + (high - low) * share];
 
@@ -19,7 +42,10 @@ window.playground.charts = (() => {
     return {
       width, height, padding: [null, 24, null, null], series: [{label, value: (_, x) => place(x)}],
       scales: {x: {time: false, range: (_, low, high) => within || padded(low, high, 0)}, y: log ? {distr: 3} : {range: (_, low, high) => padded(low, high, 0.06)}},
-      axes: [{...ink, size: 34, space: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(tick)}, {...ink, size: 60, values: (_, ticks) => ticks.map((each) => each == null ? '' : figure(each))}],
+      axes: [
+        {...ink, ...linear, size: 34, space: 64, incrs: (chart, _, low, high) => increments(low, high, isWhole(chart)), values: (_, ticks) => labels(ticks, tick)},
+        {...ink, ...(log ? {} : {...linear, incrs: (_, __, low, high) => increments(low, high, false)}), size: (_, texts) => Math.max(60, wide(texts)), values: (_, ticks) => labels(ticks, level)},
+      ],
     };
   }
 
@@ -39,5 +65,5 @@ window.playground.charts = (() => {
     return [...found].sort(([, a], [, b]) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
   }
 
-  return {COLOURS, colourOf, figure, options, line, side, together};
+  return {COLOURS, colourOf, figure, labels: {tick: (values) => labels(values, tick), level: (values) => labels(values, level)}, increments, splits, options, line, side, together};
 })();

@@ -18,7 +18,7 @@ function opened(files) {
   wrong.push(...files.filter((file) => file.notice).flatMap((file) => [`${file.name}: ${file.notice.message}`, file.notice.hint]));
   coming = Math.max(0, coming - files.length);
   tell(...wrong);
-  for (const file of files) if (!file.notice) open.push({...file, hidden: false, off: new Set(before?.off?.[file.id] ?? []), colour: colour()});
+  for (const file of files) if (!file.notice) open.push({...file, off: new Set(before?.off?.[file.id] ?? []), colour: colour()});
   remember();
   drawFiles();
   refresh();
@@ -37,18 +37,21 @@ function drawFiles() {
 }
 
 function card(file) {
-  const swatch = make('button', {type: 'button', class: 'pg-swatch', 'aria-pressed': String(!file.hidden), title: say('results_show'), 'aria-label': `${say('results_show')}: ${file.name}`});
+  const swatch = make('button', {type: 'button', class: 'pg-swatch', 'aria-pressed': String(!hidden(file)), title: say('results_show'), 'aria-label': `${say('results_show')}: ${file.name}`});
   swatch.style.setProperty('--colour', file.colour);
-  swatch.addEventListener('click', () => { file.hidden = !file.hidden; file.off.clear(); remember(); drawFiles(); draw(); });
+  swatch.addEventListener('click', () => { hidden(file) ? file.off.clear() : file.columns.forEach((column) => file.off.add(column.name)); remember(); drawFiles(); draw(); });
   const close = iconButton('close', say('remove'));
   close.addEventListener('click', () => { open = open.filter((each) => each !== file); made.delete(file.id); if (!open.length) view.within = null; remember(); drawFiles(); draw(); refresh(); });
   const csv = make('button', {type: 'button', class: 'pg-link', text: 'CSV'});
   csv.disabled = saves.includes(file.id);
   csv.addEventListener('click', () => { saves.push(file.id); drawFiles(); if (saves.length === 1) save(); });
-  return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), csv, close),
+  return make('article', {class: 'pg-result-file'}, make('header', {}, swatch, make('strong', {text: file.name}), make('span', {class: 'pg-quiet', text: file.about}), make('span', {class: 'pg-result-tools'}, csv, close)),
     make('p', {class: 'pg-verdict', 'data-kind': file.verdict.kind}, make('strong', {text: words['kind.' + file.verdict.kind]}), make('span', {text: file.verdict.text})),
     ...[...file.notes, ...(file.axes.includes(across()) ? [] : [say('results_no_axis').replace('{axis}', words['axis.' + across()].toLowerCase())])].map((text) => make('p', {class: 'pg-quiet', text})), ...checkpoints(file));
 }
+
+// A file is hidden when all its columns are, whether by its swatch or one by one in the legends.
+const hidden = (file) => file.columns.length > 0 && file.columns.every((column) => file.off.has(column.name));
 
 // What is drawn across: an axis that no open file has is left for the steps, which all have.
 const across = () => open.some((file) => file.axes.includes(view.axis)) ? view.axis : 'step';
@@ -75,14 +78,17 @@ const positive = (values) => view.log ? values.map((y) => y > 0 ? y : null) : va
 function series(curve) {
   const {file} = curve, single = open.length === 1, colour = single ? playground.charts.side(curve) : file.colour;
   const label = (single ? '' : file.name + ' · ') + curve.name, dash = curve.side === 'validation' && !single ? [6, 4] : undefined;
-  const line = playground.charts.line({label, stroke: colour, points: curve.points, dash, show: !file.hidden && !file.off.has(curve.name), curve});
+  // A logarithm has no place for 0: the line is cut there, and what stands alone between two cuts is a dot.
+  const cut = view.log && curve.y.some((y) => y <= 0);
+  const line = playground.charts.line({label, stroke: colour, points: cut && curve.y.length < 500 ? 1 : curve.points, dash, show: !file.off.has(curve.name), curve, spanGaps: !cut});
   // What was measured stays faint behind what is smoothed, and goes with it when that is hidden.
   if (!curve.smooth_x) return [[line, [curve.x, positive(curve.y)]]];
   return [[{...line, raw: true, stroke: faint(colour), width: 1, dash: undefined, points: {...line.points, size: 3}}, [curve.x, positive(curve.y)]], [{...line, points: {show: false}}, [curve.smooth_x, positive(curve.smooth_y)]]];
 }
 
 function plot(measure, {kind, lines}, width) {
-  const all = lines.flatMap(series), data = uPlot.join(all.map(([, points]) => points));
+  // 2: a null cuts the line as far as the next points of its own, whatever stands between them on other lines.
+  const all = lines.flatMap(series), data = uPlot.join(all.map(([, points]) => points), all.map(() => [0, 2]));
   const drawn = playground.charts.options({width, height: 260, label: words['axis.' + across()], within: view.within, log: view.log});
   const options = {
     ...drawn, series: [...drawn.series, ...all.map(([line]) => line)],
@@ -96,17 +102,27 @@ function plot(measure, {kind, lines}, width) {
     if (show == null || !curve) return;
     show ? curve.file.off.delete(curve.name) : curve.file.off.add(curve.name);
     remember();
+    drawFiles();
     if (chart.series[at - 1]?.raw && chart.series[at - 1].show !== show) chart.setSeries(at - 1, {show});
   }];
   if (kind === 'accuracy' && floor && measure === 'token_accuracy') options.hooks.draw = [drawFloor];
   options.hooks.draw = [...(options.hooks.draw ?? []), mark];
   const node = make('figure', {class: 'pg-plot'}, make('figcaption', {text: words['measure.' + measure] ?? measure}));
   charts.append(node);
+  const cut = view.log && lines.some((curve) => curve.y.some((y) => y <= 0)) ? [make('p', {class: 'pg-quiet', text: say('results_not_positive')})] : [];
+  if (cut.length && lines.every((curve) => curve.y.every((y) => y <= 0))) return node.append(...cut);
   const chart = new uPlot(options, data, node);
   plots.push(chart);
-  chart.root.querySelectorAll('.u-legend .u-series').forEach((row, number) => { row.hidden = Boolean(chart.series[number].raw); });
+  chart.root.querySelectorAll('.u-legend .u-series').forEach((row, number) => { row.hidden = Boolean(chart.series[number].raw); if (number) pressed(row.querySelector('th')); });
   if (options.hooks.draw.includes(drawFloor)) node.append(make('p', {class: 'pg-quiet', text: floor.why}));
-  if (view.log && lines.some((curve) => curve.y.some((y) => y <= 0))) node.append(make('p', {class: 'pg-quiet', text: say('results_not_positive')}));
+  node.append(...cut);
+}
+
+// The legend by keyboard, too.
+function pressed(name) {
+  name.tabIndex = 0;
+  name.setAttribute('role', 'button');
+  name.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); name.click(); } });
 }
 
 // What a wrong answer reaches all the same.
@@ -129,6 +145,8 @@ function draw() {
   reset.disabled = !view.within;
 }
 
+// Whether there is anything in the part that is shown: the file that it was chosen on may have been closed.
+const reaches = () => !view.within || open.some((file) => curves[file.id]?.curves.some(({x}) => x.length && x[0] <= view.within[1] && x.at(-1) >= view.within[0]));
 // A click on what is zoomed asks for the same part once more: drawing it anew would swallow a double click.
 const narrow = (within) => { if (!view.within?.every((end, at) => Math.abs(end - within[at]) < 1e-6 * (Math.abs(end) || 1))) zoom(within); };
 function zoom(within) { view.within = within; refresh(); draw(); }
@@ -149,13 +167,14 @@ reset.addEventListener('click', () => zoom(null));
 const png = make('button', {type: 'button', class: 'pg-button', text: 'PNG'}), html = make('button', {type: 'button', class: 'pg-button', text: say('results_report')});
 png.addEventListener('click', picture);
 // The report has the runs that are shown; all, where none is.
-html.addEventListener('click', () => ask('export', {ids: (open.some((file) => !file.hidden) ? open.filter((file) => !file.hidden) : open).map((file) => file.id), axis: across(), floor: view.floor}));
+html.addEventListener('click', () => ask('export', {ids: (open.every(hidden) ? open : open.filter((file) => !hidden(file))).map((file) => file.id), axis: across(), floor: view.floor}));
 bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_axis', axis), labelled('results_log', log), labelled('results_floor', tokens), reset, make('span', {class: 'pg-result-exports'}, png, html));
 
 // All charts, one below the other, with their names and their lines' names.
 function picture() {
   const ratio = devicePixelRatio || 1, LINE = 20 * ratio, canvas = make('canvas'), paper = canvas.getContext('2d');
   const heads = plots.map((chart) => [chart.root.parentNode.querySelector('figcaption').textContent, ...chart.series.slice(1).filter((line) => line.show && !line.raw).map((line) => line.label)]);
+  if (!plots.length) return;
   canvas.width = Math.max(...plots.map((chart) => chart.ctx.canvas.width));
   canvas.height = plots.reduce((sum, chart, at) => sum + chart.ctx.canvas.height + LINE * (heads[at].length + 1), 0);
   paper.fillStyle = colourOf('--pg-surface');
@@ -181,7 +200,7 @@ const at = (point) => point ? make('span', {}, make('strong', {text: figure(poin
 // A file's table is made once: the rows that were opened stay open.
 const made = new Map();
 function drawTables() {
-  tables.replaceChildren(...open.filter((file) => !file.hidden).map((file) => {
+  tables.replaceChildren(...open.filter((file) => !hidden(file)).map((file) => {
     if (!made.has(file.id)) made.set(file.id, table(file));
     const node = made.get(file.id);
     node.querySelector('h3').textContent = open.length > 1 ? file.name : say('results_columns');
@@ -275,7 +294,7 @@ function compared(value) {
 // Checkpoints stand on the chart where they were saved; the list in the file's card is the keyboard's way to them.
 function mark(chart) {
   chart.over.querySelectorAll('.pg-checkpoint').forEach((each) => each.remove());
-  for (const file of open) for (const each of file.hidden ? [] : file.checkpoints) {
+  for (const file of open) for (const each of hidden(file) ? [] : file.checkpoints) {
     const x = each.at[across()];
     if (x == null || x < chart.scales.x.min || x > chart.scales.x.max) continue;
     const name = `${say('results_checkpoint')} ${each.step}`, button = make('button', {type: 'button', class: 'pg-checkpoint', tabindex: '-1', title: name, 'aria-label': name});
@@ -303,7 +322,11 @@ function answered(value) {
     return tell(value.notice.message, value.notice.hint);
   }
   if (value.opened) opened(value.opened);
-  if (value.curves) { curves = JSON.parse(value.curves); floor = value.floor; draw(); }
+  if (value.curves) {
+    curves = JSON.parse(value.curves);
+    floor = value.floor;
+    reaches() ? draw() : zoom(null);
+  }
   if (value.jobs) pick(value);
   if (value.table) addRows(value);
   if (value.file) give(value.file.name, [value.file.text]);
