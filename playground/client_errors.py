@@ -64,7 +64,7 @@ def from_body(
         code = None
     if in_band and status == 500:
         quoted = f" It says: {_closed(said)}" if said else ""
-        hint = "Submit again; if it stays, try another model."
+        hint = "Try again; if it stays, try another model or server."
         return _error(
             errors.ServerFailed, f"{name(endpoint)} broke the answer off.{quoted}", hint, code=code, param=param
         )
@@ -126,7 +126,7 @@ def _words(
         case 429:
             return errors.RateLimited, f"{who} has had too many requests.", "Wait a little, then submit again."
         case _ if status >= 500:
-            hint = "Submit again; if it stays, try another model."
+            hint = "Try again; if it stays, try another model or server."
             return errors.ServerFailed, f"{who} failed (HTTP {status}).", hint
         case _ if code == "context_length_exceeded":
             hint = "Shorten the prompt or lower the maximum length."

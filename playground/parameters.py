@@ -183,7 +183,7 @@ def escape(text: str) -> str:
 
 
 def _number(spec: Parameter, value: Any) -> float | int:
-    what = Said(f"number.{spec.kind}", {"name": spec.name, "low": f"{spec.low:g}", "high": f"{spec.high:g}"})
+    what = Said(f"number.{spec.kind}", {"name": spec.name, "low": _plain(spec.low), "high": _plain(spec.high)})
     if isinstance(value, str):
         try:
             value = float(value) if spec.kind == "float" or not value.lstrip("+-").isdigit() else int(value)
@@ -193,10 +193,17 @@ def _number(spec: Parameter, value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_HUGE < value < _HUGE:
         raise refused("no_value", param=spec.name, what=what)
     if spec.kind == "int" and value != int(value):
-        raise refused("not_whole", param=spec.name, what=what, value=f"{value:g}")
+        raise refused("not_whole", param=spec.name, what=what, value=_plain(value))
     if spec.low is not None and spec.high is not None and not spec.low <= value <= spec.high:
-        raise refused("out_of_range", param=spec.name, what=what, value=f"{value:g}")
+        raise refused("out_of_range", param=spec.name, what=what, value=_plain(value))
     return int(value) if spec.kind == "int" else float(value)
+
+
+def _plain(value: float | None) -> str:
+    """A number as a person writes it: 1,047,576, and not 1.04758e+06."""
+    if value is None:
+        return "?"
+    return f"{int(value):,}" if abs(value) < 1e15 and value == int(value) else f"{value:g}"
 
 
 def _option(spec: Parameter, value: Any) -> str:

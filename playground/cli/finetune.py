@@ -154,9 +154,9 @@ def results(job: Id, out: Out = None, as_json: Json = False) -> None:
             except OSError as error:
                 raise InvalidRequest(f"{out} cannot be written: {error.strerror}.", param="out") from None
             note(f"Saved as {out}.")
-        elif as_json:
+        if as_json:
             print_json(said)
-        else:
+        elif out is None:
             show_results(f"{server}/{name}", said)
 
 

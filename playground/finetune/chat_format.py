@@ -16,15 +16,18 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 def to_chat(table: Table, *, system: str = "", separator: str = "", ending: str = "", space: bool = False) -> bytes:
     """A line per pair: `system` and the prompt, as the user's message, where they are not empty, and the completion.
+    A pair whose completion is empty makes none: servers refuse an answer without content.
 
     `separator`, `ending` and (`space`) a completion's first space are what preparing has added; chats do without.
     """
     lines = io.BytesIO()
     for prompt, completion in zip(table.prompts, table.completions, strict=True):
-        answer = completion.removesuffix(ending)
+        answer = completion.removesuffix(ending).removeprefix(" " if space else "")
+        if not answer:
+            continue
         asked = (("system", system), ("user", prompt.removesuffix(separator)))
         messages = [{"role": role, "content": text} for role, text in asked if text]
-        messages.append({"role": "assistant", "content": answer.removeprefix(" ") if space else answer})
+        messages.append({"role": "assistant", "content": answer})
         lines.write(_encode({"messages": messages}).encode("utf-8") + b"\n")
     return lines.getvalue()
 

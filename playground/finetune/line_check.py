@@ -41,6 +41,7 @@ PROBLEMS = (
     "no_assistant",
     "nothing_learned",
     "few",
+    "empty_completion",
     "not_preferences",
     "no_input",
     "no_output",
@@ -146,6 +147,15 @@ def walk(data: bytes, problems_of: Callable[[Mapping[str, Any]], Problems]) -> R
         met.add("few", 1)
         met.counts["few"] = count
     return Report(count, met.problems())
+
+
+def is_jsonl(data: bytes) -> bool:
+    """By the first line with anything in it; what is wrong further on, the server or the file's own check says."""
+    first = next((line for line in io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")) if line.strip()), b"")
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class _Met:

@@ -11,7 +11,7 @@ from typing import Any
 from playground.errors import refused
 from playground.finetune.chat_check import are_tools, message_problems
 from playground.finetune.jobs import Method
-from playground.finetune.line_check import Problems, Report, walk
+from playground.finetune.line_check import Problems, Report, is_jsonl, walk
 from playground.finetune.table import shown
 
 OUTPUTS = ("preferred_output", "non_preferred_output")
@@ -33,6 +33,8 @@ def refuse_for(method: Method, data: bytes, *, name: str) -> None:
 
     Only what is certain: what a server takes for `supervised`, chats or pairs, depends on the base.
     """
+    if not is_jsonl(data):
+        raise refused("not_jsonl", param="file", name=shown(name))
     if method == "dpo":
         check_preferences(data).refuse_unfit(name)
     elif is_preferences(data):

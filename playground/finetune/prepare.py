@@ -191,6 +191,8 @@ def write(files: Sequence[OutputFile], folder: Path) -> list[Path]:
 
     Raises InvalidRequest where the folder cannot be written to.
     """
+    if not folder.is_dir():
+        raise wrong("no_folder", folder=shown(str(folder)))
     written: list[Path] = []
     try:
         for file in files:

@@ -67,8 +67,9 @@ def _at(table: Table, rule: str, severity: Severity, key: str, places: Sequence[
 
 
 def _format(table: Table) -> Iterator[Finding]:
-    if table.format != "jsonl" or any(repair.key in ("array", "columns") for repair in table.repairs):
-        yield Finding("format", "necessary", "format", {"format": table.format.upper()})
+    whole = any(repair.key in ("array", "columns") for repair in table.repairs)
+    if table.format != "jsonl" or whole:
+        yield Finding("format", "necessary", "format", {"format": "JSON" if whole else table.format.upper()})
 
 
 def _count(table: Table) -> Iterator[Finding]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from playground.finetune import duplicates
 from playground.finetune.chat_check import check
 from playground.finetune.chat_format import examples, last_answer
-from playground.finetune.line_check import Report
+from playground.finetune.line_check import Problem, Report
 from playground.finetune.prepare import jsonl
-from playground.finetune.table import Table, shown, wrong
+from playground.finetune.table import ROWS_SHOWN, Table, shown, wrong
 from playground.finetune.tables import read
 from playground.words import Said
 
@@ -23,7 +23,7 @@ NEARLY = 20_000
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
     """`prompts[i]` is all that is said before an example's last answer, `completions[i]` that answer, `lines[i]` where
-    it stands in the file. `data` is the JSONL that a server is given; `report` says what is wrong with a chat file.
+    it stands in the file. `data` is the JSONL that a server is given; `report` says what is wrong with it.
     """
 
     name: str
@@ -60,9 +60,18 @@ def read_set(data: bytes, name: str) -> TrainingSet:
     table = read(data, name)
     if not {"prompt", "completion"} <= set(table.columns):
         raise wrong("no_pairs", columns=", ".join(shown(name, 30) for name in list(table.columns)[:8]))
+    report = Report(len(table), tuple(_empty(table)))
     return TrainingSet(
-        name, "pairs", jsonl(table, range(len(table))), table.prompts, table.completions, table.rows, table
+        name, "pairs", jsonl(table, range(len(table))), table.prompts, table.completions, table.rows, table, report
     )
+
+
+def _empty(table: Table) -> Iterator[Problem]:
+    """Pairs that teach nothing, which servers refuse."""
+    places = [place for place, completion in enumerate(table.completions) if not completion]
+    if places:
+        lines = tuple(table.rows[place] for place in places[:ROWS_SHOWN])
+        yield Problem("empty_completion", len(places), lines, shown(table.prompts[places[0]]))
 
 
 def _is_chat(data: bytes, name: str) -> bool:

@@ -123,10 +123,14 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
         names = {"delimiter": DELIMITER_NAMES[found], "expected": DELIMITER_NAMES[delimiter]}
         repairs += (Repair("delimiter", names),)
     rows = _rows(data, encoding, found)
-    header = column_names(next(rows, (0, []))[1])
+    first = next(rows, (0, []))[1]
+    header = column_names(first)
     columns = [Texts() for _ in header]
-    numbers, short, width = array("L"), array("L"), len(header)
+    numbers, short, again, width = array("L"), array("L"), array("L"), len(header)
     for number, row in rows:
+        if row == first:  # of two files put behind each other
+            again.append(number)
+            continue
         if len(row) != width:
             if len(row) > width and any(row[width:]):
                 raise wrong("long_row", line=number, fields=len(row), header=width)
@@ -140,6 +144,8 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
         raise wrong("no_rows")
     if short:
         repairs += (Repair("short_rows", {"count": len(short)}, tuple(short[:ROWS_SHOWN])),)
+    if again:
+        repairs += (Repair("repeated_header", {"count": len(again)}, tuple(again[:ROWS_SHOWN])),)
     return Table(name, kind, dict(zip(header, columns, strict=True)), numbers, "line", repairs)
 
 

@@ -22,7 +22,7 @@ from playground.ui.events import ASKED
 from playground.ui.opening import Places
 from playground.ui.price import COUNTED, places, priced
 from playground.ui.uploads import Held, dropped
-from playground.words import Language
+from playground.words import Language, Said
 
 MOST = 120_000_000
 """Bytes of a training file."""
@@ -175,7 +175,9 @@ def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
         ending=shared_ending(given.completions),
         space=all(text.startswith(" ") for text in given.completions),
     )
-    return {"files": [_file(f"{stem(given.name)}_chat.jsonl", made)]}
+    empty = len(given.table) - made.count(b"\n")
+    left = [Said("sets.left_out", {"count": empty}).text(language(asked))] if empty else []
+    return {"files": [_file(f"{stem(given.name)}_chat.jsonl", made)], "left": left}
 
 
 def _unique(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:

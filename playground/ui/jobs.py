@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +16,7 @@ from playground.errors import EndpointError, PlaygroundError, refused
 from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
+from playground.finetune.line_check import is_jsonl
 from playground.finetune.preference_check import refuse_for
 from playground.finetune.results_text import from_base64
 from playground.finetune.started import start
@@ -68,18 +67,9 @@ async def act(deps: Deps, held: Held[Dataset], value: Any) -> tuple[Any, ...]:
 
 def _open(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     name, data = dropped(asked.get("file"), most=MOST)
-    if not _is_jsonl(data):
+    if not is_jsonl(data):
         raise refused("not_jsonl", param="file", name=name)
     return {"id": held.put((name, data), len(data)), "name": name, "role": str(asked.get("role"))}
-
-
-def _is_jsonl(data: bytes) -> bool:
-    """By the first line with anything in it; what is wrong further on, the server or the file's own check says."""
-    first = next((line for line in io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")) if line.strip()), b"")
-    try:
-        return isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 async def _list(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:

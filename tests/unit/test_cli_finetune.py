@@ -71,6 +71,7 @@ def test_a_base_may_have_a_slash_of_its_own_and_json_is_the_job(online: Cli, ser
         (["--base", "a", "--beta", "0.1"], "beta belongs to the method dpo"),
         (["--base", "a", "--endpoint", "elsewhere"], "elsewhere"),
         (["--base", "a", "--validation", "none.jsonl"], "none.jsonl"),
+        (["--base", "a", "--validation", __file__], "JSONL"),
         ([], "--base"),
     ],
     ids=lambda value: str(value)[-30:],
@@ -284,6 +285,8 @@ def test_results_are_read_out_or_saved_as_plain_csv(online: Cli, server: FakeSer
     saved = online("results", name, "--out", str(out))
     assert (saved.returncode, saved.stdout) == (0, "")
     assert out.read_text().startswith("step,train_loss,")
+    both = online("results", name, "--out", str(out), "--json")
+    assert json.loads(both.stdout)["steps"] == 6
     assert json.loads(online("results", name, "--json").stdout)["steps"] == 6
 
 

@@ -293,8 +293,9 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     with pytest.raises(InvalidRequest, match="No space left"):
         write((OutputFile("a_train.jsonl", b"1"), OutputFile("a_valid.jsonl", b"2")), tmp_path)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InvalidRequest, match="cannot be written"):
+    with pytest.raises(InvalidRequest, match="There is no folder") as caught:
         write((OutputFile("a.jsonl", b"1"),), tmp_path / "missing")
+    assert "Create it" in caught.value.hint
 
 
 TEXT = st.text(alphabet="aB é\n.>-", max_size=6)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from playground.chat_tokens import count_chat
 from playground.errors import InvalidRequest
+from playground.finetune.chat_check import check
+from playground.finetune.chat_format import to_chat
 from playground.finetune.duplicates import contradictions, equal, leaked, nearly_equal, normalised
+from playground.finetune.sets import read_set
 from playground.finetune.splitting import split, split_lines, suggested_ratio
 from playground.finetune.statistics import chat_statistics, pair_statistics, summary
 from playground.finetune.table import Table
@@ -214,3 +217,15 @@ def test_equal_texts_are_always_nearly_equal(texts: list[str]) -> None:
         for other in range(one):
             if text and text == texts[other]:
                 assert groups[one] == groups[other], json.dumps(texts)
+
+
+def test_pairs_without_an_answer_are_said_and_make_no_chat() -> None:
+    given = read_set(b"prompt,completion\na,b\nc,\nd,e\nf,\n", "a.csv")
+    assert given.report is not None
+    assert not given.report.fit
+    (problem,) = given.report.problems
+    assert (problem.key, problem.count, problem.lines, problem.example) == ("empty_completion", 2, (3, 5), "c")
+    assert given.table is not None
+    made = to_chat(given.table)
+    assert made.count(b"\n") == 2
+    assert not [each for each in check(made).problems if each.key != "few"]

@@ -346,3 +346,13 @@ def test_pairs_written_as_jsonl_are_read_as_they_were(pairs: list[tuple[str, str
     data = "\n".join(json.dumps({"prompt": prompt, "completion": completion}) for prompt, completion in pairs).encode()
     table = read(data, "a.jsonl")
     assert list(zip(table.prompts, table.completions, strict=True)) == pairs
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_header_that_stands_in_the_file_again_is_left_out_and_said(name: str) -> None:
+    between = "\t" if name.endswith("tsv") else ","
+    rows = [("prompt", "completion"), ("a", "b"), ("prompt", "completion"), ("c", "d")]
+    table = read("".join(f"{between.join(row)}\n" for row in rows).encode(), name)
+    assert (list(table.prompts), list(table.rows)) == (["a", "c"], [2, 4])
+    assert [(repair.key, repair.rows) for repair in table.repairs] == [("repeated_header", (3,))]
+    assert table.repairs[0].text("es") == "Filas que repiten la cabecera, que se dejan fuera: 1."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from playground.errors import InvalidRequest
+from playground.finetune.jobs import METHODS
 from playground.finetune.line_check import LEAST
 from playground.finetune.preference_check import check_preferences, refuse_for
 
@@ -93,4 +94,10 @@ def test_a_file_of_preferences_is_not_trained_on_as_if_it_were_of_chats() -> Non
     with pytest.raises(InvalidRequest, match="for the method dpo"):
         refuse_for("supervised", lines(preference()), name="a.jsonl")
     refuse_for("supervised", lines({"messages": [ASK, GOOD]}), name="a.jsonl")
-    refuse_for("supervised", b"", name="a.jsonl")
+
+
+@pytest.mark.parametrize("data", [b"", b"prompt,completion\na,b\n", b'[{"messages": []}]', b"\x89PNG\0", b"[" * 90_000])
+def test_what_is_no_jsonl_is_not_sent_by_any_method(data: bytes) -> None:
+    for method in METHODS:
+        with pytest.raises(InvalidRequest, match="JSONL"):
+            refuse_for(method, data, name="a.csv")
