@@ -57,7 +57,7 @@ async def test_a_file_that_is_no_jsonl_is_refused_before_a_job_is_made_of_it(
     (tmp_path / "upload").write_bytes(data)
     said = await act(deps, {"action": "open", "file": {"path": str(tmp_path / "upload"), "name": "qa.csv"}})
     assert said["notice"]["message"].startswith("qa.csv is no JSONL file")
-    assert "prepared there" in said["notice"]["hint"]
+    assert "Prepare it first" in said["notice"]["hint"]
 
 
 async def test_the_list_goes_on_where_it_ended(deps: Deps, fake: FakeServer) -> None:
