@@ -111,16 +111,19 @@ def noise_of(y: Floats) -> float:
     From the median distance to the median of each of PARTS parts (of normal noise, a spike does not move it), taken
     together; √(n/(n−1)) mends that the parts' medians were made of the same points.
     """
-    parts = np.array_split(y, PARTS)
+    parts = np.array_split(y[:: max(1, len(y) // 100_000)], PARTS)  # so many of them tell it as well as all
     distance = float(np.median(np.concatenate([np.abs(part - np.median(part)) for part in parts])))
     size = len(parts[-1])
     return 1.4826 * distance * math.sqrt(size / (size - 1))
 
 
-def training(x: Floats, y: Floats) -> Course:
-    """How a training loss of at least 2 × PARTS points went. It rises where it took back FALLING of all progress."""
+def training(x: Floats, y: Floats, *, noise: float) -> Course:
+    """How a training loss of at least 2 × PARTS points went. It rises where it took back FALLING of all progress.
+
+    `noise` is its `noise_of`.
+    """
     start, end = _ends(y)
-    turn = _turned(x, y) or _broke_out(x, y)
+    turn = _turned(x, y, noise) or _broke_out(x, y)
     rising = turn is not None and turn.rise >= FALLING * _progress(start, turn.best)
     half = len(y) // 2
     return _course(start, end, fit(x[half:], y[half:]), turn, rising)
@@ -166,12 +169,12 @@ def _course(start: float, end: float, late: Line, turn: Turn | None, rising: boo
     return Course(start, end, late, state, share, turn)
 
 
-def _turned(x: Floats, y: Floats) -> Turn | None:
+def _turned(x: Floats, y: Floats, noise: float) -> Turn | None:
     """The last of PARTS parts lies above the lowest one by four standard errors of the difference of two medians."""
     parts = np.array_split(y, PARTS)
     step, best = _lowest(x, parts)
     end = float(np.median(parts[-1]))
-    error = 1.2533 * noise_of(y) * (2 / len(parts[-1])) ** 0.5
+    error = 1.2533 * noise * (2 / len(parts[-1])) ** 0.5
     return Turn(step, best, end) if end - best > 4 * error else None
 
 

@@ -111,8 +111,9 @@ def verdict(results: Results) -> Verdict:
         said = Said("verdict.too_short", {"name": column.name, "points": len(train.y), "needed": FEWEST_TRAINING})
         return Verdict(kind="too_short", said=said, evidence={"training_points": len(train.y)})
     valid = _loss(results, held_out, scale) if held_out else None
-    seen = validation(valid.x, valid.y, noise=noise_of(train.y)) if valid else None
-    return _decided(_Judged(train, training(train.x, train.y), valid, seen, scale))
+    noise = noise_of(train.y)
+    seen = validation(valid.x, valid.y, noise=noise) if valid else None
+    return _decided(_Judged(train, training(train.x, train.y, noise=noise), valid, seen, scale))
 
 
 def _validation(results: Results) -> Column | None:
