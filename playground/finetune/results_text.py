@@ -84,6 +84,7 @@ def _utf8(data: bytes) -> tuple[bytes | None, tuple[Said, ...]]:
     if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
         # pandas swallows the comma of an empty first cell after a line end of this old kind.
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    marked = data.startswith(codecs.BOM_UTF8)
     while data.startswith(codecs.BOM_UTF8):  # two where a tool added one to a file that had one
         data = data[3:]
     if _binary(data):
@@ -91,7 +92,10 @@ def _utf8(data: bytes) -> tuple[bytes | None, tuple[Said, ...]]:
     try:
         return (data if data.isascii() else data.decode().encode()), ()
     except UnicodeError:
-        return None, ()
+        if marked:
+            return None, ()
+        # Latin-1, in which every byte is a letter: its names are read, and its figures are ASCII.
+        return data.decode("latin-1").encode(), (Said("note.latin1"),)
 
 
 def _binary(data: bytes) -> bool:

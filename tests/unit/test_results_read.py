@@ -334,7 +334,6 @@ def test_a_file_of_a_mark_only_is_refused(data: bytes) -> None:
         (b"\x89PNG\r\n\x1a\n\x00\x00", "binary"),
         (bytes(range(256)), "binary"),
         (b"step,loss\n1,\x00\n", "binary"),
-        (b"step,p\xe9rdida\n1,2\n", "damaged"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8\x00", "binary"),
         (codecs.BOM_UTF8 + b"\xff\xfe", "damaged"),
     ],
@@ -439,3 +438,9 @@ def test_random_bytes_are_read_or_refused_and_nothing_else() -> None:
         noise = chance.choice(alphabet, size=int(chance.integers(1, 60))).tobytes()
         with contextlib.suppress(InvalidRequest):
             read(b"step,loss\n" + noise)
+
+
+def test_a_file_in_latin_1_is_read_and_said() -> None:
+    found = read("step,pérdida,train_loss\n1,2,3\n".encode("latin-1"))
+    assert list(found.columns) == ["pérdida", "train_loss"]
+    assert [note.key for note in found.notes] == ["note.latin1"]
