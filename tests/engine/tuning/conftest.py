@@ -70,8 +70,9 @@ class Trainer:
         return self.until(lambda: (job := self.job(name))["status"] in ENDED and job)
 
     def step(self, name: str, step: int) -> None:
-        """Wait until the job has taken that many steps."""
+        """Wait until the job has taken that many steps, with more before it."""
         self.until(lambda: any(event["data"].get("step", 0) >= step for event in self.events(name, 20)))
+        assert self.job(name)["status"] == "running", self.said(name)
 
     def until(self, true: Callable[[], Any]) -> Any:
         """Wait for something that is bound to happen."""
