@@ -14,9 +14,8 @@ import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
-from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from playground.engine.errors import ApiError
 from playground.engine.serving import Adapter
@@ -86,13 +85,13 @@ async def read(path: Path) -> AsyncGenerator[bytes]:
 
 def main() -> None:
     from playground.engine.training.errors import TrainingError
+    from playground.engine.training.merge import merge
 
-    merge = import_module("playground.engine.training.merge").merge
     base, adapter, out, kind = sys.argv[1:]
     if hasattr(os, "nice"):
         os.nice(15)
     try:
-        merge(Path(base), Path(adapter), Path(out), type=kind)
+        merge(Path(base), Path(adapter), Path(out), type=cast(Type, kind))
     except TrainingError as error:
         sys.exit(f"export: {error.message}")
 

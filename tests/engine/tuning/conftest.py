@@ -40,8 +40,9 @@ def jsonl(lines: Sequence[Any]) -> bytes:
 class Trainer:
     """A running engine, and what a test asks of its fine-tuning API."""
 
-    def __init__(self, engine: Any, model: str = TINY) -> None:
+    def __init__(self, engine: Any, model: str = TINY, data: Path | None = None) -> None:
         self.engine = engine
+        self.data = data
         self.http: httpx.Client = engine.http
         self.model = model
 
@@ -71,8 +72,12 @@ class Trainer:
 
     def step(self, name: str, step: int) -> None:
         """Wait until the job has taken that many steps, with more before it."""
-        self.until(lambda: any(event["data"].get("step", 0) >= step for event in self.events(name, 20)))
+        self.until(lambda: self.job(name)["status"] in ENDED or self.reached(name) >= step)
         assert self.job(name)["status"] == "running", self.said(name)
+
+    def reached(self, name: str) -> int:
+        """The last step that the job has said."""
+        return max((event["data"].get("step", 0) for event in self.events(name, 20)), default=0)
 
     def until(self, true: Callable[[], Any]) -> Any:
         """Wait for something that is bound to happen."""
@@ -90,7 +95,13 @@ class Trainer:
 
     def said(self, name: str) -> list[str]:
         """What the job's messages say, oldest first."""
-        return [event["message"] for event in self.events(name) if event["type"] == "message"][::-1]
+        events, query = [], {"limit": "100"}
+        while True:
+            page = self.http.get(f"{JOBS}/{name}/events", params=query).json()
+            events += page["data"]
+            if not page["has_more"]:
+                return [event["message"] for event in events if event["type"] == "message"][::-1]
+            query["after"] = page["last_id"]
 
     def curve(self, job: dict[str, Any]) -> list[str]:
         (name,) = job["result_files"]
@@ -112,7 +123,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def start_trainer(start: Callable[..., Any], tiny: Path) -> Callable[..., Trainer]:
     """`start_trainer(folder)`: one more engine that trains the tiny model in that folder."""
-    return lambda data, *more: Trainer(start("--model", str(tiny), "--data", str(data), *more))
+    return lambda data: Trainer(start("--model", str(tiny), "--data", str(data)), data=data)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ import pytest
 from tests.engine.tuning.conftest import JOBS, Trainer, pairs
 
 pytestmark = pytest.mark.engine
-LONG = {"n_epochs": 50, "batch_size": 4}
-"""Of 120 examples: 1,500 steps, a checkpoint every 30."""
+LONG = {"n_epochs": 24, "batch_size": 24}
+"""Of 120 examples: 120 steps, a checkpoint every 5."""
 
 
 def workers(folder: Path) -> list[int]:
@@ -38,7 +38,7 @@ def whole(trainer: Trainer, training_file: str) -> list[str]:
     return trainer.curve(trainer.end(trainer.create(training_file=training_file, hyperparameters=LONG)["id"]))
 
 
-def begun(trainer: Trainer, step: int = 85) -> str:
+def begun(trainer: Trainer, step: int = 12) -> str:
     """A job that has taken some steps, and has many before it."""
     name = str(trainer.create(pairs(120), hyperparameters=LONG)["id"])
     trainer.step(name, step)
@@ -54,7 +54,7 @@ def test_a_running_job_is_cancelled_within_a_second_and_keeps_what_it_learnt(tra
     assert took < 1
     assert job["fine_tuned_model"] is None
     assert job["finished_at"]
-    assert len(trainer.curve(job)) > 40
+    assert len(trainer.curve(job)) > 10
     checkpoint = trainer.http.get(f"{JOBS}/{name}/checkpoints").json()["data"][0]["fine_tuned_model_checkpoint"]
     assert trainer.answer(checkpoint)
     listed = [model["id"] for model in trainer.http.get("/v1/models").json()["data"]]
@@ -79,12 +79,12 @@ def test_a_waiting_job_is_cancelled_and_paused_too(trainer: Trainer) -> None:
 def test_a_paused_job_goes_on_to_the_same_curve(trainer: Trainer) -> None:
     file = trainer.upload(pairs(120))
     name = trainer.create(training_file=file, hyperparameters=LONG)["id"]
-    trainer.step(name, 50)
+    trainer.step(name, 8)
     assert trainer.post(f"{JOBS}/{name}/pause").json()["status"] == "paused"
-    at = max(event["data"].get("step", 0) for event in trainer.events(name))
+    at = trainer.reached(name)
     other = trainer.train(n_epochs=1)
     assert other["status"] == "succeeded"
-    assert max(event["data"].get("step", 0) for event in trainer.events(name)) == at
+    assert trainer.reached(name) == at
     assert trainer.post(f"{JOBS}/{name}/pause").json()["status"] == "paused"
     assert trainer.post(f"{JOBS}/{name}/resume").status_code == 200
     job = trainer.end(name)
@@ -101,8 +101,7 @@ def test_a_killed_worker_is_started_again_and_the_curve_is_the_same(own_trainer:
     job = own_trainer.end(name)
     assert job["status"] == "succeeded", job["error"]
     assert own_trainer.curve(job) == whole(own_trainer, job["training_file"])
-    warned = [event for event in own_trainer.events(name) if event["level"] == "warn"]
-    assert ["killed" in event["message"] for event in warned] == [True]
+    assert sum(said.startswith("The training process ended (killed") for said in own_trainer.said(name)) == 1
 
 
 def test_a_worker_that_dies_again_and_again_fails_the_job_and_what_it_learnt_is_kept(
@@ -119,7 +118,7 @@ def test_a_worker_that_dies_again_and_again_fails_the_job_and_what_it_learnt_is_
     job = own_trainer.job(name)
     assert job["error"]["code"] == "worker_failed"
     assert "ended 3 times (killed" in job["error"]["message"]
-    assert len(own_trainer.curve(job)) > 20
+    assert len(own_trainer.curve(job)) > 10
     checkpoint = own_trainer.http.get(f"{JOBS}/{name}/checkpoints").json()["data"][0]
     assert own_trainer.answer(checkpoint["fine_tuned_model_checkpoint"])
     assert own_trainer.train(n_epochs=1)["status"] == "succeeded"
@@ -139,7 +138,6 @@ def test_a_job_survives_its_engine_and_goes_on_by_itself(
 ) -> None:
     done = own_trainer.train(n_epochs=1)
     name = begun(own_trainer)
-    seen = len(own_trainer.events(name))
     own_trainer.engine.process.send_signal(how)
     own_trainer.engine.process.wait(20)
     # What it left behind ends by itself.
@@ -149,7 +147,6 @@ def test_a_job_survives_its_engine_and_goes_on_by_itself(
     assert again.answer(done["fine_tuned_model"])
     job = again.end(name)
     assert job["status"] == "succeeded", job["error"]
-    assert len(again.events(name)) >= seen
     assert any(said.startswith("Fine-tuning job goes on, from step") for said in again.said(name))
     assert again.curve(job) == whole(again, job["training_file"])
     again.engine.process.kill()
