@@ -7,7 +7,18 @@ from importlib import import_module
 
 from benchmarks.harness import Figure
 
-PARTS = ("counting", "startup", "wire", "closing", "browser", "conversation", "history", "results", "prepare")
+PARTS = (
+    "counting",
+    "startup",
+    "wire",
+    "closing",
+    "browser",
+    "conversation",
+    "history",
+    "results",
+    "prepare",
+    "training",
+)
 
 
 def main() -> int:
