@@ -36,9 +36,11 @@ def merge(base: Path, adapter: Path, out: Path, *, type: Kind, scale: float = 1.
     model = _opened(base, "bad_base", "The model file is damaged or cut short. Download it again.")
     learnt = _opened(adapter, "worker_failed", "The fine-tune's adapter is damaged. Export another checkpoint.")
     pairs, strength = _pairs(learnt), scale * _alpha(learnt)
-    if strange := sorted(set(pairs) - {tensor.name for tensor in model.tensors}):
-        message = f"The adapter does not belong to this model, which has no tensor {strange[0][:60]!r}."
-        raise TrainingError("worker_failed", message)
+    shapes = {tensor.name: tuple(int(length) for length in reversed(tensor.shape)) for tensor in model.tensors}
+    for name, (a, b) in pairs.items():
+        if shapes.get(name) != (b.shape[0], a.shape[-1]) or a.shape[0] != b.shape[-1]:
+            message = f"The adapter does not belong to this model: it has no tensor {name[:60]!r} of its size."
+            raise TrainingError("worker_failed", message)
     temporary = out.with_name(f".{out.name}.tmp")
     try:
         _write(temporary, model, pairs, strength, type)
