@@ -18,6 +18,7 @@ PARTS = (
     "results",
     "prepare",
     "training",
+    "adapters",
 )
 
 

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFWriter
 
-from playground.engine.training import shape
+from playground.engine.training import plan, shape
 from playground.engine.tuning.jobs import Jobs
 
 
 def write(path: Path, base: Path, *, seed: int, strength: float = 0.1, kind: type = np.float32) -> Path:
-    """A LoRA adapter of rank 8 for the queries and values of `base`, strong enough to change what it says."""
+    """A LoRA adapter for what is trained of `base` unless asked otherwise, strong enough to change what it says."""
     random, model = np.random.default_rng(seed), shape.read(base)
     writer = GGUFWriter(path, "llama")
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", 16.0)
-    for layer in range(model.layers):
-        for module in ("attn_q", "attn_v"):
+    writer.add_float32("adapter.lora.alpha", plan.ALPHA)
+    for layer in range(plan.first_layer(model.layers), model.layers):
+        for module in plan.TARGETS:
             rows, columns = model.matrix(module)
-            a, b = random.normal(0, columns**-0.5, (8, columns)), random.normal(0, strength, (rows, 8))
+            a, b = random.normal(0, columns**-0.5, (plan.RANK, columns)), random.normal(0, strength, (rows, plan.RANK))
             writer.add_tensor(f"blk.{layer}.{module}.weight.lora_a", a.astype(kind))
             writer.add_tensor(f"blk.{layer}.{module}.weight.lora_b", b.astype(kind))
     writer.write_header_to_file()
