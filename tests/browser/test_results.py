@@ -335,6 +335,16 @@ async def test_what_a_logarithm_has_no_place_for_leaves_no_empty_chart(screen: A
     assert await screen.page.locator(".pg-plot canvas").count() == 1
 
 
+async def test_a_picture_is_wide_enough_for_the_longest_name(visits: Any, fake_app: Any, tmp_path: Path) -> None:
+    screen = await visits(fake_app, width=390, height=844)
+    await screen.tab("results")
+    await drop(screen, tmp_path, {f"{'a_long_name_' * 8}.csv": current(30), "b.csv": current(30)})
+    async with screen.page.expect_download() as download:
+        await screen.page.click(".pg-result-bar >> text=PNG")
+    picture = Path(await (await download.value).path()).read_bytes()  # noqa: ASYNC240
+    assert int.from_bytes(picture[16:20], "big") > 700  # the width that a PNG's header tells
+
+
 async def test_figures_on_the_axes_are_round_whole_where_steps_are_and_told_apart(screen: Any) -> None:
     async def marks(low: float, high: float, increment: str) -> list[str]:
         code = f"(c => c.labels.tick(c.splits({low!r}, {high!r}, {increment})))(playground.charts)"

@@ -143,6 +143,7 @@ function draw() {
   const width = Math.max(260, charts.clientWidth - 26);
   for (const [measure, about] of measures()) plot(measure, about, width);
   reset.disabled = !view.within;
+  png.disabled = !plots.length;
 }
 
 // Whether there is anything in the part that is shown: the file that it was chosen on may have been closed.
@@ -174,8 +175,9 @@ bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_ax
 function picture() {
   const ratio = devicePixelRatio || 1, LINE = 20 * ratio, canvas = make('canvas'), paper = canvas.getContext('2d');
   const heads = plots.map((chart) => [chart.root.parentNode.querySelector('figcaption').textContent, ...chart.series.slice(1).filter((line) => line.show && !line.raw).map((line) => line.label)]);
-  if (!plots.length) return;
-  canvas.width = Math.max(...plots.map((chart) => chart.ctx.canvas.width));
+  const font = (row) => `${row ? '' : 'bold '}${13 * ratio}px sans-serif`, wide = (text, row) => { paper.font = font(row); return paper.measureText(text).width + 24 * ratio; };
+  // As wide as the longest name, which on a phone is wider than the charts.
+  canvas.width = Math.max(...plots.map((chart) => chart.ctx.canvas.width), ...heads.flatMap((texts) => texts.map(wide)));
   canvas.height = plots.reduce((sum, chart, at) => sum + chart.ctx.canvas.height + LINE * (heads[at].length + 1), 0);
   paper.fillStyle = colourOf('--pg-surface');
   paper.fillRect(0, 0, canvas.width, canvas.height);
@@ -183,9 +185,9 @@ function picture() {
   plots.forEach((chart, at) => {
     const lines = chart.series.slice(1).filter((line) => line.show && !line.raw);
     heads[at].forEach((text, row) => {
-      paper.font = `${row ? '' : 'bold '}${13 * ratio}px sans-serif`;
+      paper.font = font(row);
       paper.fillStyle = row ? lines[row - 1].stroke() : colourOf('--pg-text');
-      paper.fillText(text, 12 * ratio, top += LINE, canvas.width - 24 * ratio);
+      paper.fillText(text, 12 * ratio, top += LINE);
     });
     paper.drawImage(chart.ctx.canvas, 0, top + LINE / 2);
     top += chart.ctx.canvas.height + LINE;
