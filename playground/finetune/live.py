@@ -13,15 +13,20 @@ BASE = "base_"
 """What the base's own score begins with: `base_valid_loss` is compared with `valid_loss`."""
 FULL = "full_"
 """The same over the whole validation file, which counts before what a part of it says."""
+EXAMPLES = "valid_examples"
+"""Of how many examples a share of whole answers is."""
+OF_EXAMPLES = "valid_exact_match"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One measure of the base, before training, and the newest of the tuned model, None until there is one."""
+    """One measure of the base, before training, and the newest of the tuned model, None until there is one. `of` is of
+    how many examples it is a share, where it is one and the server tells."""
 
     name: str
     base: float
     tuned: float | None = None
+    of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class Live:
 
 def is_measure(name: str) -> bool:
     """Whether a number of this name says how good the model is, so that its curve is worth drawing."""
-    return name not in PACE and not name.startswith(BASE)
+    return name not in (*PACE, EXAMPLES) and not name.startswith(BASE)
 
 
 def live(values: Mapping[str, float]) -> Live:
@@ -54,4 +59,5 @@ def newest(before: Mapping[str, float], events: Iterable[Event]) -> dict[str, fl
 
 
 def _score(name: str, values: Mapping[str, float]) -> Score:
-    return Score(name=name, base=values[BASE + name], tuned=values.get(FULL + name, values.get(name)))
+    of = int(values.get(EXAMPLES, 0)) if name == OF_EXAMPLES else 0
+    return Score(name=name, base=values[BASE + name], tuned=values.get(FULL + name, values.get(name)), of=of or None)

@@ -40,13 +40,15 @@ def bind_following(deps: Deps, follower: gr.HTML, places: Places) -> None:
 async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple[Any, Any]]:
     """What the job is, again and again; the picker with its model at the end. Another job ends this. Never raises."""
     asked = value if isinstance(value, Mapping) else {}
-    ref = {"endpoint": asked.get("endpoint"), "job": asked.get("job")}
+    ref: dict[str, Any] = {"endpoint": asked.get("endpoint"), "job": asked.get("job")}
     visit.stop(FOLLOWED)
     try:
         if asked.get("stop"):
             yield gr.skip(), gr.skip()  # a generator without a value would empty the picker
             return
         endpoint, job = meant(deps, asked)
+        # What a small model can learn is said of those that are trained here.
+        ref["local"] = deps.client.endpoints[endpoint].kind == "engine"
         events: list[Event] = []
         listed = False
         async with (

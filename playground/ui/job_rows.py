@@ -9,8 +9,8 @@ import numpy as np
 
 from playground.deps import Deps
 from playground.errors import refused
-from playground.finetune.jobs import Job, Metric
-from playground.finetune.live import Live, is_measure
+from playground.finetune.jobs import Checkpoint, Job, Metric
+from playground.finetune.live import FULL, Live, is_measure
 from playground.finetune.results_columns import meaning
 from playground.finetune.results_reduce import reduce
 from playground.ui.asking import Asked
@@ -57,10 +57,20 @@ def pace(live: Live) -> dict[str, Any]:
         "memory": live.memory_bytes,
         "tokens": live.trained_tokens,
         "scores": [
-            {"name": each.name, "measure": meaning(each.name).measure, "base": each.base, "tuned": each.tuned}
+            {"measure": meaning(each.name).measure, "base": each.base, "tuned": each.tuned, "of": each.of}
             for each in live.scores
         ],
     }
+
+
+def saved(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as the page lists it, with its scores by their measure: on the validation file, whole before a part
+    of it; where it has none, on the training file."""
+    sides: dict[str, dict[str, float]] = {"validation": {}, "train": {}, "none": {}}
+    for name, value in sorted(checkpoint.values.items(), key=lambda each: each[0].startswith(FULL)):
+        what = meaning(name)
+        sides[what.side][what.measure] = value
+    return {"model": checkpoint.model, "step": checkpoint.step, "scores": sides["validation"] or sides["train"]}
 
 
 def meant(deps: Deps, asked: Asked) -> tuple[str, str]:

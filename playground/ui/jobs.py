@@ -27,7 +27,7 @@ from playground.ui import components, present
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, is_id
 from playground.ui.following import bind_following
-from playground.ui.job_rows import meant, row
+from playground.ui.job_rows import meant, row, saved
 from playground.ui.opening import Places, model_opened, opened
 from playground.ui.uploads import Held, dropped
 from playground.words import Language, plain
@@ -158,8 +158,7 @@ async def _resume(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
 async def _checkpoints(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
     found = map(parse_checkpoint, await checkpoints_of(deps.client, endpoint, job))
-    rows = [{"model": each.model, "step": each.step, "values": dict(each.values)} for each in found]
-    return {"job": job, "checkpoints": rows}
+    return {"job": job, "checkpoints": [saved(each) for each in found]}
 
 
 async def _results(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:

@@ -355,6 +355,17 @@ def test_speed_memory_and_the_bases_score_are_told_and_are_no_metric_of_the_curv
     assert [name for name in step.metric.values if is_measure(name)] == ["valid_loss"]
 
 
+def test_a_share_of_whole_answers_says_of_how_many() -> None:
+    base = {"step": 0, "valid_examples": 50, "base_valid_loss": 6.1, "base_valid_exact_match": 0.0}
+    tuned = {"step": 25, "full_valid_loss": 0.2, "valid_exact_match": 0.86}
+    live = told(parse_event({"id": "a", "data": base}), parse_event({"id": "b", "data": tuned})).live
+    assert live.scores == (
+        Score(name="valid_loss", base=6.1, tuned=0.2),
+        Score(name="valid_exact_match", base=0.0, tuned=0.86, of=50),
+    )
+    assert not any(map(is_measure, base.keys() - {"step"}))
+
+
 def test_a_pause_does_not_count_as_the_time_of_a_step() -> None:
     story = Story()
     running, paused = (Job(id="a", status=status, base="b") for status in ("running", "paused"))

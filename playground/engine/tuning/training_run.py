@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ MEASURED = (
     "memory_bytes",
     "trained_tokens",
 )
+TOLD = ("step", "train_loss", "train_accuracy", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy")
 
 
 class TrainingRun:
@@ -48,6 +50,7 @@ class TrainingRun:
         self._folder = jobs.folder(record)
         self._total = 0
         self._trained: int | None = None
+        self._valid_examples: int | None = None
         self._step = self._began_at = 0
         self._began = time.monotonic()
 
@@ -156,11 +159,12 @@ class TrainingRun:
                 self.failure = {name: said.get(name) for name in ("code", "message", "param")}
 
     def _hear_base(self, said: dict[str, Any]) -> None:
-        names = {"valid_loss": "full_valid_loss", "valid_mean_token_accuracy": "full_valid_mean_token_accuracy"}
-        data = {names.get(name, name): value for name, value in said.items() if name != "type" and value is not None}
-        if "full_valid_loss" in data:
-            words = f"The base model, before training: full validation loss={data['full_valid_loss']:.2f}"
-            self.say(words, data={"step": 0, "total_steps": self._total, **data, "base": True})
+        """The base's own score, to be told from the tuned model's: each name begins with `base_`."""
+        data = {f"base_{name}": value for name, value in said.items() if name != "type" and value is not None}
+        if "base_valid_loss" in data:
+            words = f"The base model, before training: full validation loss={data['base_valid_loss']:.2f}"
+            about = {"step": 0, "total_steps": self._total, "valid_examples": self._validated()}
+            self.say(words + self._exact(said), data={**about, **data})
 
     def _hear_step(self, said: dict[str, Any]) -> None:
         step, total = said["step"], said["total_steps"]
@@ -191,7 +195,25 @@ class TrainingRun:
         others = [each for each in record.checkpoints if each["step_number"] < step]
         record.checkpoints = [*others, checkpoint]
         self._jobs.save(record)
-        self.say(f"Checkpoint created at step {step} with Snapshot ID: {name}")
+        # What the step's own event has told is not told again.
+        new = {key: value for key, value in metrics.items() if value is not None and key not in TOLD}
+        data = {"step": step, "total_steps": self._total, **new} if new and self._total else None
+        self.say(f"Checkpoint created at step {step} with Snapshot ID: {name}{self._exact(metrics)}", data=data)
+
+    def _exact(self, said: Mapping[str, Any]) -> str:
+        """How many of the validation file's answers were given word for word, as the end of a message."""
+        share, of = said.get("valid_exact_match"), self._validated()
+        return "" if share is None or not of else f", exact match={round(share * of)} of {of}"
+
+    def _validated(self) -> int:
+        """Examples that are validated on; a chat may make several."""
+        if self._valid_examples is None:
+            try:
+                with (self._folder / "valid.jsonl").open("rb") as file:
+                    self._valid_examples = sum(1 for line in file if line.strip())
+            except OSError:
+                self._valid_examples = 0
+        return self._valid_examples
 
     # --- its end ---
 

@@ -19,7 +19,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
       wait: make('p', {class: 'pg-job-wait', role: 'status'}), due: make('p', {class: 'pg-job-wait', 'aria-hidden': 'true'}),
       progress: make('progress', {max: '1', 'aria-label': say('jobs_progress')}), pace: make('p', {class: 'pg-job-pace'}),
       actions: make('div', {class: 'pg-prepare-actions'}), saved: make('div', {class: 'pg-job-checkpoints'}),
-      scores: make('div', {class: 'pg-scroll pg-job-scores'}), curves: make('div', {class: 'pg-job-curves'}),
+      scores: make('div', {class: 'pg-scroll pg-job-scores'}), learns: make('p', {class: 'pg-quiet'}), curves: make('div', {class: 'pg-job-curves'}),
       title: make('h4', {text: say('jobs_events')}), events: make('ol', {class: 'pg-job-events', tabindex: '0', 'aria-label': say('jobs_events')}),
     };
     buttons = {};
@@ -71,13 +71,18 @@ window.playground.jobDetail = ({home, say, words, act}) => {
 
   // --- what was measured ---
 
+  const measure = (name) => words['measure.' + name] ?? name.replaceAll('_', ' ');
+
   function drawScores(scores) {
-    const measure = (each) => words['measure.' + each.measure] ?? each.measure.replaceAll('_', ' ');
-    const rows = scores.map((each) => make('tr', {}, make('th', {scope: 'row', text: measure(each)}), make('td', {text: figure(each.base)}), make('td', {text: figure(each.tuned)})));
+    // A share of whole answers is said as so many of how many.
+    const score = (value, {of}) => of && value != null ? say('jobs_of').replace('{count}', Math.round(value * of).toLocaleString(playground.language())).replace('{of}', of.toLocaleString(playground.language())) : figure(value);
+    const rows = scores.map((each) => make('tr', {}, make('th', {scope: 'row', text: measure(each.measure)}), make('td', {text: score(each.base, each)}), make('td', {text: score(each.tuned, each)})));
     parts.scores.hidden = !rows.length;
+    put(parts.learns, rows.length && said.local ? say('jobs_learns') : '');
     parts.scores.replaceChildren(...(rows.length ? [make('table', {}, make('caption', {text: say('jobs_scores')}), make('thead', {}, make('tr', {}, ...['jobs_measure', 'results_base', 'jobs_tuned'].map((key) => make('th', {scope: 'col', text: say(key)})))), make('tbody', {}, ...rows))] : []));
   }
 
+  const share = (name, value) => /exact_match|accuracy/.test(name) ? value.toLocaleString(playground.language(), {style: 'percent', maximumFractionDigits: 1}) : figure(value);
   const latest = (lines) => lines.map((curve) => `${curve.name} ${figure(curve.y.at(-1))}`).join(' · ');
   const wide = () => Math.max(200, Math.floor((parts.curves.firstElementChild ?? parts.curves).clientWidth) - FRAME);
 
@@ -127,7 +132,9 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   }
 
   function checkpoints(rows) {
-    const items = rows.map((each) => make('li', {}, make('span', {text: `${say('jobs_step').replace('{step}', each.step ?? '–')} · ${each.model} `}), button('jobs_complete', () => act('use', {mode: 'complete', model: each.model})), button('jobs_chat', () => act('use', {mode: 'chat', model: each.model}))));
+    const items = rows.map((each) => make('li', {}, make('span', {class: 'pg-checkpoint-about'}, make('strong', {text: say('jobs_step').replace('{step}', each.step?.toLocaleString(playground.language()) ?? '–'), title: each.model}),
+      make('span', {class: 'pg-quiet', text: Object.entries(each.scores).map(([name, value]) => `${measure(name)} ${share(name, value)}`).join(' · ')})),
+      button('jobs_complete', () => act('use', {mode: 'complete', model: each.model})), button('jobs_chat', () => act('use', {mode: 'chat', model: each.model}))));
     parts?.saved.replaceChildren(items.length ? make('ul', {}, ...items) : make('p', {class: 'pg-quiet', text: say('jobs_no_checkpoints')}));
   }
 

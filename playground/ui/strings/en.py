@@ -380,6 +380,9 @@ EN: dict[str, str] = {
     "jobs_pause": "Pause",
     "jobs_resume": "Resume",
     "jobs_scores": "On the validation file",
+    "jobs_of": "{count} of {of}",
+    "jobs_learns": "What a small model learns is a format, labels and a tone, not knowledge: it answers well "
+    "what is like its examples, and nothing else.",
     "jobs_measure": "Measure",
     "jobs_tuned": "Tuned",
     "jobs_no_checkpoints": "The job has saved no checkpoints.",

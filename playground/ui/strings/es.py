@@ -395,6 +395,9 @@ ES: dict[str, str] = {
     "jobs_pause": "Pausar",
     "jobs_resume": "Reanudar",
     "jobs_scores": "En el archivo de validación",
+    "jobs_of": "{count} de {of}",
+    "jobs_learns": "Lo que aprende un modelo pequeño es un formato, etiquetas y un tono, no conocimientos: responde "
+    "bien a lo que se parece a sus ejemplos, y a nada más.",
     "jobs_measure": "Medida",
     "jobs_tuned": "Ajustado",
     "jobs_no_checkpoints": "El trabajo no ha guardado puntos de control.",

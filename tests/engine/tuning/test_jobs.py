@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,15 +40,32 @@ def test_every_step_is_an_event_with_openais_numbers_and_ours(
 ) -> None:
     listed = trainer.http.get(f"{JOBS}/{tuned['id']}/events", params={"limit": 100}).json()
     valid("ListFineTuningJobEventsResponse", listed)
-    base, *steps = [event for event in listed["data"][::-1] if event["type"] == "metrics"]
-    assert base["data"]["base"] is True
-    assert base["data"]["full_valid_loss"] > 0
+    base, *told = [event for event in listed["data"][::-1] if event["type"] == "metrics"]
+    steps = [event for event in told if event["message"].startswith("Step")]
+    assert base["message"].startswith("The base model, before training: full validation loss=")
+    assert base["message"].endswith(", exact match=0 of 12")
+    assert (base["data"]["step"], base["data"]["total_steps"], base["data"]["valid_examples"]) == (0, 10, 12)
+    assert base["data"]["base_valid_loss"] > 0
+    assert {"base_valid_mean_token_accuracy", "base_valid_exact_match"} <= set(base["data"])
     assert [step["data"]["step"] for step in steps] == list(range(1, 11))
     for step in steps:
         assert {"train_loss", "train_mean_token_accuracy", "tokens_per_second", "memory_bytes"} <= set(step["data"])
         assert step["data"]["total_steps"] == 10
         assert step["message"].startswith(f"Step {step['data']['step']}/10: training loss=")
     assert {"valid_loss", "valid_mean_token_accuracy"} <= set(steps[-1]["data"])
+
+
+def test_a_checkpoints_event_tells_how_the_tuned_model_does_what_the_base_was_measured_by(
+    trainer: Trainer, tuned: dict[str, Any]
+) -> None:
+    told = [each for each in trainer.events(tuned["id"])[::-1] if each["message"].startswith("Checkpoint created")]
+    assert [each["data"]["step"] for each in told] == [5, 10]
+    listed = trainer.http.get(f"{JOBS}/{tuned['id']}/checkpoints").json()["data"][::-1]
+    for event, checkpoint in zip(told, listed, strict=True):
+        names = ("full_valid_loss", "full_valid_mean_token_accuracy", "valid_exact_match")
+        assert {name: event["data"][name] for name in names} == {name: checkpoint["metrics"][name] for name in names}
+        assert not {"train_loss", "valid_loss"} & set(event["data"])
+        assert re.search(r", exact match=\d+ of 12$", event["message"])
 
 
 def test_events_are_paged_newest_first(trainer: Trainer, tuned: dict[str, Any]) -> None:
