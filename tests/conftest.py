@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,11 +27,16 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-network
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Browser tests skip on a machine without Chromium, but never in continuous integration."""
+    """Browser tests skip on a machine without Chromium, torch's without torch, but never in continuous integration."""
+    missing = []
     if item.get_closest_marker("browser") and not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI is set and {CHROMIUM} is missing.", pytrace=False)
-        pytest.skip(f"{CHROMIUM} is missing.")
+        missing.append(str(CHROMIUM))
+    if item.get_closest_marker("torch") and find_spec("torch") is None:
+        missing.append("torch (requirements-finetune.txt)")
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"CI is set and {missing[0]} is missing.", pytrace=False)
+    if missing:
+        pytest.skip(f"{missing[0]} is missing.")
 
 
 # No test fails because a machine is busy.

@@ -32,6 +32,9 @@ DOORS = {
     "alembic": {"store"},
     "xllamacpp": {"engine"},
     "gguf": {"engine"},
+    "torch": {"engine"},
+    "transformers": {"engine"},
+    "peft": {"engine"},
     "openpyxl": {"finetune"},
 }
 

@@ -12,6 +12,8 @@
     network      embedding, blocks, output head; the loss and its gradients
     optimizer    clipping, AdamW, the learning rate's schedule
     learner      what a trainer must be able to do (Learner), and this one
+    torch_learner, torch_model   the other one: torch, transformers and peft, for larger models and GPUs
+    extra        is that one installed?
     metrics      loss, accuracies, exact match
     classification   the legacy API's classification columns
     validation   the validation set, whole or in part

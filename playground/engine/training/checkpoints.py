@@ -39,7 +39,7 @@ class Position:
     last: dict[str, float] | None = None
 
 
-def save(job: Path, position: Position, state: Arrays, adapter: Arrays, alpha: float) -> None:
+def save(job: Path, position: Position, state: Arrays, adapter: Arrays, *, alpha: float, architecture: str) -> None:
     """Raises TrainingError, disk_full: then the last whole checkpoint is as it was."""
     folder = job / FOLDER
     whole, half = folder / f"step-{position.step}", folder / f".step-{position.step}.tmp"
@@ -47,7 +47,7 @@ def save(job: Path, position: Position, state: Arrays, adapter: Arrays, alpha: f
         folder.mkdir(exist_ok=True)
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
-        lora.write(half / ADAPTER, adapter, alpha)
+        lora.write(half / ADAPTER, adapter, alpha, architecture)
         with (half / STATE).open("wb") as file:
             np.savez(file, allow_pickle=False, position=np.array(json.dumps(asdict(position))), **state)
         for name in (ADAPTER, STATE):

@@ -133,7 +133,7 @@ class Loop:
         self._curve.add(row)
         self._position = replace(self._position, unfinished=False)
         self._say_step(last, valid)
-        if exploded(self._curve.losses, self._job.learner.vocabulary) or not _finite(valid):
+        if exploded(self._curve.losses, self._job.learner.shape.vocabulary) or not _finite(valid):
             raise diverged(valid.get("valid_loss", math.inf) if not _finite(valid) else last["train_loss"])
         if epoch_ends:
             self._remember(valid.get("valid_loss"))
@@ -169,8 +169,15 @@ class Loop:
         raise Stopped
 
     def _save(self) -> None:
-        learner = self._job.learner
-        checkpoints.save(self._job.folder, self._position, learner.state(), learner.adapter(), self._job.plan.alpha)
+        learner, plan = self._job.learner, self._job.plan
+        checkpoints.save(
+            self._job.folder,
+            self._position,
+            learner.state(),
+            learner.adapter(),
+            alpha=plan.alpha,
+            architecture=learner.shape.architecture,
+        )
         self._saved = self._position.step
 
     def _outlook(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from playground.engine.training.base import Arrays, Floats
 from playground.engine.training.plan import Plan
-from playground.engine.training.shape import ARCHITECTURE, Shape
+from playground.engine.training.shape import Shape
 
 
 class Pair(NamedTuple):
@@ -39,14 +39,15 @@ def pair(adapter: Arrays, name: str) -> Pair | None:
     return None if a is None else Pair(a, adapter[f"{name}.lora_b"])
 
 
-def write(path: Path, adapter: Arrays, alpha: float) -> None:
-    """A GGUF that llama.cpp takes as `--lora`. It computes the scale as alpha / rows of lora_a.
+def write(path: Path, adapter: Arrays, alpha: float, architecture: str) -> None:
+    """A GGUF that llama.cpp takes as `--lora` of a base of the same architecture. It computes the scale as alpha / rows
+    of lora_a.
 
     All F32: a tensor of another type would end llama.cpp's process. Raises OSError.
     """
     from gguf import GGUFWriter
 
-    writer = GGUFWriter(path, ARCHITECTURE)
+    writer = GGUFWriter(path, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", alpha)

@@ -15,6 +15,10 @@ ACTIVATIONS = 384 * 2**20
 for an example that is too long alone, each layer's forward is computed twice."""
 PROCESS = 130 * 2**20
 """Python, NumPy and gguf before anything is loaded."""
+TORCH_KEPT = 3
+"""torch keeps about so many times what the hand-written backward does: it computes nothing again."""
+TORCH_PROCESS = 700 * 2**20
+"""Python, torch, transformers and peft before anything is loaded."""
 _BLOCK = 256
 """operations.QUERIES and operations.POSITIONS, which say why."""
 
@@ -39,7 +43,12 @@ def parts(lengths: Sequence[int], bytes_per_token: int, cap: int) -> list[list[i
 
 
 def estimate(plan: Plan, shape: Shape, *, longest: int, batch: int) -> int:
-    """Bytes that training needs at its highest, with `batch` examples of `longest` tokens in a batch."""
+    """Bytes that training needs at its highest, with `batch` examples of `longest` tokens in a batch.
+
+    On a GPU the most of it is the GPU's.
+    """
+    if plan.trainer == "torch":
+        return _torch(plan, shape, longest=longest, batch=batch)
     layers = shape.layers - plan.first_layer
     outputs_inputs = [shape.matrix(module) for module in plan.targets]
     adapter = FLOAT * plan.rank * layers * sum(rows + columns for rows, columns in outputs_inputs)
@@ -53,6 +62,14 @@ def estimate(plan: Plan, shape: Shape, *, longest: int, batch: int) -> int:
     head = 3 * FLOAT * shape.vocabulary * min(batch * longest, _BLOCK)
     # The adapter, its gradients, two moments, and a copy while a checkpoint is written.
     return PROCESS + weights(shape) + 5 * adapter + kept + working + max(attention, head)
+
+
+def _torch(plan: Plan, shape: Shape, *, longest: int, batch: int) -> int:
+    cap, per_token = plan.memory or ACTIVATIONS, TORCH_KEPT * kept_bytes(shape, shape.layers - plan.first_layer)
+    kept = max(min(batch * longest * per_token, cap), longest * TORCH_KEPT * kept_bytes(shape, 1))
+    head = 3 * FLOAT * shape.vocabulary * min(batch * longest, max(longest, cap // per_token))
+    # While it is loaded, the weights are there twice: as they were read, and in the model.
+    return TORCH_PROCESS + 2 * weights(shape) + max(0, kept + head - weights(shape))
 
 
 def weights(shape: Shape, *, tied: bool = True) -> int:

@@ -14,6 +14,8 @@ from playground.engine.training.errors import TrainingError
 
 NAME = "plan.json"
 
+Trainer = Literal["numpy", "torch"]
+
 Module = Literal["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]
 MODULES: tuple[Module, ...] = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 """A block's matrices, by llama.cpp's names, in the order in which a token meets them."""
@@ -52,7 +54,7 @@ class Plan:
     seed: int
     context: int
     first_layer: int
-    trainer: Literal["numpy", "torch"] = "numpy"
+    trainer: Trainer = "numpy"
     learning_rate: float = LEARNING_RATE
     rank: int = RANK
     alpha: float = ALPHA

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from playground.engine.training import classification, examples, memory, shape
+from playground.engine.training import classification, examples, memory
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.learner import Learner, NumpyLearner
 from playground.engine.training.loop import Emit, Job, Loop
@@ -19,18 +19,20 @@ def run(folder: Path, plan: Plan, *, emit: Emit, stopping: Callable[[], bool]) -
     """Raises TrainingError, MemoryError, OSError."""
     emit({"type": "loading"})
     learner = load(plan)
-    train = examples.read(folder / TRAIN, vocabulary=learner.vocabulary, context=plan.context)
+    train = examples.read(folder / TRAIN, vocabulary=learner.shape.vocabulary, context=plan.context)
     validation = _validation(folder, plan, learner, train)
     job = Job(folder, plan, learner, train, validation, emit, stopping)
     longest, batch = max(map(len, train)), min(plan.batch_size, len(train))
-    Loop(job).run(memory.estimate(plan, shape.read(plan.base), longest=longest, batch=batch))
+    Loop(job).run(memory.estimate(plan, learner.shape, longest=longest, batch=batch))
 
 
 def load(plan: Plan) -> Learner:
     """The trainer that the plan names, with its model. Raises TrainingError."""
     if plan.trainer == "numpy":
         return NumpyLearner.load(plan)
-    raise TrainingError("missing_extra", "The torch trainer is not installed.", param="trainer")
+    from playground.engine.training.torch_learner import load as load_torch
+
+    return load_torch(plan)
 
 
 def _validation(folder: Path, plan: Plan, learner: Learner, train: list[examples.Example]) -> Validation | None:
@@ -40,6 +42,6 @@ def _validation(folder: Path, plan: Plan, learner: Learner, train: list[examples
             message = "Early stopping needs a validation file: it ends when that gets no better."
             raise TrainingError("worker_failed", message, param="validation_file")
         return None
-    valid = examples.read(path, vocabulary=learner.vocabulary, context=plan.context)
+    valid = examples.read(path, vocabulary=learner.shape.vocabulary, context=plan.context)
     classes = classification.classes(plan.classification, [*train, *valid]) if plan.classification else None
     return Validation(valid, learner, plan.seed, classes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import secrets
 from pathlib import Path
 from typing import Any
 
 from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
-from playground.engine.training import shape
+from playground.engine.training import extra, shape
 from playground.engine.training.errors import TrainingError
 from playground.engine.tuning import asked, lines
 from playground.engine.tuning.asked import SEEDS, Asked, JobBody
@@ -24,7 +23,6 @@ from playground.engine.tuning.training_run import agree
 
 QUICK = 4 * 2**20
 """Bytes of a file that is read while whoever creates the job waits; of a larger one the job says what is wrong."""
-EXTRA = ("torch", "transformers", "peft")
 
 
 class Tuning:
@@ -77,13 +75,10 @@ class Tuning:
             tuned = "It was fine-tuned already, and is not trained further." if body.model.startswith("ft:") else ""
             said = f"The model {body.model[:120]!r} cannot be trained here, but {self._model_id!r} can. {tuned}".strip()
             raise bad(said, "model", "model_not_available")
-        if wanted.trainer == "torch":
-            if missing := [name for name in EXTRA if importlib.util.find_spec(name) is None]:
-                what = f"The torch trainer needs {', '.join(missing)}. Run: pip install -r requirements-finetune.txt"
-                raise bad(what, "trainer", "missing_extra")
-            return
         try:
-            shape.read(self.base)
+            if wanted.trainer == "torch":
+                extra.check()
+            shape.read(self.base, wanted.trainer or "numpy")
         except TrainingError as error:
             raise bad(error.message, error.param, error.code) from None
 

@@ -102,9 +102,7 @@ class TrainingRun:
     def check_machine(self) -> None:
         """Raises ApiError where memory or disk do not suffice; where only large batches do not fit, they are cut."""
         plan = Plan.read(self._folder)
-        if plan.trainer != "numpy":
-            return
-        model = shape.read(plan.base)
+        model = shape.read(plan.base, plan.trainer)
         plans.check_disk(plan, model, self._folder)
         fitted = plans.fitted(plan, model, longest=self.record.longest)
         if fitted != plan:

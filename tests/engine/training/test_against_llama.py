@@ -45,7 +45,7 @@ def random_adapter(plan: Plan, folder: Path, *, size: float) -> tuple[dict[str, 
     for name, array in arrays.items():
         if name.endswith("lora_b"):
             array[...] = random.normal(0, size, array.shape)
-    lora.write(folder / "adapter.gguf", arrays, plan.alpha)
+    lora.write(folder / "adapter.gguf", arrays, plan.alpha, "llama")
     return arrays, folder / "adapter.gguf"
 
 
