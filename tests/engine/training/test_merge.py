@@ -21,7 +21,7 @@ def adapter(path: Path, *, name: str = NAME, rows: int = 16, columns: int = 32) 
     """An adapter of one pair, and what it adds at scale 1: alpha 6 over rank 3."""
     random = np.random.default_rng(1)
     a, b = random.normal(0, 1, (3, columns)), random.normal(0, 1, (rows, 3))
-    lora.write(path, {f"{name}.lora_a": a.astype(np.float32), f"{name}.lora_b": b.astype(np.float32)}, 6.0)
+    lora.write(path, {f"{name}.lora_a": a.astype(np.float32), f"{name}.lora_b": b.astype(np.float32)}, 6.0, "llama")
     return path, 2 * b @ a
 
 
