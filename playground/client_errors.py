@@ -197,6 +197,11 @@ def no_such_action(endpoint: Endpoint, what: str, *, status: int | None) -> erro
     return _error(errors.NotFound, f"{name(endpoint)} has no way to {what}.", hint, status=status, code=CANNOT)
 
 
+def no_export(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:
+    hint = "Only a model that was trained on this machine can be had as a file."
+    return _error(errors.NotFound, f"{name(endpoint)} does not hand models out.", hint, status=status, code=CANNOT)
+
+
 def bad_text() -> errors.BadRequest:
     hint = "Delete what shows as � or a box, or paste the text again."
     return _error(errors.BadRequest, "the text holds half a character, which cannot be sent.", hint)

@@ -33,6 +33,8 @@ from playground.types import Endpoint
 Phase = Literal["stopped", "starting", "ready", "restarting", "failed"]
 
 HOST = "127.0.0.1"
+NAME = "local"
+"""What the engine is called among the servers."""
 KEY_VARIABLE = "PLAYGROUND_ENGINE_KEY"
 MODEL_VARIABLE = "PLAYGROUND_MODEL_PATH"
 
@@ -159,7 +161,7 @@ class EngineProcess:
         """Where it answers; the same from `launch` to `close`, across restarts. EngineError before `launch`."""
         if not self._port:
             raise EngineError("The engine has not been started.")
-        return Endpoint(name="local", kind="engine", base_url=f"http://{HOST}:{self._port}/v1", api_key=self._key)
+        return Endpoint(name=NAME, kind="engine", base_url=f"http://{HOST}:{self._port}/v1", api_key=self._key)
 
     async def start(self, on_progress: Callable[[str], None] | None = None) -> Endpoint:
         """Launch it and wait until it answers. `on_progress` gets each new message, on this event loop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -12,19 +12,26 @@ from playground.cli.finetune_words import job_lines, job_row, left, measured, sa
 from playground.cli.results import show as show_results
 from playground.cli.talk import Json, contents, harmless, note, print_json, run_async, told
 from playground.cli.training import (
+    Servers,
     changed,
     connected,
     create_job,
+    deleted,
     every_job,
+    exported,
     job_and_checkpoints,
     of_base,
     of_job,
+    of_model,
+    on_this_machine,
     parsed,
     results_file,
+    served,
 )
 from playground.errors import InvalidRequest, PlaygroundError
 
 if TYPE_CHECKING:
+    from playground.client.tuned import Kind
     from playground.finetune.follow import Snapshot
     from playground.finetune.jobs import Job
 
@@ -35,7 +42,10 @@ Base = Annotated[str, typer.Option("--base", help="The model to train, as model 
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The job, as id or endpoint/id.")]
 Endpoint = Annotated[str | None, typer.Option(help="The server that trains; else the base's, else the first.")]
 Validation = Annotated[Path | None, typer.Option(help="A file to validate with.")]
+Model = Annotated[str, typer.Argument(show_default=False, help="The fine-tune, as model or endpoint/model.")]
 Out = Annotated[Path | None, typer.Option(help="Save the results.csv here instead of reading it out.")]
+
+RESTS = "The job waits until the engine runs again: the app runs it, and so does following."
 
 
 @app.command()
@@ -65,22 +75,26 @@ def create(
         plan = validate_job(base=model, **{name: given[name] for name in names})
         for path in filter(None, (file, validation)):
             refuse_for(plan.method, contents(path), name=path.name)
-        said = run_async(create_job(server, plan, file, validation))
-        if plan.method != "supervised" and parsed(said).method != plan.method:
-            note(f"The server does not say that it trains by {plan.method}: it may not know the method.")
-        if not as_json or follow:
-            (note if as_json else typer.echo)(harmless(f"{server}/{said['id']}"))
-        if follow:
-            _follow(server, said["id"], said, as_json=as_json)
-        elif as_json:
-            print_json({"endpoint": server, **said})
+        with served(server) as servers:
+            said = run_async(create_job(servers, server, plan, file, validation))
+            if plan.method != "supervised" and parsed(said).method != plan.method:
+                note(f"The server does not say that it trains by {plan.method}: it may not know the method.")
+            if not as_json or follow:
+                (note if as_json else typer.echo)(harmless(f"{server}/{said['id']}"))
+            if follow:
+                _follow(servers, server, said["id"], said, as_json=as_json)
+            elif as_json:
+                print_json({"endpoint": server, **said})
+        if not follow and on_this_machine(server):
+            note(RESTS, f"Follow it to its end: {_again(server, said['id'])}")
 
 
 @app.command(name="list")
 def list_jobs(as_json: Json = False) -> None:
     """List the jobs of every server, newest first."""
     with told():
-        found = run_async(every_job())
+        with served() as servers:
+            found = run_async(every_job(servers))
         if as_json:
             print_json([{"endpoint": server, **said} for server, said in found])
             return
@@ -93,7 +107,8 @@ def show(job: Id, as_json: Json = False) -> None:
     """Show a job, and the checkpoints it has saved."""
     with told():
         server, name = of_job(job)
-        said, checkpoints = run_async(job_and_checkpoints(server, name))
+        with served(server) as servers:
+            said, checkpoints = run_async(job_and_checkpoints(servers, server, name))
         if as_json:
             print_json({"endpoint": server, **said, "checkpoints": checkpoints})
             return
@@ -106,7 +121,8 @@ def follow(job: Id, as_json: Json = False) -> None:
     """Print a job's events as they come, until it ends. Ctrl-C ends the following, not the job."""
     with told():
         server, name = of_job(job)
-        _follow(server, name, None, as_json=as_json)
+        with served(server) as servers:
+            _follow(servers, server, name, None, as_json=as_json)
 
 
 @app.command()
@@ -130,7 +146,8 @@ def resume(job: Id, as_json: Json = False) -> None:
 def _change(job: str, verb: Literal["cancel", "pause", "resume"], *, as_json: bool) -> None:
     with told():
         server, name = of_job(job)
-        said = run_async(changed(server, name, verb))
+        with served(server) as servers:
+            said = run_async(changed(servers, server, name, verb))
         if as_json:
             print_json({"endpoint": server, **said})
             return
@@ -146,7 +163,8 @@ def results(job: Id, out: Out = None, as_json: Json = False) -> None:
         from playground.finetune.results_text import table
 
         server, name = of_job(job)
-        content = run_async(results_file(server, name))
+        with served(server) as servers:
+            content = run_async(results_file(servers, server, name))
         said = summary(read(content))
         if out is not None:
             try:
@@ -160,25 +178,61 @@ def results(job: Id, out: Out = None, as_json: Json = False) -> None:
             show_results(f"{server}/{name}", said)
 
 
-def _follow(server: str, name: str, said: dict[str, Any] | None, *, as_json: bool) -> None:
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option(show_default=False, help="The file to write.")],
+    type_: Annotated[str, typer.Option("--type", help="q8_0, or f16: about twice as large.")] = "q8_0",
+) -> None:
+    """Save a model that was trained on this machine as one GGUF, for any llama.cpp, Ollama or LM Studio."""
+    with told():
+        kind = type_.lower()
+        if kind not in ("q8_0", "f16"):
+            raise InvalidRequest(f"type is q8_0 or f16, not {type_[:40]}.", param="type")
+        if not out.parent.is_dir():
+            raise InvalidRequest(f"There is no folder {out.parent}.", param="out")
+        server, name = of_model(model)
+        with served(server) as servers:
+            size = run_async(exported(servers, server, name, out, cast("Kind", kind)))
+        note(f"Saved as {out}: {size / 1e6:,.0f} MB.")
+
+
+@app.command()
+def delete(model: Model, as_json: Json = False) -> None:
+    """Delete a fine-tuned model and its checkpoints, or one checkpoint. Its job and its results stay."""
+    with told():
+        server, name = of_model(model)
+        with served(server) as servers:
+            said = run_async(deleted(servers, server, name))
+        if as_json:
+            print_json({"endpoint": server, **said})
+            return
+        typer.echo(harmless(f"{server}/{name}: deleted"))
+
+
+def _again(server: str, name: str) -> str:
+    return f"python -m playground finetune follow {server}/{name}"
+
+
+def _follow(servers: Servers, server: str, name: str, said: dict[str, Any] | None, *, as_json: bool) -> None:
     """Exit code 0 only for a job that has succeeded."""
     try:
-        ended = run_async(_followed(server, name, parsed(said) if said else None, as_json=as_json))
+        ended = run_async(_followed(servers, server, name, parsed(said) if said else None, as_json=as_json))
     except KeyboardInterrupt:
-        again = f"python -m playground finetune follow {server}/{name}"
-        note("Stopped following. The job goes on.", f"Follow it again: {again}")
+        rests = RESTS if on_this_machine(server) else "The job goes on."
+        note(f"Stopped following. {rests}", f"Follow it again: {_again(server, name)}")
         raise typer.Exit(130) from None
     if ended.status != "succeeded":
         raise typer.Exit(1)
 
 
-async def _followed(server: str, name: str, job: Job | None, *, as_json: bool) -> Job:
+async def _followed(servers: Servers, server: str, name: str, job: Job | None, *, as_json: bool) -> Job:
     """Print what happens; with --json on stderr, and the job as it has ended on stdout."""
     from playground.finetune.follow import follow
 
     tell, last = (note if as_json else typer.echo), job
     status = None
-    async with connected() as client:
+    async with connected(servers) as client:
         async with aclosing(follow(client, server, name, job=job)) as snapshots:
             async for snapshot in snapshots:
                 last = snapshot.job

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,12 @@ from playground.errors import InvalidRequest, PlaygroundError
 
 if TYPE_CHECKING:
     from playground.client import Client
+    from playground.client.tuned import Kind
     from playground.finetune.jobs import Job, Plan
+    from playground.types import Endpoint
+
+Servers = Sequence["Endpoint"]
+"""Those that a command asks: `served` has them."""
 
 
 def of_base(base: str, endpoint: str | None) -> tuple[str, str]:
@@ -36,12 +41,30 @@ def of_job(job: str) -> tuple[str, str]:
     return (before, rest) if slash else (known[0], job)
 
 
-def _servers() -> list[str]:
+def of_model(model: str) -> tuple[str, str]:
+    """The server and the name of `endpoint/model`, else of a model on the first server. Raises PlaygroundError."""
+    return of_base(model, None)
+
+
+def on_this_machine(server: str) -> bool:
+    """Whether that is the embedded engine, which trains as long as somebody keeps it running."""
+    from playground.engine_process import NAME
     from playground.settings import load
 
-    known = [each.name for each in load().endpoints]
+    settings = load()
+    return server == NAME and settings.engine and all(each.name != NAME for each in settings.endpoints)
+
+
+def _servers() -> list[str]:
+    from playground.engine_process import NAME
+    from playground.settings import load
+
+    settings = load()
+    known = [each.name for each in settings.endpoints]
+    if settings.engine and NAME not in known:
+        known.append(NAME)
     if not known:
-        hint = "Set OPENAI_API_KEY, or PLAYGROUND_ENDPOINTS for a server of your own."
+        hint = "Set OPENAI_API_KEY, PLAYGROUND_ENDPOINTS for a server of your own, or PLAYGROUND_ENGINE=on."
         raise PlaygroundError("No server is set up that could train.", hint=hint)
     return known
 
@@ -50,29 +73,50 @@ def _unknown(name: str, known: list[str], param: str) -> InvalidRequest:
     return InvalidRequest(f"There is no server {name!r}.", param=param, hint=f"Known: {', '.join(known)}.")
 
 
-@asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
-    """The servers by the settings: no engine is started and no database opened for them."""
-    from playground.client import Client
+@contextmanager
+def served(server: str | None = None) -> Iterator[Servers]:
+    """The servers by the settings, no database opened for them; the embedded engine among them, which runs until the
+    block ends, where it is the one that is asked or all of them are. Raises PlaygroundError."""
+    from playground.engine_process import NAME, EngineProcess
     from playground.settings import load
 
     settings = load()
-    client = Client(settings.endpoints, timeout=settings.timeout)
+    _servers()
+    if not on_this_machine(server or NAME):
+        yield settings.endpoints
+        return
+    data = settings.data_dir
+    engine = EngineProcess(model_path=settings.model_path, log_path=data / "engine.log", data_dir=data / "engine")
+    engine.launch()
+    try:
+        yield (*settings.endpoints, engine.wait_ready())
+    finally:
+        engine.close()
+
+
+@asynccontextmanager
+async def connected(servers: Servers) -> AsyncIterator[Client]:
+    from playground.client import Client
+    from playground.settings import load
+
+    client = Client(servers, timeout=load().timeout)
     try:
         yield client
     finally:
         await client.aclose()
 
 
-async def changed(server: str, name: str, verb: Literal["cancel", "pause", "resume"]) -> dict[str, Any]:
+async def changed(
+    servers: Servers, server: str, name: str, verb: Literal["cancel", "pause", "resume"]
+) -> dict[str, Any]:
     """The job as it is after that."""
-    async with connected() as client:
+    async with connected(servers) as client:
         ask = {"cancel": client.cancel_job, "pause": client.pause_job, "resume": client.resume_job}[verb]
         return await ask(server, name)
 
 
-async def create_job(server: str, plan: Plan, file: Path, validation: Path | None) -> dict[str, Any]:
-    async with connected() as client:
+async def create_job(servers: Servers, server: str, plan: Plan, file: Path, validation: Path | None) -> dict[str, Any]:
+    async with connected(servers) as client:
         training_id = await _uploaded(client, server, file)
         validation_id = await _uploaded(client, server, validation) if validation else None
         return await client.create_job(server, plan.body(training_id, validation_id))
@@ -92,12 +136,11 @@ async def _uploaded(client: Client, server: str, file: Path) -> str:
     return found
 
 
-async def every_job() -> list[tuple[str, dict[str, Any]]]:
+async def every_job(servers: Servers) -> list[tuple[str, dict[str, Any]]]:
     """Every server's jobs. One that fails is told of on stderr, and raised when no server answered."""
     found: list[tuple[str, dict[str, Any]]] = []
     failures: list[PlaygroundError] = []
-    _servers()
-    async with connected() as client:
+    async with connected(servers) as client:
         for server in client.endpoints:
             try:
                 found += [(server, said) for said in await client.fine_tunes(server)]
@@ -111,18 +154,38 @@ async def every_job() -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-async def job_and_checkpoints(server: str, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+async def job_and_checkpoints(servers: Servers, server: str, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from playground.finetune.finished import checkpoints_of
 
-    async with connected() as client:
+    async with connected(servers) as client:
         return await client.job(server, name), await checkpoints_of(client, server, name)
 
 
-async def results_file(server: str, name: str) -> bytes:
+async def results_file(servers: Servers, server: str, name: str) -> bytes:
     from playground.finetune.finished import results_of
 
-    async with connected() as client:
+    async with connected(servers) as client:
         return (await results_of(client, server, name))[1]
+
+
+async def deleted(servers: Servers, server: str, model: str) -> dict[str, Any]:
+    async with connected(servers) as client:
+        return await client.delete_model(server, model)
+
+
+async def exported(servers: Servers, server: str, model: str, out: Path, kind: Kind) -> int:
+    """The bytes of the file `out`."""
+    tenths = 0
+
+    def report(come: int, size: int) -> None:
+        nonlocal tenths
+        if 10 * come // size > tenths:
+            tenths = 10 * come // size
+            note(f"{tenths}0 % of {size / 1e6:,.0f} MB.")
+
+    async with connected(servers) as client:
+        note("Putting base and fine-tune together …")
+        return await client.export_model(server, model, out, kind=kind, report=report)
 
 
 def parsed(said: dict[str, Any]) -> Job:

@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 
 from playground.client import Client
+from playground.errors import BadRequest, InvalidRequest, NotFound
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.follow import Pace, follow
 from playground.finetune.jobs import validate_job
 from playground.finetune.results_read import read
 from playground.finetune.trained import trained_on
 from playground.picker import groups, parse_fine_tune
+from playground.settings import VARIABLES
 from playground.types import Endpoint
 from tests.engine.tuning.conftest import TINY, Trainer, jsonl, pairs
+from tests.fakes.terminal import cli_in
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[3]
@@ -91,3 +94,58 @@ def test_the_command_line_trains_and_answers(trainer: Trainer, tmp_path: Path) -
     assert run("finetune", "results", job["id"])
     answer = run("complete", "The film was great 0 ->", "--model", job["fine_tuned_model"], "--max-tokens", "4")
     assert "choices" in json.dumps(answer)
+
+
+async def test_a_model_is_exported_to_a_file_with_progress_and_deleted(
+    trainer: Trainer, tuned: dict[str, Any], tmp_path: Path
+) -> None:
+    job = trainer.train(n_epochs=1)
+    local = Endpoint(name="local", kind="engine", base_url=f"{trainer.engine.url}/v1", api_key="a-key-of-the-tests")
+    client, told, out = Client((local,), timeout=30), list[tuple[int, int]](), tmp_path / "mine.gguf"
+    try:
+        model = job["fine_tuned_model"]
+        size = await client.export_model("local", model, out, report=lambda come, whole: told.append((come, whole)))
+        assert told[-1] == (size, size) == (out.stat().st_size, size)
+        assert out.read_bytes()[:4] == b"GGUF"
+        whole = await client.export_model("local", model, out, kind="f16")
+        assert whole == out.stat().st_size > size
+        with pytest.raises(InvalidRequest, match="cannot be written"):
+            await client.export_model("local", model, tmp_path / "no" / "mine.gguf")
+        with pytest.raises(InvalidRequest, match="folder"):
+            await client.export_model("local", model, tmp_path)
+        with pytest.raises(BadRequest, match="Only a fine-tune is merged"):
+            await client.export_model("local", TINY, out)
+        assert (await client.delete_model("local", model))["deleted"] is True
+        for name in (model, f"ft:{TINY}:local::abcdefgh"):
+            with pytest.raises(NotFound):
+                await client.export_model("local", name, out)
+            with pytest.raises(NotFound):
+                await client.delete_model("local", name)
+        assert os.listdir(tmp_path) == ["mine.gguf"]
+    finally:
+        await client.aclose()
+
+
+def test_the_command_line_needs_no_server_it_starts_the_engine_itself(tiny: Path, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    ours = {"PLAYGROUND_MODEL_PATH": str(tiny), "PLAYGROUND_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
+    run = cli_in(tmp_path, {**kept, **ours})
+    (tmp_path / "train.jsonl").write_bytes(jsonl(pairs(20)))
+    begun = run("finetune", "create", "train.jsonl", "--base", f"local/{TINY}", "--epochs", "1")
+    assert begun.returncode == 0, begun.stderr
+    assert "waits until the engine runs again" in begun.stderr
+    followed = run("finetune", "follow", begun.stdout.strip(), "--json")
+    assert followed.returncode == 0, followed.stderr
+    model = f"local/{json.loads(followed.stdout)['fine_tuned_model']}"
+    answer = run("complete", "The film was great 0 ->", "--model", model, "--max-tokens", "4")
+    assert answer.returncode == 0, answer.stderr
+    saved = run("finetune", "export", model, "--type", "F16", "--out", "mine.gguf")
+    assert saved.returncode == 0, saved.stderr
+    assert "100 % of" in saved.stderr
+    assert (tmp_path / "mine.gguf").read_bytes()[:4] == b"GGUF"
+    assert run("finetune", "delete", model).stdout == f"{model}: deleted\n"
+    gone = run("finetune", "export", model, "--out", "again.gguf")
+    assert (gone.returncode, (tmp_path / "again.gguf").exists()) == (1, False)
+    assert "does not have this model" in gone.stderr
+    for wrong in (["--type", "q4_0", "--out", "x.gguf"], ["--out", "no/x.gguf"]):
+        assert run("finetune", "export", model, *wrong).returncode == 2
