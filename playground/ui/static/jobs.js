@@ -1,6 +1,6 @@
 // The Fine-tune tab's jobs: a form, the list over all servers, and one job's detail (job.js) while it runs.
 // Value to the server: {action, n, language, …}; from it: {of, n, jobs | created | changed | checkpoints | file | notice}.
-const {make, textButton, swap, keep, kept, files: {dropZone, give}} = playground, say = playground.saying();
+const {make, textButton, iconButton, swap, keep, kept, files: {dropZone, give}} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const notice = $('.pg-notice'), form = $('.pg-jobs-form'), list = $('.pg-jobs-list'), fold = $('.pg-jobs-new');
 const {ask, heard} = playground.asking({props, trigger, answered});
@@ -25,9 +25,17 @@ function field(name, key, attributes, node = make('input', {class: 'pg-filter', 
 
 function drop(role) {
   const home = make('div', {class: 'pg-jobs-file'}), name = make('p', {class: 'pg-jobs-name', 'aria-live': 'polite'});
+  const remove = iconButton('close', say('remove'));
+  remove.addEventListener('click', () => chosenFile(role, null));
   home.append(dropZone({home, say, key: 'jobs_' + role, accept: '.jsonl', most: props.most, taken: ([file]) => ask('open', {file, role}), problem: (text) => tell(text)}), name);
-  files[role] = {id: null, name};
+  files[role] = {id: null, name, remove};
   return home;
+}
+
+function chosenFile(role, file) {
+  const {name, remove} = files[role];
+  files[role].id = file?.id ?? null;
+  name.replaceChildren(...(file ? [make('span', {text: say('jobs_file_' + role).replace('{name}', () => file.name)}), remove] : []));
 }
 
 const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
@@ -67,7 +75,7 @@ function create() {
 // --- the list ---
 
 
-const items = new Map(), more = button('jobs_more', () => ask('list', {after})), again = button('jobs_reload', reload), buttons = make('div', {class: 'pg-prepare-actions'});
+const items = new Map(), more = button('jobs_more', () => { more.disabled = true; ask('list', {after}); }), again = button('jobs_reload', reload), buttons = make('div', {class: 'pg-prepare-actions'});
 
 // A row is made anew only when what it says has changed.
 function item(job) {
@@ -121,16 +129,17 @@ playground.hear('followed', (said) => {
 // --- what the server says ---
 
 function answered(value) {
+  if (value.of === 'list') more.disabled = false;
   if (value.of === 'create') { start.disabled = false; start.textContent = say('jobs_create'); }
   if (value.rigid) detail.rigid(value.rigid);
   if (value.notice) return tell(value.notice.message, value.notice.hint);
   tell();
-  if (value.of === 'open' && files[value.role]) { files[value.role].id = value.id; files[value.role].name.textContent = say('jobs_file_' + value.role).replace('{name}', () => value.name); }
+  if (value.of === 'open' && files[value.role]) chosenFile(value.role, value);
   if (value.jobs) {
     // Pages of several servers lie between each other. A job that came with two pages (one was created meanwhile) is one.
     const rows = new Map([...(value.more ? jobs : []), ...value.jobs].map((job) => [`${job.endpoint}/${job.id}`, job]));
     jobs = [...rows.values()].sort((a, b) => (b.created ?? 0) - (a.created ?? 0));
-    [after, listed] = [value.after, true];
+    [after, listed, more.disabled] = [value.after, true, false];
     notes = [...(value.more ? notes.filter((note) => !value.asked.includes(note.endpoint)) : []), ...value.notes];
     [kinds, closing] = [value.endpoints, value.closing];
     bases.replaceChildren(...value.bases.map((text) => make('option', {value: text})));

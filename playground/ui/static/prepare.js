@@ -19,7 +19,7 @@ function look() {
 function finding(found) {
   const recommended = found.severity === 'recommended', box = make('input', {type: 'checkbox', 'aria-label': found.text});
   box.checked = found.kept;
-  box.addEventListener('change', () => { box.checked ? refused.delete(found.rule) : refused.add(found.rule); look(); });
+  box.addEventListener('change', () => { box.checked ? refused.delete(found.rule) : refused.add(found.rule); look(); if (price.firstChild) ask('price', about_()); });
   const where = found.rows.length ? `${say('place_' + found.place)} ${found.rows.map((row) => row.toLocaleString(playground.language())).join(', ')}${found.examples.length ? ': ' : ''}` : '';
   const mark = recommended ? box : make('span', {class: 'pg-finding-mark', 'data-severity': found.severity, text: say('finding_' + found.severity)});
   const body = make('div', {}, make('span', {text: found.text}), ...(found.hint ? [make('span', {class: 'pg-quiet', text: ' ' + found.hint})] : []));
