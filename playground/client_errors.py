@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
 from playground import errors
 from playground.redact import redact
 from playground.types import Endpoint
+from playground.words import Said
 
 E = TypeVar("E", bound=errors.EndpointError)
 
 CANNOT = "cannot"
 """The code of an error that says: what was asked about is there, but the server has no way to do that with it."""
+CLOSED = "training_not_available"
 NO_SUCH_ROUTE = (404, 405, 501)
 """How servers say that they have no such thing at all."""
 LONGEST_QUOTE = 400
@@ -85,8 +86,20 @@ def from_status(
     quoted = f" It says: {_closed(said)}" if said and status != 401 else ""
     if retry_after and retry_after >= 1 and status >= 429:
         quoted = f" It asks to wait {retry_after:.0f} s.{quoted}"
+    if status == 403 and code == CLOSED:
+        return _closed_door(endpoint, said, param)
     kind, message, hint = _words(endpoint, status=status, code=code, param=param)
     return _error(kind, message + quoted, hint, status=status, code=code, param=param, retry_after=retry_after)
+
+
+def _closed_door(endpoint: Endpoint, said: str, param: str | None) -> errors.PermissionDenied:
+    """No training for this account any more, and since when OpenAI has none."""
+    dates = json.loads(files("playground").joinpath("data", "training.json").read_text(encoding="utf-8"))
+    who = "OpenAI" if endpoint.kind == "openai" else Said("error_more.server", {"name": endpoint.name})
+    quoted = Said("error_more.says", {"said": _closed(said)}) if said else ""
+    args = {"who": who, "new": dates["closed_to_new"], "all": dates["closed_to_all"], "quoted": quoted}
+    message, hint = Said("error.training_closed", args), Said("error_hint.training_closed")
+    return errors.PermissionDenied(message, hint=hint, status=403, code=CLOSED, param=param)
 
 
 def _error(kind: type[E], message: str, hint: str, **about: Any) -> E:
@@ -106,9 +119,6 @@ def _words(
             return errors.AuthenticationFailed, f"{who} wants a key.", _key_hint(endpoint)
         case 401:
             return errors.AuthenticationFailed, f"{who} does not accept the key.", _key_hint(endpoint)
-        case 403 if code == "training_not_available":
-            hint = "The job can run on another server, or on this machine."
-            return errors.PermissionDenied, f"{who} no longer trains models for this account. {_closing()}", hint
         case 403:
             return errors.PermissionDenied, f"{who} does not allow this.", "Check what the key may do."
         case 404 if code == "model_not_found" or param == "model":
@@ -211,14 +221,6 @@ def name(endpoint: Endpoint) -> str:
     """How a message calls the server, inside a sentence."""
     known = {"engine": "the model on this machine", "openai": "OpenAI"}
     return known.get(endpoint.kind, f"the server {endpoint.name!r}")
-
-
-@cache
-def _closing() -> str:
-    """Since when OpenAI trains for nobody, as a sentence."""
-    dates = json.loads(files("playground").joinpath("data", "training.json").read_text(encoding="utf-8"))
-    new, everyone = dates["closed_to_new"], dates["closed_to_all"]
-    return f"OpenAI's fine-tuning is closed to new organisations since {new}, and to all from {everyone} on."
 
 
 def _key_hint(endpoint: Endpoint) -> str:

@@ -42,6 +42,11 @@ class PlaygroundError(Exception):
         return message, hint
 
     @property
+    def translated(self) -> bool:
+        """Whether the message is known in every language, and not only what this error is called."""
+        return isinstance(self._said[0], Said)
+
+    @property
     def kind(self) -> str:
         return type(self).__name__
 

@@ -20,7 +20,7 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
-from playground.ui.price import COUNTED, places, priced
+from playground.ui.price import COUNTED, places, priced, whole_epochs
 from playground.ui.uploads import Held, dropped
 from playground.words import Language, Said
 
@@ -140,7 +140,7 @@ def _price(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
     """What training on it would cost at OpenAI's prices, base by base."""
     given, reader = held.get(asked.get("id")), language(asked)
     today = datetime.now(UTC).date()
-    epochs = asked.get("epochs") if type(asked.get("epochs")) is int else None
+    epochs = whole_epochs(asked)
     whole = learned(given)
     part = [whole[at] for at in places(len(whole))]
     found = estimate(part, counter=deps.counter, today=today, of=len(whole), epochs=epochs)

@@ -102,8 +102,7 @@ async def _page(deps: Deps, endpoint: str, after: str | None, reader: Language) 
         page = await deps.client.jobs(endpoint, after=after, limit=PAGE)
     except PlaygroundError as error:
         none = isinstance(error, EndpointError) and error.status in NO_SUCH_ROUTE
-        message, hint = error.texts(reader)
-        note = {"endpoint": endpoint, "none": none, "message": message, "hint": hint}
+        note = {"endpoint": endpoint, "none": none, **present.failure(error, reader=reader)}
         # The cursor stays: a part of the list that failed can be asked for again.
         return {"jobs": [], "after": after, "note": note}
     return {"jobs": [row(endpoint, parse_job(said)) for said in page.items], "after": page.after, "note": None}

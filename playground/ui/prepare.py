@@ -21,14 +21,14 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
-from playground.ui.price import places, priced
+from playground.ui.price import places, priced, whole_epochs
 from playground.ui.uploads import Held, dropped
 from playground.words import Language
 
 MOST = 120_000_000
 """Bytes of a training file."""
 
-_MARKUP = """<div class="pg-prepare"><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
+_MARKUP = """<div class="pg-prepare"><h2></h2><div class="pg-drop-zone"></div><div class="pg-notice" hidden></div>
 <div class="pg-prepare-about" hidden></div><div class="pg-prepare-findings"></div><div class="pg-prepare-result"></div>
 <div class="pg-prepare-price"></div></div>"""
 
@@ -156,7 +156,7 @@ def _applied(held: Held[Table], asked: Asked) -> Prepared:
 def _price(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """What training on the prepared pairs would cost at OpenAI's prices, base by base, with the arithmetic."""
     prepared, reader = _applied(held, asked), language(asked)
-    epochs = asked.get("epochs") if type(asked.get("epochs")) is int else None
+    epochs = whole_epochs(asked)
     table = prepared.table
     trained = prepared.trained_places
     pairs = [(table.prompts[trained[at]], table.completions[trained[at]]) for at in places(len(trained))]

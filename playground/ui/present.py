@@ -243,6 +243,7 @@ def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_er
         "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,
+        "own": error.translated,
         "message": message,
         "hint": hint,
     }

@@ -6,6 +6,9 @@ from typing import Any
 
 from playground import pricing
 from playground.finetune.estimate import Candidate, TrainingEstimate
+from playground.finetune.jobs import EPOCHS
+from playground.parameters import check
+from playground.ui.asking import Asked
 from playground.words import Language, Said
 
 COUNTED = 20_000
@@ -16,6 +19,12 @@ def places(count: int) -> list[int]:
     """Which of `count` examples are counted."""
     counted = min(count, COUNTED)
     return [number * count // counted for number in range(counted)]
+
+
+def whole_epochs(asked: Asked) -> int | None:
+    """The epochs that are asked for, None for the default. Raises InvalidRequest."""
+    epochs: int | None = check(EPOCHS, asked.get("epochs"))
+    return epochs
 
 
 def priced(found: TrainingEstimate, reader: Language) -> dict[str, Any]:

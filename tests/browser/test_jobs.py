@@ -86,6 +86,23 @@ async def test_a_server_that_no_longer_trains_says_until_when_it_did(screen: Any
     assert "another server" in await said.inner_text()
 
 
+async def test_the_closed_door_is_told_in_spanish_too(visits: Any, fake_app: Any, tmp_path: Path) -> None:
+    screen = await visits(fake_app, locale="es-ES")
+    await screen.tab("finetune")
+    await screen.page.click(".pg-jobs-new summary")
+    (tmp_path / "train.jsonl").write_text(PAIRS)
+    await screen.page.locator(".pg-jobs-form input[type=file]").first.set_input_files(tmp_path / "train.jsonl")
+    await screen.page.get_by_text("Archivo de entrenamiento: train.jsonl").wait_for()
+    await screen.page.get_by_label("Modelo que se entrena").fill("server/fault-403_training")
+    await screen.page.click("text=Empezar a entrenar")
+    said = screen.page.locator(".pg-jobs .pg-notice", has_text="ya no entrena modelos para esta cuenta")
+    await said.wait_for()
+    assert "2027-01-06" in await said.inner_text()
+    # A chosen file can be taken out again.
+    await screen.page.locator(".pg-jobs-name").get_by_label("Quitar").click()
+    assert await screen.page.get_by_text("Archivo de entrenamiento: train.jsonl").count() == 0
+
+
 async def test_what_a_server_says_is_text(screen: Any, fake: Any, tmp_path: Path) -> None:
     await create(screen, tmp_path, f"server/{HOSTILE}")
     await screen.page.locator(".pg-jobs-detail", has_text=HOSTILE).wait_for()

@@ -260,3 +260,5 @@ async def test_pairs_that_are_held_out_are_not_priced(part: Part) -> None:
     assert said["of"] == 80
     whole = (await prepare.act(part.deps, held, {"n": 3, "action": "price", "id": id_, "refused": ["split"]}))[0]
     assert whole["price"]["of"] == 100
+    half = (await prepare.act(part.deps, held, {"n": 4, "action": "price", "id": id_, "epochs": 2.5}))[0]
+    assert "epochs is a whole number from 1 to 50" in half["notice"]["message"]

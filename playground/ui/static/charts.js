@@ -1,6 +1,6 @@
 // What the page's line charts share: colours, figures, axes, and how the two sides of a run look.
 window.playground.charts = (() => {
-  const COLOURS = ['#10a37f', '#2563eb', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
+  const COLOURS = ['#10a37f', '#3b82f6', '#d9480f', '#7c3aed', '#be185d', '#0891b2', '#a16207', '#475569'];
   const ORDER = ['loss', 'accuracy', 'classification', 'other'];
   const FEW = 80;
   const colourOf = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
@@ -43,7 +43,7 @@ window.playground.charts = (() => {
       width, height, padding: [null, 24, null, null], series: [{label, value: (_, x) => place(x)}],
       scales: {x: {time: false, range: (_, low, high) => within || padded(low, high, 0)}, y: log ? {distr: 3} : {range: (_, low, high) => padded(low, high, 0.06)}},
       axes: [
-        {...ink, ...linear, size: 34, space: 64, incrs: (chart, _, low, high) => increments(low, high, isWhole(chart)), values: (_, ticks) => labels(ticks, tick)},
+        {...ink, ...linear, size: 34, space: 50, incrs: (chart, _, low, high) => increments(low, high, isWhole(chart)), values: (_, ticks) => labels(ticks, tick)},
         {...ink, ...(log ? {} : {...linear, incrs: (_, __, low, high) => increments(low, high, false)}), size: (_, texts) => Math.max(60, wide(texts)), values: (_, ticks) => labels(ticks, level)},
       ],
     };

@@ -78,7 +78,7 @@ function offer({kind, ratio}) {
 // --- what the server says ---
 
 function answered(value) {
-  if (value.notice) { if (value.of === 'look' && about.hidden) keep('sets', ids = {train: null, valid: null}); return tell(value.notice.message, value.notice.hint); }
+  if (value.notice) { if (value.of === 'look' && about.hidden) keep('sets', ids = {train: null, valid: null}); return tell(...playground.problem(value.notice)); }
   tell();
   if (value.id) { ids = value.role === 'valid' ? {...ids, valid: value.id} : {train: value.id, valid: null}; price.replaceChildren(); if (ids.train) look(); }
   if (value.set) {

@@ -90,7 +90,7 @@ function item(job) {
 }
 
 function show() {
-  const said = notes.map((note) => make('p', {class: 'pg-quiet', text: note.none ? say('jobs_none').replace('{name}', () => note.endpoint) : `${note.endpoint}: ${note.message} ${note.hint}`}));
+  const said = notes.map((note) => make('p', {class: 'pg-quiet', text: note.none ? say('jobs_none').replace('{name}', () => note.endpoint) : `${note.endpoint}: ${playground.problem(note).join(' ')}`}));
   const empty = jobs.length || !listed ? [] : [make('p', {class: 'pg-quiet', text: say('jobs_empty')})];
   swap(buttons, Object.keys(after).length ? [more, again] : [again]);
   swap(list, [...jobs.map(item), ...empty, ...said, buttons]);
@@ -119,7 +119,7 @@ playground.hear('followed', (said) => {
   if (said.notice) {
     // What was followed before a reload may be gone by now.
     if (said.gone) { chosen = null; keep('job', null); detail.clear(); show(); }
-    return tell(said.notice.message, said.notice.hint);
+    return tell(...playground.problem(said.notice));
   }
   detail.show(said);
   jobs = jobs.map((job) => same(job) ? said.about : job);
@@ -132,7 +132,7 @@ function answered(value) {
   if (value.of === 'list') more.disabled = false;
   if (value.of === 'create') { start.disabled = false; start.textContent = say('jobs_create'); }
   if (value.rigid) detail.rigid(value.rigid);
-  if (value.notice) return tell(value.notice.message, value.notice.hint);
+  if (value.notice) return tell(...playground.problem(value.notice));
   tell();
   if (value.of === 'open' && files[value.role]) chosenFile(value.role, value);
   if (value.jobs) {

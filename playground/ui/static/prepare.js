@@ -53,7 +53,7 @@ function prepared(found) {
 // --- what the server says ---
 
 function answered(value) {
-  if (value.notice) { if (value.of === 'prepare' && !list.children.length) id = null; return tell(value.notice.message, value.notice.hint); }
+  if (value.notice) { if (value.of === 'prepare' && !list.children.length) id = null; return tell(...playground.problem(value.notice)); }
   tell();
   if (value.of === 'open') { id = value.id; refused = new Set(); price.replaceChildren(); result.replaceChildren(); list.replaceChildren(); return look(); }
   if (value.findings) {
@@ -67,6 +67,7 @@ function answered(value) {
   if (value.price) playground.priceTable({home: price, say, found: value.price, again: (epochs) => ask('price', about_({epochs}))});
 }
 
+$('h2').textContent = say('prepare_title');
 $('.pg-drop-zone').append(dropZone({home, say, key: 'prepare_drop', accept: '.csv,.tsv,.xlsx,.txt,.json,.jsonl', most: props.most, taken: ([file]) => ask('open', {file}), problem: (text) => tell(text)}));
 playground.hear('example', () => { home.scrollIntoView({behavior: 'smooth', block: 'start'}); ask('example'); });
 const before = kept('prepare');

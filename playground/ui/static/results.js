@@ -239,7 +239,7 @@ function show(title, ...parts) {
   if (!dialog.open) dialog.showModal();
 }
 
-const said = ({message, hint}) => [message, hint].filter(Boolean).join(' ');
+const said = (notice) => playground.problem(notice).join(' ');
 
 function pick({jobs, failed, empty}) {
   const problems = [...failed.map((each) => `${each.server}: ${said(each)}`), ...(empty.length && jobs.length ? [`${say('results_without')} ${empty.join(', ')}`] : [])];
@@ -321,7 +321,7 @@ function checkpoints(file) {
 function answered(value) {
   if (value.notice) {
     if (value.of === 'open') coming = 0;
-    return tell(value.notice.message, value.notice.hint);
+    return tell(...playground.problem(value.notice));
   }
   if (value.opened) opened(value.opened);
   if (value.curves) {

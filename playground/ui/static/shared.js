@@ -100,6 +100,10 @@ window.playground = (() => {
     notice.replaceChildren(...said.map((text) => make('span', {text})));
   };
 
+  // A problem's words: what servers' errors are called in the reader's language, then what was said of it.
+  const CALLED = ['AuthenticationFailed', 'PermissionDenied', 'RateLimited', 'QuotaExceeded', 'ServerFailed', 'ConnectionFailed', 'TimedOut', 'BadStream'];
+  const problem = ({kind, message, hint, own}) => [language() !== 'en' && !own && CALLED.includes(kind) ? window.playgroundStrings[language()]['error_' + kind] : '', message, hint].filter(Boolean);
+
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
   const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); recount(); };
@@ -211,5 +215,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, textButton, swap, saying, tell, hear, keep, keepFirst, kept, sendable, telling, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
+  return {language, make, icon, iconButton, textButton, swap, saying, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
 })();
