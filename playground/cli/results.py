@@ -44,7 +44,7 @@ def show(name: str, said: dict[str, Any]) -> None:
     typer.echo(harmless(f"  {said['verdict']['sentence']}"))
     for column, last in said["last"].items():
         best = said["best"].get(column)
-        ending = f", best {best['value']:.4g} at step {best['step']:g}" if best else ""
-        typer.echo(harmless(f"  {column}: {last['value']:.4g} at step {last['step']:g}{ending}"))
+        ending = f", best {best['value']:.4g} at step {best['step']:.15g}" if best else ""
+        typer.echo(harmless(f"  {column}: {last['value']:.4g} at step {last['step']:.15g}{ending}"))
     for sentence in said["notes"]:
         note(harmless(f"{name}: {sentence}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -141,11 +142,21 @@ def _preset(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     """A preset for the model that these files train: any prompt with the separator behind it, and `stop` set."""
     prepared = _applied(held, asked)
     params = {"temperature": 0, **({"stop": [escape(prepared.ending)]} if prepared.ending else {})}
-    name, text = f"Fine-tune: {stem(prepared.table.name)[:80]}", "{{prompt}}" + prepared.separator
-    preset = Preset(id=uuid4().hex, name=name, mode="complete", text=text, params=params)
-    same = next((row for row in deps.store.presets() if row.name == preset.name), None)
-    deps.store.save_preset(same.id if same else preset.id, preset.name, presets.to_json(preset))
-    return {"saved": preset.name}
+    name = f"Fine-tune: {stem(prepared.table.name)[:80]}"
+    preset = Preset(id=uuid4().hex, name=name, mode="complete", text="{{prompt}}" + prepared.separator, params=params)
+    return {"saved": _saved(deps, preset)}
+
+
+def _saved(deps: Deps, preset: Preset) -> str:
+    """The name that it is saved under: with a number behind it where another preset has the name."""
+    kept = {row.name: row.content for row in deps.store.presets()}
+    named, number = preset, 1
+    while kept.get(named.name, content := presets.to_json(named)) != content:
+        number += 1
+        named = replace(preset, name=f"{preset.name} ({number})")
+    if named.name not in kept:
+        deps.store.save_preset(named.id, named.name, content)
+    return named.name
 
 
 def _applied(held: Held[Table], asked: Asked) -> Prepared:

@@ -69,7 +69,7 @@ async def test_a_file_becomes_charts_with_training_and_validation_together(scree
     table = await screen.page.inner_text(".pg-result-table")
     assert "learns by heart" in table
     assert await screen.page.locator(".pg-plot p").inner_text() == (
-        "With 1 tokens in a completion, a wrong answer may still score about 0.67: "
+        "With completions of this length in tokens (1), a wrong answer may still score about 0.67: "
         "OpenAI's accuracy reportedly counts two hidden end tokens as well."
     )
 

@@ -125,7 +125,9 @@ def event(**changes: Any) -> dict[str, Any]:
 
 def test_an_event_with_numbers_is_a_metric() -> None:
     metric = Metric(step=3, total_steps=90, values={"train_loss": 0.5})
-    assert parse_event(event()) == Event(id="e1", created=5, level="info", message="Step 3/90", metric=metric)
+    values = {"train_loss": 0.5}
+    said = Event(id="e1", created=5, level="info", message="Step 3/90", metric=metric, values=values)
+    assert parse_event(event()) == said
 
 
 def test_where_the_data_has_no_total_the_words_have_it() -> None:

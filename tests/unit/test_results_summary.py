@@ -47,7 +47,7 @@ def test_the_summary_is_json() -> None:
     assert said["last"]["extra"] == {"value": 8, "step": 3}
     assert "extra" not in said["best"]
     assert said["verdict"]["kind"] == "too_short"
-    assert "3 points" in said["verdict"]["sentence"]
+    assert "train_loss: 3." in said["verdict"]["sentence"]
 
 
 @pytest.mark.parametrize("text", ["step\n", "step,train_loss\n", "step,train_loss\n1,\n", "step\n1\n2\n"])
@@ -57,7 +57,7 @@ def test_a_file_without_values_has_a_summary(text: str) -> None:
 
 
 def test_repairs_are_in_the_summary() -> None:
-    assert summary(read(b"step,train_loss\n1,NaN\n"))["notes"] == ["NaN stood in 1 cells. They count as missing."]
+    assert summary(read(b"step,train_loss\n1,NaN\n"))["notes"] == ["Cells with NaN, which count as missing: 1."]
 
 
 # --- CSV ---

@@ -13,8 +13,8 @@ from playground.words import LANGUAGES, Said, plain
 )
 def test_a_number_is_grouped_as_its_language_does(rows: int, english: str, spanish: str) -> None:
     said = Said("report.rows", {"rows": rows, "points": 0})
-    assert said.text("en").startswith(english + " ")
-    assert said.text("es").startswith(spanish + " ")
+    assert said.text("en").startswith(f"Rows: {english}, ")
+    assert said.text("es").startswith(f"Filas: {spanish}, ")
 
 
 def test_a_number_that_was_written_in_english_is_too_and_other_texts_stay() -> None:
