@@ -17,6 +17,7 @@ PARTS = (
     "history",
     "results",
     "prepare",
+    "trainers",
     "training",
     "adapters",
 )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from gguf import GGUFReader
 
 from playground.engine.training import extra, lora, torch_learner
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.examples import Example
+from playground.engine.training.examples import read as examples_of
 from playground.engine.training.learner import NumpyLearner
 from playground.engine.training.plan import MODULES, Plan
 from playground.engine.weights import find
@@ -173,3 +177,18 @@ def test_a_file_that_only_looks_like_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
         torch_learner.load(plan_for(path))
     assert caught.value.code == "bad_base"
+
+
+def test_what_the_default_trainer_measured_is_what_torch_measures_of_its_checkpoint(job: MakeJob) -> None:
+    folder = job(valid=None, n_epochs=2)
+    run(folder)
+    plan = replace(Plan.read(folder), trainer="torch")
+    learner = torch_learner.load(plan)
+    saved = GGUFReader(folder / "checkpoints" / "step-10" / "adapter.gguf")
+    learner.restore({**learner.state(), **{tensor.name: np.array(tensor.data) for tensor in saved.tensors}})
+    valid = examples_of(folder / "valid.jsonl", vocabulary=tiny_gguf.VOCABULARY, context=plan.context)
+    measured = learner.measure(valid)
+    last = list(csv.DictReader((folder / "results.csv").open()))[-1]
+    assert int(last["step"]) == 10
+    assert measured.loss == pytest.approx(float(last["valid_loss"]), abs=1e-3)
+    assert measured.accuracy == pytest.approx(float(last["valid_mean_token_accuracy"]), abs=1e-3)
