@@ -32,6 +32,7 @@ from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
 from playground.ui.theme import theme
 from playground.ui.tokenizer import build_tokenizer
+from playground.ui.tuned import build_tuned
 from playground.ui.usage import build_usage
 from playground.ui.walls import Walls, hosts_for
 
@@ -43,7 +44,7 @@ _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": b
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
     "finetune": lambda deps: _together(
-        build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps)
+        build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps), build_tuned(deps)
     ),
     "results": build_results,
     "history": build_history,

@@ -60,6 +60,7 @@ _SHARED = (
     "price.js",
     "vendor/uPlot-1.6.32.min.js",
     "charts.js",
+    "job_model.js",
     "job.js",
 )
 

@@ -61,9 +61,11 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
                 yield {**ref, **told(endpoint, snapshot, events, language(asked))}, gr.skip()
                 # Before the last look, too: who opens the model at once finds it.
                 model = snapshot.job.fine_tuned_model
-                if model and not listed and all(info.ref != f"{endpoint}/{model}" for info in deps.models):
+                if model and not listed:
                     listed = True
-                    await deps.list_models()
+                    # Servers are asked once for all visits; each visit has a picker of its own.
+                    if all(info.ref != f"{endpoint}/{model}" for info in deps.models):
+                        await deps.list_models()
                     yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
     except Exception as error:
         gone = isinstance(error, NotFound | InvalidRequest)

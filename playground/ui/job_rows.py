@@ -39,7 +39,15 @@ def row(endpoint: str, job: Job) -> dict[str, Any]:
 def curves(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
     """What was measured, a curve a name with the points that it has: {name, kind, side, measure, points, x, y}."""
     names = dict.fromkeys(name for each in metrics for name in each.values if is_measure(name))
-    return [_curve(name, [each for each in metrics if name in each.values]) for name in names]
+    shown = [name for name in names if not _is_said_twice(name, metrics)]
+    return [_curve(name, [each for each in metrics if name in each.values]) for name in shown]
+
+
+def _is_said_twice(name: str, metrics: Sequence[Metric]) -> bool:
+    """Whether what the whole validation file says is, at each of its steps, what the plain name says there."""
+    plain = name.removeprefix(FULL)
+    whole = [each.values for each in metrics if name in each.values]
+    return plain != name and all(values.get(plain) == values[name] for values in whole)
 
 
 def _curve(name: str, measured: Sequence[Metric]) -> dict[str, Any]:

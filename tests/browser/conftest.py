@@ -37,6 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             # Gradio's own statistics, in a thread: pandas 3 has deprecated the option that Gradio sets.
             item.add_marker(pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
+from playground.finetune.jobs import Checkpoint, Metric
 from playground.finetune.trained import Lacks, Trained, lacks, shared_ending, trained_on
 from playground.ui import jobs
 from playground.ui.events import Visit
 from playground.ui.following import followed
+from playground.ui.job_rows import curves, saved
 from playground.ui.uploads import Held
 from tests.fakes.server import FakeServer
 
@@ -79,12 +81,17 @@ async def test_results_are_given_out_as_rows_also_where_the_server_wraps_them(
     assert (await act(deps, asked))["file"] == plain
 
 
+def vars_of(picker: Any) -> Any:
+    return getattr(picker, "constructor_args", picker)
+
+
 async def test_a_finished_job_asks_no_server_for_models_that_are_listed(deps: Deps, fake: FakeServer) -> None:
     asked = {"endpoint": "server", "job": fake.training.run()}
     seen = []
     for _ in range(2):
-        async for _told in followed(deps, Visit(), asked):
-            pass
+        pickers = [picker async for _, picker in followed(deps, Visit(), asked)]
+        # Each visit's own picker is told, though the servers are asked no more.
+        assert any(fake.training.jobs[asked["job"]]["fine_tuned_model"] in str(each) for each in map(vars_of, pickers))
         seen.append(sum(each.path == "/v1/models" for each in fake.requests))
     assert 0 < seen[0] == seen[1]
 
@@ -143,3 +150,26 @@ def test_what_a_request_lacks_that_its_model_was_trained_with(
 )
 def test_an_ending_is_a_separator_and_no_piece_of_a_sentence(texts: list[str], ending: str) -> None:
     assert shared_ending(texts) == ending
+
+
+def test_a_curve_that_says_what_another_says_is_not_drawn_twice() -> None:
+    steps = [{"valid_loss": 2.0}, {"valid_loss": 1.0, "full_valid_loss": 1.0}]
+    metrics = [Metric(step=number, values=values) for number, values in enumerate(steps, 1)]
+    assert [curve["name"] for curve in curves(metrics)] == ["valid_loss"]
+    other = Metric(step=3, values={"valid_loss": 0.5, "full_valid_loss": 0.75})
+    assert [curve["name"] for curve in curves([*metrics, other])] == ["valid_loss", "full_valid_loss"]
+
+
+@pytest.mark.parametrize(
+    ("values", "scores"),
+    [
+        ({"train_loss": 1.0, "valid_loss": 2.0, "full_valid_loss": 1.5}, {"loss": 1.5}),
+        ({"full_valid_loss": 1.5, "valid_loss": 2.0, "valid_exact_match": 0.5}, {"loss": 1.5, "exact_match": 0.5}),
+        ({"train_loss": 1.0, "train_mean_token_accuracy": 0.5}, {"loss": 1.0, "token_accuracy": 0.5}),
+        ({}, {}),
+    ],
+)
+def test_a_checkpoints_scores_are_the_whole_validation_files_or_the_training_files(
+    values: dict[str, float], scores: dict[str, float]
+) -> None:
+    assert saved(Checkpoint(id="c", model="m", step=1, created=None, values=values))["scores"] == scores

@@ -5,20 +5,20 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   const STATES = ['validating_files', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'paused'];
   const rigid = new Set();  // servers that have said that they cannot pause
   const FRAME = 26, HIGH = 180;  // a chart's padding and border, and its height
+  const model = playground.jobModel(say);
   let parts = null, said = null, plots = [], buttons = {}, timer = 0;
 
   const nameOf = (job) => job.model || `${job.base} · ${job.id}`;
   const status = (job) => make('span', {class: 'pg-job-status', 'data-status': job.status, text: STATES.includes(job.status) ? say('job_' + job.status) : job.status});
   const put = (node, text) => { if (node.textContent !== text) node.textContent = text; node.hidden = !text; };
   const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-  const memory = (bytes) => bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toLocaleString(playground.language(), {maximumFractionDigits: 1})} GB`;
 
   function begin() {
     parts = {
       head: make('h3'), about: make('p', {class: 'pg-quiet'}), error: make('p', {class: 'pg-job-error'}),
       wait: make('p', {class: 'pg-job-wait', role: 'status'}), due: make('p', {class: 'pg-job-wait', 'aria-hidden': 'true'}),
       progress: make('progress', {max: '1', 'aria-label': say('jobs_progress')}), pace: make('p', {class: 'pg-job-pace'}),
-      actions: make('div', {class: 'pg-prepare-actions'}), saved: make('div', {class: 'pg-job-checkpoints'}),
+      actions: make('div', {class: 'pg-prepare-actions'}), model: model.node, saved: make('div', {class: 'pg-job-checkpoints'}),
       scores: make('div', {class: 'pg-scroll pg-job-scores'}), learns: make('p', {class: 'pg-quiet'}), curves: make('div', {class: 'pg-job-curves'}),
       title: make('h4', {text: say('jobs_events')}), events: make('ol', {class: 'pg-job-events', tabindex: '0', 'aria-label': say('jobs_events')}),
     };
@@ -35,7 +35,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
     const tokens = job.tokens ?? live?.tokens, [step, total] = steps ?? [0, null];
     put(parts.pace, [
       going && step ? say(total ? 'jobs_step_of' : 'jobs_step').replace('{step}', step.toLocaleString(playground.language())).replace('{total}', (total ?? 0).toLocaleString(playground.language())) : '',
-      going && live?.speed ? `${Number(live.speed.toPrecision(2)).toLocaleString(playground.language())} tok/s` : '', going && live?.memory ? memory(live.memory) : '',
+      going && live?.speed ? `${Number(live.speed.toPrecision(2)).toLocaleString(playground.language())} tok/s` : '', going && live?.memory ? playground.bytes(live.memory) : '',
       tokens ? say('jobs_tokens').replace('{tokens}', tokens.toLocaleString(playground.language())) : '',
       eta != null ? say('jobs_left').replace('{time}', time(eta)) : '',
     ].filter(Boolean).join(' · '));
@@ -118,6 +118,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   function show(now) {
     const job = now.about;
     if (!said || said.about.endpoint !== job.endpoint || said.about.id !== job.id) { for (const {chart} of plots) chart.destroy(); plots = []; begin(); }
+    if (said?.about.model && !job.model) parts.saved.replaceChildren();  // deleted, and its checkpoints with it
     said = now;
     const title = nameOf(job);
     if (parts.head.dataset.key !== title + job.status) { parts.head.dataset.key = title + job.status; parts.head.replaceChildren(make('span', {text: title}), status(job)); }
@@ -126,6 +127,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
     drawWait(now.wait);
     drawProgress(now);
     drawActions(job);
+    model.show(job, now.local);
     drawScores(now.live?.scores ?? []);
     drawCurves(now.curves ? JSON.parse(now.curves) : []);
     drawEvents(now.events ?? []);

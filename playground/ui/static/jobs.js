@@ -126,6 +126,13 @@ playground.hear('followed', (said) => {
   show();
 });
 
+// A job whose model was deleted is looked at again, and stays.
+playground.hear('deleted', (said) => {
+  jobs = jobs.map((job) => `${job.endpoint}/${job.model}` === said.deleted ? {...job, model: null} : job);
+  show();
+  if (chosen && said.job === chosen.id) playground.tell('follow', about());
+});
+
 // --- what the server says ---
 
 function answered(value) {

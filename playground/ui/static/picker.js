@@ -121,4 +121,6 @@ box.addEventListener('keydown', (event) => {
 watch('value', () => { show(props.value); playground.recount(); });
 watch('groups', () => { refresh.classList.remove('pg-turning'); tellAbout(); if (!list.hidden) open(box.value === chosen ? '' : box.value); });
 playground.hear('mode', tellAbout);
+// Who had chosen a model that was deleted, or a checkpoint of it, goes on with its base.
+playground.hear('deleted', ({deleted, base}) => { if (chosen === deleted || chosen.startsWith(deleted + ':ckpt-')) pick(base); });
 show(props.value);
