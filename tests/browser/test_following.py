@@ -171,7 +171,12 @@ async def test_speed_memory_steps_and_base_against_tuned_are_shown_beside_the_cu
     await follow(screen, name)
     said = await screen.page.inner_text(".pg-job-pace")
     assert said.startswith("Step 3 of 6 · 45 tok/s · 900 MB · 360 tokens trained")
-    assert await screen.page.locator(".pg-jobs-detail progress").evaluate("bar => bar.value") == 0.5
+    assert (
+        await screen.page.locator(".pg-jobs-detail progress[aria-label='Progress of the job']").evaluate(
+            "bar => bar.value"
+        )
+        == 0.5
+    )
     titles = await screen.page.locator(".pg-job-curves figcaption").all_inner_texts()
     assert [text.split("\n")[0] for text in titles] == ["Loss", "Token accuracy"]
     assert "train_loss 0.5" in titles[0]

@@ -38,9 +38,9 @@ def whole(trainer: Trainer, training_file: str) -> list[str]:
     return trainer.curve(trainer.end(trainer.create(training_file=training_file, hyperparameters=LONG)["id"]))
 
 
-def begun(trainer: Trainer, step: int = 12) -> str:
-    """A job that has taken some steps, and has many before it."""
-    name = str(trainer.create(pairs(120), hyperparameters=LONG)["id"])
+def begun(trainer: Trainer, step: int = 12, **numbers: int) -> str:
+    """A job that has taken some steps, and has many before it; `numbers` change LONG's."""
+    name = str(trainer.create(pairs(120), hyperparameters={**LONG, **numbers})["id"])
     trainer.step(name, step)
     return name
 
@@ -157,7 +157,7 @@ def test_two_engines_on_one_folder_train_once_and_the_second_takes_over(
     own_trainer: Trainer, start_trainer: Callable[..., Trainer], tmp_path: Path
 ) -> None:
     done = own_trainer.train(n_epochs=1)
-    name = begun(own_trainer)
+    name = begun(own_trainer, n_epochs=40, batch_size=8)
     second = start_trainer(tmp_path / "engine")
     # It reads, and answers, and says who to ask for the rest.
     assert second.job(name)["status"] == "running"
