@@ -60,19 +60,28 @@ def create(
     beta: Annotated[float | None, typer.Option(help="How strictly dpo keeps to the base: above 0 to 2.")] = None,
     validation: Validation = None,
     seed: int | None = None,
+    early_stopping: Annotated[
+        int | None, typer.Option(help="End after so many validations in a row that bring nothing (embedded engine).")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(help="Measure as a classification of so many classes (embedded engine).")
+    ] = None,
+    positive_class: Annotated[
+        str | None, typer.Option(help="Of two classes the one that precision and recall are of (embedded engine).")
+    ] = None,
+    trainer: Annotated[str | None, typer.Option(help="numpy, or torch if installed (embedded engine).")] = None,
     endpoint: Endpoint = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the job to its end.")] = False,
     as_json: Json = False,
 ) -> None:
     """Upload the files and start training. What is not given is not sent, and the server decides."""
     given = locals()
-    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier", "method", "beta")
     with told():
-        from playground.finetune.jobs import validate_job
+        from playground.finetune.jobs import SETTINGS, validate_job
         from playground.finetune.preference_check import refuse_for
 
         server, model = of_base(base, endpoint)
-        plan = validate_job(base=model, **{name: given[name] for name in names})
+        plan = validate_job(base=model, **{name: given[name] for name in SETTINGS})
         for path in filter(None, (file, validation)):
             refuse_for(plan.method, contents(path), name=path.name)
         with served(server) as servers:

@@ -14,6 +14,7 @@ from playground.finetune.tables import read
 
 NAME = "sentimiento_es.csv"
 SUFFIX = "sentimiento"
+POSITIVE = "positivo"
 SHOWN = 4
 """Pairs that are shown before anything is trained."""
 

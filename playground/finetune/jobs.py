@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from playground.errors import refused
@@ -22,11 +22,17 @@ LONGEST_SUFFIX = 64
 EPOCHS = Parameter(name="epochs", kind="int", low=1, high=50)
 BATCH_SIZE = Parameter(name="batch_size", kind="int", low=1, high=256)
 SEED = Parameter(name="seed", kind="int", low=0, high=2**31 - 1)
+EARLY_STOPPING = Parameter(name="early_stopping", kind="int", low=1, high=1_000)
+CLASSES = Parameter(name="classes", kind="int", low=2, high=10_000)
 MOST_BETA = 2.0
+LONGEST_CLASS = 200
 
 Method = Literal["supervised", "dpo"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """How a model is trained: on answers, or on pairs of a better and a worse one (direct preference optimization)."""
+Trainer = Literal["numpy", "torch"]
+TRAINERS: tuple[Trainer, ...] = get_args(Trainer)
+"""What the embedded engine trains with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,11 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A job to be created, but for its files. None is unset: it is not sent, and the server decides."""
+    """A job to be created, but for its files. None is unset: it is not sent, and the server decides.
+
+    The last four are the embedded engine's own: validations in a row that may bring nothing before it ends; the classes
+    or, of two, the positive one, for 2023's classification metrics; and which trainer trains.
+    """
 
     base: str
     suffix: str | None = None
@@ -99,6 +109,10 @@ class Plan:
     learning_rate_multiplier: float | None = None
     method: Method = "supervised"
     beta: float | None = None
+    early_stopping: int | None = None
+    classes: int | None = None
+    positive_class: str | None = None
+    trainer: Trainer | None = None
 
     def body(self, training_file: str, validation_file: str | None = None) -> dict[str, Any]:
         """The request's JSON; the files are ids that the server gave them. `supervised` is what servers do unasked."""
@@ -107,6 +121,11 @@ class Plan:
             "n_epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate_multiplier": self.learning_rate_multiplier,
+            "early_stopping": self.early_stopping,
+            "compute_classification_metrics": True if self.classes or self.positive_class else None,
+            "classification_n_classes": self.classes,
+            "classification_positive_class": self.positive_class,
+            "trainer": self.trainer,
         }
         set_ = {name: value for name, value in asked.items() if value is not None}
         method = {"type": self.method, self.method: {"hyperparameters": set_}}
@@ -121,6 +140,10 @@ class Plan:
         return {name: value for name, value in body.items() if value is not None}
 
 
+SETTINGS = tuple(each.name for each in fields(Plan) if each.name != "base")
+"""What `validate_job` takes besides the base."""
+
+
 def validate_job(
     *,
     base: Any,
@@ -131,11 +154,16 @@ def validate_job(
     learning_rate_multiplier: Any = None,
     method: Any = None,
     beta: Any = None,
+    early_stopping: Any = None,
+    classes: Any = None,
+    positive_class: Any = None,
+    trainer: Any = None,
 ) -> Plan:
     """A plan from values as a page or the command line hands them over; None and empty text are unset.
 
     Raises InvalidRequest naming the parameter: epochs 1 to 50, batch size 1 to 256, learning-rate multiplier above 0,
-    suffix 1 to 64 characters, seed 0 to 2³¹ − 1; method supervised (unset) or dpo, beta above 0 to 2 and of dpo only.
+    suffix 1 to 64 characters, seed 0 to 2³¹ − 1; method supervised (unset) or dpo, beta above 0 to 2 and of dpo only;
+    early stopping 1 to 1,000 validations, 2 to 10,000 classes, trainer numpy or torch.
     """
     name = plain_text("base", base).strip() if isinstance(base, str) else ""
     if not name:
@@ -149,7 +177,29 @@ def validate_job(
         learning_rate_multiplier=_above_zero("learning_rate_multiplier", learning_rate_multiplier),
         method=(known := _method(method)),
         beta=_beta(beta, known),
+        early_stopping=check(EARLY_STOPPING, early_stopping),
+        classes=check(CLASSES, classes),
+        positive_class=_short("positive_class", positive_class),
+        trainer=_trainer(trainer),
     )
+
+
+def _trainer(value: Any) -> Trainer | None:
+    if value is None or value == "":
+        return None
+    if value not in TRAINERS:
+        raise refused("trainer", param="trainer", trainers=", ".join(TRAINERS))
+    found: Trainer = value
+    return found
+
+
+def _short(name: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    text = plain_text(name, value).strip()
+    if len(text) > LONGEST_CLASS:
+        raise refused("class_long", param=name, most=LONGEST_CLASS, length=len(text))
+    return text or None
 
 
 def _method(value: Any) -> Method:

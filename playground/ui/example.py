@@ -8,7 +8,7 @@ from typing import Any
 
 from playground.deps import Deps
 from playground.errors import refused
-from playground.finetune.example import SUFFIX, sentiment
+from playground.finetune.example import POSITIVE, SUFFIX, sentiment
 from playground.finetune.jobs import validate_job
 from playground.finetune.started import start
 from playground.picker import parse_fine_tune
@@ -50,7 +50,7 @@ async def _train(deps: Deps, asked: Asked) -> Answer:
         raise refused("base", param="base")
     await deps.engine_ready()
     server, found = deps.engine.endpoint.name, await asyncio.to_thread(sentiment)
-    plan = validate_job(base=await _base(deps, server), suffix=SUFFIX)
+    plan = validate_job(base=await _base(deps, server), suffix=SUFFIX, positive_class=POSITIVE)
     files = [(each.name, each.data) for each in (found.training, found.validation)]
     return {"created": row(server, await start(deps.client, server, plan, files))}
 

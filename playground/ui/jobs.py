@@ -15,7 +15,7 @@ from playground.deps import Deps
 from playground.errors import EndpointError, PlaygroundError, refused
 from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
-from playground.finetune.jobs import parse_checkpoint, parse_job, validate_job
+from playground.finetune.jobs import SETTINGS, parse_checkpoint, parse_job, validate_job
 from playground.finetune.line_check import is_jsonl
 from playground.finetune.preference_check import refuse_for
 from playground.finetune.results_text import from_base64
@@ -110,9 +110,8 @@ async def _page(deps: Deps, endpoint: str, after: str | None, reader: Language) 
 
 async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     """Upload the files and start the job. Everything is checked before anything is sent."""
-    names = ("suffix", "seed", "epochs", "batch_size", "learning_rate_multiplier", "method", "beta")
     server, base = _of_base(deps, asked.get("base"))
-    plan = validate_job(base=base, **{name: asked.get(name) for name in names})
+    plan = validate_job(base=base, **{name: asked.get(name) for name in SETTINGS})
     if not asked.get("training"):
         raise refused("no_training", param="training")
     files = [held.get(asked.get("training"))]

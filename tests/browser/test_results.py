@@ -65,7 +65,7 @@ async def test_a_file_becomes_charts_with_training_and_validation_together(scree
     verdict = screen.page.locator(".pg-verdict")
     assert await verdict.get_attribute("data-kind") == "overfitting"
     assert "valid_loss" in await verdict.inner_text()
-    assert "200 rows" in await screen.page.inner_text(".pg-result-file header")
+    assert "Rows: 200, with validation: 40" in await screen.page.inner_text(".pg-result-file header")
     table = await screen.page.inner_text(".pg-result-table")
     assert "learns by heart" in table
     assert await screen.page.locator(".pg-plot p").inner_text() == (
@@ -286,7 +286,7 @@ async def test_spanish_writes_its_numbers_one_way(visits: Any, fake_app: Any, tm
     screen = await visits(fake_app, locale="es-ES")
     await screen.tab("results")
     await drop(screen, tmp_path, {"job.csv": current(12_000)})
-    assert "12.000 filas" in await screen.page.inner_text(".pg-result-file header")
+    assert "Filas: 12.000, con validación: 2400" in await screen.page.inner_text(".pg-result-file header")
     assert "12.000" in await screen.page.inner_text(".pg-result-table")
     assert "0,7" in await screen.page.inner_text(".pg-result-table")
 

@@ -288,3 +288,26 @@ def test_a_value_out_of_range_is_refused_by_its_name(name: str, value: Any) -> N
         validate_job(**{"base": "a", name: value})
     assert caught.value.param == name
     assert name in caught.value.message
+
+
+def test_the_engines_own_settings_are_hyperparameters() -> None:
+    plan = validate_job(base="a", early_stopping=2, positive_class=" sí ", trainer="torch", epochs=1)
+    assert plan.body("f")["method"]["supervised"]["hyperparameters"] == {
+        "n_epochs": 1,
+        "early_stopping": 2,
+        "compute_classification_metrics": True,
+        "classification_positive_class": "sí",
+        "trainer": "torch",
+    }
+    unset = validate_job(base="a", early_stopping=None, positive_class="", classes=None, trainer="")
+    assert "method" not in unset.body("f")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("early_stopping", 0), ("classes", 1), ("classes", "many"), ("positive_class", "x" * 201), ("trainer", "jax")],
+)
+def test_the_engines_own_settings_have_ranges(setting: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate_job(base="a", **{setting: value})
+    assert caught.value.param == setting

@@ -41,12 +41,17 @@ function chosenFile(role, file) {
 const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
 const method = make('select', {class: 'pg-select'}, ...['supervised', 'dpo'].map((name) => make('option', {value: name, text: say('jobs_method_' + name)}))), explained = make('span', {class: 'pg-quiet'});
 const beta = field('beta', 'jobs_beta', {type: 'number', min: '0', max: '2', step: 'any'});
+// What the embedded engine knows beyond OpenAI's API.
+const trainer = make('select', {class: 'pg-select'}, ...['numpy', 'torch'].map((name) => make('option', {value: name === 'numpy' ? '' : name, text: say('jobs_trainer_' + name)})));
+const own = make('div', {class: 'pg-jobs-row pg-jobs-wide', hidden: ''}, field('early_stopping', 'jobs_early_stopping', {type: 'number', min: '1', max: '1000', placeholder: '–'}),
+  field('positive_class', 'jobs_positive_class', {maxlength: '200', placeholder: '–'}), field('classes', 'jobs_classes', {type: 'number', min: '2', max: '10000', placeholder: '–'}), field('trainer', 'jobs_trainer', {}, trainer));
+const other = make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('method', 'jobs_method', {}, method), beta, explained);
 form.append(
   make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('base', 'jobs_base', {list: 'pg-jobs-bases', placeholder: ''}), bases, field('suffix', 'jobs_suffix', {maxlength: '64', placeholder: ''})), closed,
-  make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('method', 'jobs_method', {}, method), beta, explained),
+  other,
   drop('training'), drop('validation'),
   field('epochs', 'epochs', {type: 'number', min: '1', max: '50'}), field('batch_size', 'jobs_batch_size', {type: 'number', min: '1', max: '256'}),
-  field('learning_rate_multiplier', 'jobs_learning_rate_multiplier', {type: 'number', min: '0', step: 'any'}), field('seed', 'jobs_seed', {type: 'number', min: '0', max: '2147483647'}), start);
+  field('learning_rate_multiplier', 'jobs_learning_rate_multiplier', {type: 'number', min: '0', step: 'any'}), field('seed', 'jobs_seed', {type: 'number', min: '0', max: '2147483647'}), own, start);
 form.addEventListener('submit', (event) => event.preventDefault());
 method.addEventListener('change', asMethod);
 fields.base.addEventListener('input', warn);
@@ -61,11 +66,16 @@ function warn() {
   const names = Object.keys(kinds), [before] = fields.base.value.split('/'), server = before in kinds ? before : names[0];
   closed.hidden = !closing || kinds[server] !== 'openai' || !(fields.base.value.trim() || names.every((name) => kinds[name] === 'openai'));
   closed.textContent = closed.hidden ? '' : `${closing} ${say('jobs_elsewhere')}`;
+  // The embedded engine has one method, and settings of its own.
+  own.hidden = kinds[server] !== 'engine';
+  other.hidden = !own.hidden;
 }
 
 function create() {
   const written = Object.fromEntries(Object.entries(fields).map(([name, box]) => [name, box.type === 'number' ? (box.value === '' ? null : Number(box.value)) : box.value]));
+  if (other.hidden) written.method = '';
   if (written.method !== 'dpo') written.beta = null;
+  if (own.hidden) for (const name of ['early_stopping', 'positive_class', 'classes', 'trainer']) written[name] = null;
   start.disabled = true;
   start.textContent = say('jobs_creating');
   tell();
