@@ -1,7 +1,8 @@
 """The embedded engine: an OpenAI-compatible server over llama.cpp, in a process of its own.
 
-`python -m playground.engine --port N`. Nothing of the app imports this package, and it imports nothing of the app: they
-meet over HTTP, as with any other server. From the outside in:
+`python -m playground.engine --port N`. Nothing of the app imports this package, and it imports nothing of the app but
+`gguf`, which reads a model file's header: is it one, how long is its context, what bytes is each token. They meet over
+HTTP, as with any other server. From the outside in:
 
     __main__     the process: arguments, the port, the parent that it must not outlive
     gone         a client that goes away stops what it asked for
@@ -13,7 +14,6 @@ meet over HTTP, as with any other server. From the outside in:
     generation   one choice as it is generated; several side by side
     room         who may generate now, and who waits
     llama        llama.cpp's own server, on a loopback port that only we know the key of
-    gguf         reads a GGUF's header: is it one, how long is its context, what bytes is each token
     weights      which GGUF is served
     serving      which models answer by name: the base, and the fine-tunes that are asked for
     memory       how much memory there is

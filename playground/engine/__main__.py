@@ -16,12 +16,15 @@ from typing import NoReturn
 import uvicorn
 
 from playground.engine.app import Engine, build_app
-from playground.engine.errors import WeightsError
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
 from playground.engine.serving import Serving
 from playground.engine.tuning.service import Tuning
 from playground.engine.weights import Weights, check, find
+from playground.gguf import GgufError
+
+MISSING, DAMAGED = 3, 4
+"""Exit codes for a model file that is not there, and for one that is not what it should be."""
 
 
 def main() -> None:
@@ -35,8 +38,8 @@ def main() -> None:
         threading.Thread(target=_follow, args=(args.parent_pid,), daemon=True).start()
     try:
         weights = find(args.model)
-    except WeightsError as error:
-        _give_up(str(error), error.exit_code)
+    except GgufError as error:
+        _give_up(str(error), MISSING if error.missing else DAMAGED)
     try:
         listener = _listen(args.host, args.port)
     except OSError as error:
@@ -90,8 +93,8 @@ async def _load(engine: Engine, weights: Weights) -> None:
         generator = Generator(llama)
         if engine.data is not None:
             engine.trains = await asyncio.to_thread(Tuning, engine.data, generator, weights.path, weights.model_id)
-    except WeightsError as error:
-        _give_up(str(error), error.exit_code)
+    except GgufError as error:
+        _give_up(str(error), MISSING if error.missing else DAMAGED)
     except OSError as error:
         _give_up(f"The engine cannot keep its data in {engine.data}: {error.strerror}. Choose another --data.", 1)
     except Exception as error:

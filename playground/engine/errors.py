@@ -24,11 +24,3 @@ class ApiError(Exception):
 
 def bad(message: str, param: str | None = None, code: str | None = None) -> ApiError:
     return ApiError(400, message, param=param, code=code)
-
-
-class WeightsError(Exception):
-    """The model's file cannot be served. `exit_code`: 3 it is missing, 4 it is not what it should be."""
-
-    def __init__(self, message: str, *, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code

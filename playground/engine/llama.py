@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from playground.engine.errors import ApiError, WeightsError, bad
-from playground.engine.gguf import Header, read
+from playground.engine.errors import ApiError, bad
+from playground.gguf import GgufError, Header, read
 
 CONTEXT = 8_192
 """Tokens of context at most: about 190 MB of keys and values for the default model, shared by all slots."""
@@ -73,10 +73,9 @@ class Llama:
         try:
             return xllamacpp.Server(params)
         except Exception as exc:
-            raise WeightsError(
+            raise GgufError(
                 f"llama.cpp cannot load the model file {path}: it is damaged, cut short, too large for the memory, or "
                 f"newer than this llama.cpp. Download it again, or set PLAYGROUND_MODEL_PATH to another. ({exc})",
-                exit_code=4,
             ) from exc
 
     async def describe(self) -> None:

@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playground.engine.errors import ApiError, WeightsError
+from playground.engine.errors import ApiError
 from playground.engine.generation import Generator
-from playground.engine.gguf import check_adapter
 from playground.engine.llama import Llama
 from playground.engine.memory import available_bytes
+from playground.gguf import GgufError, check_adapter
 
 MOST = 4
 """Fine-tunes that are loaded at once. The one that was asked longest ago leaves for another."""
@@ -115,7 +115,7 @@ class Serving:
             try:
                 await asyncio.to_thread(check_adapter, adapter.path, self.base.llama.header.architecture)
                 llama = await asyncio.to_thread(Llama, self._path, adapter=adapter.path)
-            except WeightsError:
+            except GgufError:
                 raise ApiError(
                     500,
                     f"llama.cpp cannot load the adapter of {adapter.name!r}. Delete the model, and train it again.",

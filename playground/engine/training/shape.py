@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.engine import gguf
-from playground.engine.errors import WeightsError
+from playground import gguf
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.plan import Module, Trainer
 
@@ -65,8 +64,8 @@ def read(path: Path, trainer: Trainer = "numpy") -> Shape:
     """
     try:
         meta = gguf.metadata(path)
-    except WeightsError as exc:
-        # WeightsError names the path, which a job's message does not.
+    except gguf.GgufError as exc:
+        # GgufError names the path, which a job's message does not.
         message = "The model file is missing, damaged or not a GGUF. Download it again, or choose another base."
         raise TrainingError("bad_base", message, param="model") from exc
     architecture = str(meta.get("general.architecture"))

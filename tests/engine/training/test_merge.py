@@ -9,7 +9,7 @@ import pytest
 from gguf import GGMLQuantizationType as Types
 from gguf import GGUFReader
 
-from playground.engine import gguf
+from playground import gguf
 from playground.engine.training import base, lora
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.merge import Kind, merge

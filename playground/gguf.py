@@ -1,4 +1,7 @@
-"""Reads the header of a GGUF file (github.com/ggml-org/ggml, docs/gguf.md): its metadata, not its tensors."""
+"""Reads the header of a GGUF file (github.com/ggml-org/ggml, docs/gguf.md): its metadata, not its tensors.
+
+Imports nothing of the app: the engine reads headers with it, and so does whoever takes care of model files.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.engine.errors import WeightsError
-
 MAGIC = b"GGUF"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -18,6 +19,14 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _DAMAGE = (struct.error, ValueError, LookupError, TypeError, AttributeError, MemoryError, RuntimeError, ArithmeticError)
 _MOST_BLOCKS = 2_000
 _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
+
+
+class GgufError(Exception):
+    """The file cannot be served. `missing`: it cannot be read at all; else it is not what it should be."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Header:
 
 
 def read(path: Path) -> Header:
-    """The header of the file at `path`. Raises WeightsError when it is not a whole GGUF."""
+    """The header of the file at `path`. Raises GgufError when it is not a whole GGUF."""
     meta = metadata(path)
     try:
         return _header(meta)
@@ -49,22 +58,22 @@ def read(path: Path) -> Header:
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """Everything that the header says, by its keys. Raises WeightsError when it cannot be read."""
+    """Everything that the header says, by its keys. Raises GgufError when it cannot be read."""
     try:
         with path.open("rb") as file:
             return _metadata(file)
     except OSError as exc:
-        raise WeightsError(f"The model file {path} cannot be read: {exc.strerror}.", exit_code=3) from exc
+        raise GgufError(f"The model file {path} cannot be read: {exc.strerror}.", missing=True) from exc
     except _DAMAGE as exc:
         raise _damaged(path) from exc
 
 
-def _damaged(path: Path) -> WeightsError:
-    return WeightsError(f"The model file {path} is damaged or cut short. Download it again.", exit_code=4)
+def _damaged(path: Path) -> GgufError:
+    return GgufError(f"The model file {path} is damaged or cut short. Download it again.")
 
 
 def check_adapter(path: Path, architecture: str) -> None:
-    """Raises WeightsError unless the file at `path` is a whole LoRA adapter for `architecture`, of plain floats: one of
+    """Raises GgufError unless the file at `path` is a whole LoRA adapter for `architecture`, of plain floats: one of
     another type ends llama.cpp, and the process with it."""
     try:
         with path.open("rb") as file:
@@ -75,10 +84,10 @@ def check_adapter(path: Path, architecture: str) -> None:
             end = -(-file.tell() // 32) * 32 + max(offset + size for _, size, offset in kinds)
             whole = end <= path.stat().st_size
     except (OSError, *_DAMAGE) as exc:
-        raise WeightsError(f"The adapter {path} cannot be read.", exit_code=4) from exc
+        raise GgufError(f"The adapter {path} cannot be read.") from exc
     told = meta.get("general.type"), meta.get("adapter.type"), meta.get("general.architecture")
     if told != ("adapter", "lora", architecture) or not whole or any(kind > 1 for kind, _, _ in kinds):
-        raise WeightsError(f"The file {path} is no adapter for this model.", exit_code=4)
+        raise GgufError(f"The file {path} is no adapter for this model.")
 
 
 def _tensor(file: BinaryIO) -> tuple[int, int, int]:
@@ -93,10 +102,10 @@ def _tensor(file: BinaryIO) -> tuple[int, int, int]:
 def _begin(file: BinaryIO) -> tuple[int, int]:
     """How many tensors there are, and how many entries the metadata has."""
     if file.read(4) != MAGIC:
-        raise WeightsError("The model file is not a GGUF. Choose a file that ends in .gguf.", exit_code=4)
+        raise GgufError("The model file is not a GGUF. Choose a file that ends in .gguf.")
     version, tensors, count = struct.unpack("<IQQ", file.read(20))
     if version not in (2, 3) or count > 100_000:
-        raise WeightsError(f"The model file is a GGUF of version {version}, which is not read.", exit_code=4)
+        raise GgufError(f"The model file is a GGUF of version {version}, which is not read.")
     return tensors, count
 
 
