@@ -62,6 +62,9 @@ _SHARED = (
     "charts.js",
     "job_model.js",
     "job.js",
+    "result_charts.js",
+    "result_tables.js",
+    "result_dialog.js",
 )
 
 
