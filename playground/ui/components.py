@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.ui import panel
+from playground import panel
 from playground.ui.strings import TABLES
 
 _SUBMIT = '<button type="button" class="pg-submit"><span class="pg-submit-label"></span><kbd></kbd></button>'

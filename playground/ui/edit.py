@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from playground import editing
 from playground.errors import InvalidRequest
 from playground.runner import Progress
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
 from playground.ui.running import Prepared, Tab, no_text, number
-
-SYSTEM = (
-    "You edit texts. Apply the instruction to the text and answer with the whole edited text only: "
-    "no introduction, no explanation, no quotation marks around it. Keep what the instruction does not change."
-)
-"""What takes the place of the endpoint that OpenAI closed (/v1/edits): an edit is a chat of two messages."""
 
 
 def read(value: Any) -> dict[str, Any]:
@@ -23,9 +18,7 @@ def read(value: Any) -> dict[str, Any]:
     text, instruction = about.get("input"), about.get("instruction")
     if not isinstance(text, str) or not isinstance(instruction, str):
         raise InvalidRequest("The text did not arrive.", param="messages", hint="Reload the page.")
-    asked = f"Instruction: {instruction}\n\nText:\n{text}" if text else f"Instruction: {instruction}"
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
-    return {"messages": messages}
+    return {"messages": editing.messages(instruction, text)}
 
 
 def check(value: Any) -> None:

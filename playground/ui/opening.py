@@ -8,10 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from playground import presets
+from playground import panel, presets
 from playground.presets import Preset
 from playground.types import Mode, Run
-from playground.ui import panel
 from playground.unicode import all_well_formed
 from playground.variables import names_in
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground import accepts, catalog, pricing
+from playground import accepts, catalog, panel, pricing
 from playground.accepts import LeftOut
 from playground.deps import Deps
 from playground.errors import ContextExceeded, PlaygroundError
@@ -18,7 +18,7 @@ from playground.finetune.trained import Lacks, lacks
 from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
-from playground.ui import panel, present
+from playground.ui import present
 from playground.ui.events import Visit, shown
 from playground.unicode import all_well_formed
 from playground.variables import fill_all, names_in

@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground import accepts, catalog
+from playground import accepts, catalog, panel
 from playground.deps import Deps
 from playground.picker import groups
 from playground.types import EndpointKind, ModelInfo
-from playground.ui import components, header, panel, present
+from playground.ui import components, header, present
 from playground.ui.events import LIVE, SILENT, STREAM, shown
 from playground.ui.layout import Side
 from playground.ui.opening import Places, Updates, nothing

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playground import errors
-from playground.ui import panel
+from playground import errors, panel
 from playground.ui.strings import EN, ES
 
 UI = Path(__file__).parents[2] / "playground" / "ui"

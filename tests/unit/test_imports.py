@@ -14,7 +14,19 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 LAYERS = (
     ("settings", "types", "errors", "unicode", "words", "gguf"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
-    ("catalog", "tokens", "chat_tokens", "pricing", "streaming", "parameters", "preset_checks", "presets"),
+    (
+        "catalog",
+        "tokens",
+        "chat_tokens",
+        "pricing",
+        "streaming",
+        "parameters",
+        "preset_checks",
+        "presets",
+        "panel",
+        "editing",
+        "preset_requests",
+    ),
     ("accepts", "picker"),
     ("client", "store", "engine_process"),
     ("runner",),
@@ -36,6 +48,10 @@ DOORS = {
     "transformers": {"engine"},
     "peft": {"engine"},
     "openpyxl": {"finetune"},
+    "sacrebleu": {"evaluate"},
+    "nltk": {"evaluate"},
+    "yaml": {"evaluate"},
+    "regex": {"evaluate"},
 }
 
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground import parameters
+from playground import panel
 from playground.errors import InvalidRequest
 from playground.parameters import escape, unescape, validate_chat, validate_completion
 from playground.types import Mode
 
-
-def _panel() -> Any:
-    """The panel's rows alone: its package would bring gradio along."""
-    path = Path(parameters.__file__).parent / "ui" / "panel.py"
-    spec = importlib.util.spec_from_file_location("panel_by_itself", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-panel = _panel()
 MODES: tuple[Mode, ...] = ("complete", "chat", "edit")
 SCHEMA = {"name": "mood", "schema": {"type": "object", "properties": {"ánimo": {"type": "string"}}}, "strict": True}
 BARE = {"type": "object", "properties": {"city": {"type": "string"}}}

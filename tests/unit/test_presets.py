@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import math
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground import preset_checks, presets
+from playground import panel, preset_checks
 from playground.errors import InvalidRequest
 from playground.parameters import validate_chat, validate_completion
 from playground.presets import Preset, builtin, dump, file_name, from_json, from_link, load, to_json, to_link
@@ -36,19 +34,6 @@ MESSAGES = [
 def brief(value: Any) -> str:
     """A test's id: whole texts of a megabyte are none."""
     return repr(value)[:40]
-
-
-def _panel() -> Any:
-    """The panel's rows alone: its package would bring gradio along."""
-    spec = importlib.util.spec_from_file_location("panel_alone", Path(presets.__file__).parent / "ui" / "panel.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-panel = _panel()
 
 
 def of(**fields: Any) -> dict[str, Any]:
