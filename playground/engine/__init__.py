@@ -1,8 +1,8 @@
 """The embedded engine: an OpenAI-compatible server over llama.cpp, in a process of its own.
 
 `python -m playground.engine --port N`. Nothing of the app imports this package, and it imports nothing of the app but
-`gguf`, which reads a model file's header: is it one, how long is its context, what bytes is each token. They meet over
-HTTP, as with any other server. From the outside in:
+`gguf`, which reads a model file's header (is it one, how long is its context, what bytes is each token), and `memory`,
+which asks how much of it there is. They meet over HTTP, as with any other server. From the outside in:
 
     __main__     the process: arguments, the port, the parent that it must not outlive
     gone         a client that goes away stops what it asked for
@@ -16,6 +16,5 @@ HTTP, as with any other server. From the outside in:
     llama        llama.cpp's own server, on a loopback port that only we know the key of
     weights      which GGUF is served
     serving      which models answer by name: the base, and the fine-tunes that are asked for
-    memory       how much memory there is
     tuning/      OpenAI's files and fine-tuning API, and who trains when (its __init__ draws its own rooms)
 """

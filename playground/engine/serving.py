@@ -18,8 +18,8 @@ from pathlib import Path
 from playground.engine.errors import ApiError
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
-from playground.engine.memory import available_bytes
 from playground.gguf import GgufError, check_adapter
+from playground.memory import available_bytes
 
 MOST = 4
 """Fine-tunes that are loaded at once. The one that was asked longest ago leaves for another."""

@@ -12,7 +12,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
-    ("settings", "types", "errors", "unicode", "words", "gguf"),
+    ("settings", "types", "errors", "unicode", "words", "gguf", "memory", "spanish"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
     (
         "catalog",
@@ -110,13 +110,14 @@ def test_nobody_imports_the_engine_but_itself() -> None:
     assert {shown(f) for f in FILES if "engine" in parts_imported_by(f) and part_of(f) != "engine"} == set()
 
 
-def test_the_engine_imports_only_itself_and_what_reads_a_model_files_header() -> None:
+def test_the_engine_imports_only_itself_and_what_reads_a_model_files_header_or_the_machines_memory() -> None:
     used = {part for f in FILES if part_of(f) == "engine" for part in parts_imported_by(f)}
-    assert used == {"engine", "gguf"}
+    assert used == {"engine", "gguf", "memory"}
 
 
-def test_who_reads_a_model_files_header_imports_nothing_of_the_app() -> None:
-    assert parts_imported_by(ROOT / "playground" / "gguf.py") == set()
+def test_what_engine_and_app_share_imports_nothing_of_the_app() -> None:
+    for leaf in ("gguf", "memory"):
+        assert parts_imported_by(ROOT / "playground" / f"{leaf}.py") == set()
 
 
 def is_tab(file: Path) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from playground.engine.errors import ApiError
 from playground.engine.llama import physical_cores
-from playground.engine.memory import available_bytes
 from playground.engine.training import memory
 from playground.engine.training.plan import LEARNING_RATE, NICE, Classification, Plan, first_layer
 from playground.engine.training.shape import Shape
 from playground.engine.tuning.asked import Asked
 from playground.engine.tuning.folder import disk_full
+from playground.memory import available_bytes
 
 RESERVE = 128 * 2**20
 """Bytes of memory and of disk that a job leaves to others."""

@@ -1,17 +1,32 @@
-"""How much memory there is for what is about to be loaded or trained."""
+"""How much memory there is for what is about to be loaded or trained. Both the engine and the page ask."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 UNKNOWN = 2**62
 """Where the system does not tell, nothing is refused for want of memory."""
+_GROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
     """Memory that can be had without swapping, by the machine and by the container that we may be in."""
     return min(_machine(), _container())
+
+
+def total_bytes() -> int:
+    """Memory that the machine has, or that the container may use where that is less."""
+    try:
+        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # a system that does not tell
+        installed = UNKNOWN
+    try:
+        most = (_GROUP / "memory.max").read_text().strip()
+    except OSError:
+        most = ""
+    return min(installed, int(most)) if most.isdecimal() else installed
 
 
 def _machine() -> int:
@@ -25,17 +40,14 @@ def _machine() -> int:
 
 def _mac() -> int:
     """macOS tells what is installed, and lends much of it to caches: three quarters of it are a fair guess."""
-    import os
-
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+    return total_bytes() * 3 // 4
 
 
 def _container() -> int:
     """What the control group allows (docs.kernel.org, cgroup-v2, memory.max), less what is in use and not cache."""
-    folder = Path("/sys/fs/cgroup")
     try:
-        most, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
-        cache = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        most, used = (_GROUP / "memory.max").read_text().strip(), int((_GROUP / "memory.current").read_text())
+        cache = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return UNKNOWN
     return int(most) - used + int(cache.get("file", 0)) if most.isdecimal() else UNKNOWN
