@@ -12,6 +12,8 @@ from playground import pricing
 from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
+from playground.library import Library
+from playground.library.hub import Hub
 from playground.picker import from_jobs, training_files
 from playground.settings import Settings
 from playground.store import Store
@@ -51,13 +53,23 @@ class Deps:
 
         return Client(self.endpoints, timeout=self.settings.timeout)
 
+    @cached_property
+    def library(self) -> Library:
+        """The models on this machine. Nothing is looked up before something is asked for."""
+        settings = self.settings
+        return Library(
+            settings.data_dir / "models",
+            hub=Hub(endpoint=settings.hub_url, token=settings.hub_token, offline=settings.hub_offline),
+            engine=self.engine.delete_model if self.engine is not None else None,
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Every key this process knows, for the log's redaction."""
         found = [e.api_key for e in self.settings.endpoints if e.api_key]
         if self.engine:
             found.append(self.engine.endpoint.api_key or "")
-        return tuple(filter(None, [*found, self.settings.password]))
+        return tuple(filter(None, [*found, self.settings.password, self.settings.hub_token]))
 
     async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
         """Wait until the engine answers, where there is one. Raises EngineError."""
@@ -157,6 +169,8 @@ class Deps:
         return await self.count_chat({**written, **({"tools": tools} if tools else {})}, info)
 
     async def aclose(self) -> None:
+        if "library" in self.__dict__:
+            await asyncio.to_thread(self.library.close)
         if "client" in self.__dict__:
             await self.client.aclose()
         if self.engine is not None:

@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
+from urllib.parse import quote
 
-from playground.errors import EngineError
+from playground.errors import EngineError, library_failed
 from playground.types import Endpoint
 
 Phase = Literal["stopped", "starting", "ready", "restarting", "failed"]
@@ -222,6 +223,22 @@ class EngineProcess:
             watcher.join(STOP_SECONDS * 2)
         atexit.unregister(self.close)
 
+    def delete_model(self, model: str) -> bool:
+        """Ask the engine to delete a downloaded model: False where it does not run, or knows none of that name.
+
+        Raises LibraryError where the model is in use or the engine refuses.
+        """
+        if self.state.phase != "ready":
+            return False
+        status = _asked(self._port, self._key, "DELETE", f"/v1/models/{quote(model)}")
+        if status in (None, 404):
+            return False
+        if status == 409:
+            raise library_failed("library_in_use", model=model)
+        if status != 200:
+            raise library_failed("library_engine_refuses", model=model, status=status)
+        return True
+
     def _watch(self, stopping: threading.Event) -> None:
         """The watcher thread: one turn of the loop is one life of the child."""
         deaths: list[float] = []
@@ -325,13 +342,18 @@ def _free_port() -> int:
 
 
 def _answers(port: int, key: str) -> bool:
-    """Whether /health says 200. Straight to the socket: no proxy from the environment stands between."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    """Whether /health says 200."""
+    return _asked(port, key, "GET", "/health", timeout=2) == 200
+
+
+def _asked(port: int, key: str, method: str, path: str, *, timeout: float = 30) -> int | None:
+    """The status of the engine's answer. Straight to the socket: no proxy from the environment stands between."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
-        connection.request("GET", "/health", headers={"Authorization": f"Bearer {key}"})
-        return connection.getresponse().status == 200
+        connection.request(method, path, headers={"Authorization": f"Bearer {key}"})
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

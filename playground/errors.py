@@ -16,6 +16,7 @@ PlaygroundError                 something a person can act on
 │   ├── TimedOut                no answer, or none for too long
 │   └── BadStream               the answer broke off or could not be read
 ├── EngineError                 the embedded engine did not start or died
+├── LibraryError                a model could not be fetched, checked or deleted
 └── StoreError                  the database could not be read or written
 """
 
@@ -141,6 +142,16 @@ class BadStream(EndpointError):
 
 class EngineError(PlaygroundError):
     """The embedded engine did not start or died."""
+
+
+class LibraryError(PlaygroundError):
+    """A model could not be fetched, checked or deleted."""
+
+
+def library_failed(key: str, *, hint: str = "", **args: str | int | float | Said) -> LibraryError:
+    """The error whose message is the text `error.<key>`, and its hint as `refused` finds it."""
+    todo = f"error_hint.{hint or key}"
+    return LibraryError(Said(f"error.{key}", args), hint=Said(todo, args) if todo in texts("en") else "")
 
 
 class StoreError(PlaygroundError):

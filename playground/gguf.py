@@ -90,6 +90,44 @@ def check_adapter(path: Path, architecture: str) -> None:
         raise GgufError(f"The file {path} is no adapter for this model.")
 
 
+#: Numbers in a block and bytes of it, by ggml's type (ggml-common.h; gguf-py's GGML_QUANT_SIZES).
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40), 10: (256, 84),
+    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74),
+    18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2),
+    26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+    40: (64, 36), 41: (128, 18),
+}  # fmt: skip
+_MOST_TENSORS = 100_000
+
+
+def check_whole(path: Path) -> None:
+    """Raises GgufError unless every tensor that the header names lies within the file. Of a type that is not known
+    here, only its beginning has to."""
+    try:
+        with path.open("rb") as file:
+            tensors, _count = _begin(file)
+            file.seek(0)
+            alignment = _metadata(file).get("general.alignment", 32)
+            if not 0 < tensors <= _MOST_TENSORS:
+                raise ValueError("no such model")
+            ends = [_tensor_end(file) for _ in range(tensors)]
+            whole = -(-file.tell() // alignment) * alignment + max(ends) <= path.stat().st_size
+    except (OSError, *_DAMAGE) as exc:
+        raise _damaged(path) from exc
+    if not whole:
+        raise _damaged(path)
+
+
+def _tensor_end(file: BinaryIO) -> int:
+    """Where the next tensor that is told of ends, in bytes from where the tensors begin."""
+    _string(file)
+    size = prod(_number(file, "Q") for _ in range(_number(file, "I")))
+    kind, offset = _number(file, "I"), _number(file, "Q")
+    numbers, length = _BLOCKS.get(kind, (1, 0))
+    return int(offset + -(-size // numbers) * length)
+
+
 def _tensor(file: BinaryIO) -> tuple[int, int, int]:
     """What is said of the next tensor: its type (0 is F32, 1 F16), its size in bytes if it is one of these, where it
     begins."""

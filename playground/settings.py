@@ -15,7 +15,11 @@ from playground.errors import ConfigurationError
 from playground.types import Endpoint, EndpointKind
 
 OPENAI_URL = "https://api.openai.com/v1"
+HUB_URL = "https://huggingface.co"
 DEFAULT_PRICE_AS = "gpt-5-mini"
+
+#: What huggingface_hub takes for yes.
+TRUE = ("1", "ON", "YES", "TRUE")
 
 #: What OpenAI, or the server at OPENAI_BASE_URL in its place, is called.
 _FIRST = ("openai", "server")
@@ -33,6 +37,9 @@ VARIABLES = (
     "PLAYGROUND_ALLOWED_HOSTS",
     "PLAYGROUND_PRICE_AS",
     "PLAYGROUND_TIMEOUT",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HF_HUB_OFFLINE",
     "GRADIO_SERVER_NAME",
     "GRADIO_SERVER_PORT",
     "TIKTOKEN_CACHE_DIR",
@@ -61,6 +68,12 @@ class Settings:
     """The OpenAI model whose price a run on one's own machine is shown at."""
     timeout: float = 60.0
     """Seconds without a byte from a server before a run is given up."""
+    hub_url: str = HUB_URL
+    """The hub that models of the library are fetched from."""
+    hub_token: str | None = field(default=None, repr=False)
+    """For repositories that are private, or open only to those who have accepted their terms."""
+    hub_offline: bool = False
+    """Whether models are never fetched from the net."""
     host: str = "127.0.0.1"
     port: int = 0
     """0: the first free one from 7860 on."""
@@ -94,6 +107,9 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         allowed_hosts=tuple(h.strip().lower() for h in (get("PLAYGROUND_ALLOWED_HOSTS") or "").split(",") if h.strip()),
         price_as=get("PLAYGROUND_PRICE_AS") or DEFAULT_PRICE_AS,
         timeout=_number("PLAYGROUND_TIMEOUT", get("PLAYGROUND_TIMEOUT"), default=60.0, low=1, high=3600),
+        hub_url=_url("HF_ENDPOINT", get("HF_ENDPOINT") or HUB_URL),
+        hub_token=_key("HF_TOKEN", values),
+        hub_offline=(get("HF_HUB_OFFLINE") or "").upper() in TRUE,
         host=get("GRADIO_SERVER_NAME") or "127.0.0.1",
         port=int(_number("GRADIO_SERVER_PORT", get("GRADIO_SERVER_PORT"), default=0, low=0, high=65535)),
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import uuid
 from pathlib import Path
+
+from playground.locks import lock
 
 SUFFIX = ".lock"
 
@@ -27,7 +28,7 @@ class Owner:
             path = folder / f"{self.name}{SUFFIX}"
             self._fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
             # Between creating and locking, another process may have taken it for a dead one's and removed it.
-            if _lock(self._fd) and path.exists():
+            if lock(self._fd) and path.exists():
                 break
             os.close(self._fd)
 
@@ -43,7 +44,7 @@ def alive(name: str, folder: Path) -> bool | None:
     except FileNotFoundError:
         return None
     try:
-        return not _lock(fd)
+        return not lock(fd)
     finally:
         os.close(fd)
 
@@ -54,19 +55,3 @@ def sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if not alive(path.stem, folder):
                 path.unlink()
-
-
-def _lock(fd: int) -> bool:
-    """Take the lock without waiting; False when another holds it. Closing the file lets go."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -12,7 +12,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
-    ("settings", "types", "errors", "unicode", "words", "gguf", "memory", "spanish"),
+    ("settings", "types", "errors", "unicode", "words", "gguf", "locks", "memory", "spanish"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
     (
         "catalog",
@@ -28,7 +28,7 @@ LAYERS = (
         "preset_requests",
     ),
     ("accepts", "picker"),
-    ("client", "store", "engine_process"),
+    ("client", "store", "engine_process", "library"),
     ("runner",),
     ("evaluate", "finetune", "export", "limits", "deps"),
     ("ui", "cli", "bots"),
@@ -52,6 +52,7 @@ DOORS = {
     "nltk": {"evaluate"},
     "yaml": {"evaluate"},
     "regex": {"evaluate"},
+    "huggingface_hub": {"library"},
 }
 
 
