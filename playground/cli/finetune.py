@@ -192,6 +192,7 @@ def export(
     model: Model,
     out: Annotated[Path, typer.Option(show_default=False, help="The file to write.")],
     type_: Annotated[str, typer.Option("--type", help="q8_0, or f16: about twice as large.")] = "q8_0",
+    as_json: Json = False,
 ) -> None:
     """Save a model that was trained on this machine as one GGUF, for any llama.cpp, Ollama or LM Studio."""
     with told():
@@ -204,6 +205,8 @@ def export(
         with served(server) as servers:
             size = run_async(exported(servers, server, name, out, cast("Kind", kind)))
         note(f"Saved as {out}: {size / 1e6:,.0f} MB.")
+        if as_json:
+            print_json({"endpoint": server, "id": name, "file": str(out), "bytes": size, "type": kind})
 
 
 @app.command()

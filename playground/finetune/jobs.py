@@ -49,6 +49,7 @@ class Job:
     trained_tokens: int | None = None
     hyperparameters: Mapping[str, int | float | str] = field(default_factory=dict)
     method: str | None = None
+    suffix: str | None = None
     seed: int | None = None
     error: str | None = None
     training_file: str | None = None
@@ -261,6 +262,7 @@ def parse_job(said: Mapping[str, Any]) -> Job:
         trained_tokens=_whole(said.get("trained_tokens")),
         hyperparameters=_hyperparameters({**_object(said.get("hyperparameters")), **asked}),
         method=kind,
+        suffix=_text(said.get("user_provided_suffix")),
         seed=_whole(said.get("seed")),
         # A job that has not failed carries an object of nulls at times.
         error=_text(error.get("message")) or _text(error.get("code")) or _text(said.get("error")),

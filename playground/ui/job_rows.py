@@ -10,7 +10,7 @@ import numpy as np
 from playground.deps import Deps
 from playground.errors import refused
 from playground.finetune.jobs import Checkpoint, Job, Metric
-from playground.finetune.live import FULL, Live, is_measure
+from playground.finetune.live import FULL, Live, Score, is_measure
 from playground.finetune.results_columns import meaning
 from playground.finetune.results_reduce import reduce
 from playground.ui.asking import Asked
@@ -27,20 +27,35 @@ def row(endpoint: str, job: Job) -> dict[str, Any]:
         "status": job.status,
         "base": job.base,
         "model": job.fine_tuned_model,
+        "suffix": job.suffix,
         "created": job.created,
         "ended": job.ended,
         "tokens": job.trained_tokens,
-        "settings": {name: str(value) for name, value in job.hyperparameters.items()},
+        "settings": {name: _figure(value) for name, value in job.hyperparameters.items()},
         "error": job.error,
         "results": bool(job.result_files),
     }
 
 
+def _figure(value: int | float | str) -> str:
+    """`1.0` is 1."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def curves(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    """What was measured, a curve a name with the points that it has: {name, kind, side, measure, points, x, y}."""
-    names = dict.fromkeys(name for each in metrics for name in each.values if is_measure(name))
+    """What was measured, a curve a name with the points that it has: {name, kind, side, measure, points, x, y}.
+
+    A classifier's six measures, one point an epoch, are a table here and curves in the Results tab.
+    """
+    names = dict.fromkeys(
+        name for each in metrics for name in each.values if is_measure(name) and not _of_classes(name)
+    )
     shown = [name for name in names if not _is_said_twice(name, metrics)]
     return [_curve(name, [each for each in metrics if name in each.values]) for name in shown]
+
+
+def _of_classes(name: str) -> bool:
+    return meaning(name).kind == "classification"
 
 
 def _is_said_twice(name: str, metrics: Sequence[Metric]) -> bool:
@@ -66,16 +81,22 @@ def pace(live: Live) -> dict[str, Any]:
         "tokens": live.trained_tokens,
         "scores": [
             {"measure": meaning(each.name).measure, "base": each.base, "tuned": each.tuned, "of": each.of}
-            for each in live.scores
+            for each in sorted(live.scores, key=_told_first)
         ],
     }
+
+
+def _told_first(score: Score) -> int:
+    """Of how many examples the answer is right is what everybody understands; what a classifier's measures are, few."""
+    return 0 if score.of else 2 if _of_classes(score.name) else 1
 
 
 def saved(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint as the page lists it, with its scores by their measure: on the validation file, whole before a part
     of it; where it has none, on the training file."""
     sides: dict[str, dict[str, float]] = {"validation": {}, "train": {}, "none": {}}
-    for name, value in sorted(checkpoint.values.items(), key=lambda each: each[0].startswith(FULL)):
+    plain = {name: value for name, value in checkpoint.values.items() if not _of_classes(name)}
+    for name, value in sorted(plain.items(), key=lambda each: each[0].startswith(FULL)):
         what = meaning(name)
         sides[what.side][what.measure] = value
     return {"model": checkpoint.model, "step": checkpoint.step, "scores": sides["validation"] or sides["train"]}

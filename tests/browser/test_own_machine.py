@@ -118,13 +118,13 @@ async def test_from_the_examples_card_to_an_answer_a_curve_a_file_and_an_end(
     scores = page.locator(".pg-job-scores tbody tr")
     await page.locator(".pg-job-scores", has_text="of 50").wait_for()
     rows = [row.split("\t") for row in await scores.all_inner_texts()]
-    assert [row[0] for row in rows] == ["Loss", "Token accuracy", "Exact match"]
-    assert rows[2][1] == "0 of 50"
-    assert rows[2][2].endswith(" of 50")
-    assert float(rows[0][2]) < float(rows[0][1])
+    assert [row[0] for row in rows[:4]] == ["Exact match", "Loss", "Token accuracy", "Labels right"]
+    assert rows[0][1] == "0 of 50"
+    assert rows[0][2].endswith(" of 50")
+    assert float(rows[1][2]) < float(rows[1][1])
     assert "not knowledge" in await page.inner_text(DETAIL)
     titles = [text.split("\n")[0] for text in await page.locator(".pg-job-curves figcaption").all_inner_texts()]
-    assert titles[:2] == ["Loss", "Token accuracy"]
+    assert titles == ["Loss", "Token accuracy", "Exact match"]
     await page.click(f"{DETAIL} >> text=Checkpoints")
     saved = page.locator(".pg-job-checkpoints li")
     await saved.first.wait_for()
@@ -158,7 +158,10 @@ async def test_from_the_examples_card_to_an_answer_a_curve_a_file_and_an_end(
         f"{model}:ckpt-step-25",
         f"{model}:ckpt-step-50",
     ]
+    widths = [(await name.bounding_box())["width"] for name in await page.locator("#pg-model .pg-option-name").all()]
+    assert min(widths) > 150
     await page.keyboard.press("Escape")
+    assert await page.inner_text("#pg-model .pg-picker-own") == model.removeprefix("ft:tiny:local:")
 
     # Its results.csv is drawn, and a checkpoint compared with base and final.
     await screen.tab("results")

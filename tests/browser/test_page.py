@@ -92,6 +92,34 @@ async def test_every_control_has_a_name_and_shows_the_focus(visits: Any, fake_ap
     assert unseen == []
 
 
+#: The contrast of a control's text with its own surface, by WCAG 2.2's formula.
+CONTRAST = """(node) => {
+  const light = (color) => {
+    const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map((byte) => byte / 255)
+      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const style = getComputedStyle(node), both = [light(style.color), light(style.backgroundColor)].sort((a, b) => b - a);
+  return (both[0] + 0.05) / (both[1] + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_buttons_words_can_be_read_while_the_mouse_is_over_it(visits: Any, fake_app: Any, theme: str) -> None:
+    screen = await visits(fake_app)
+    await screen.page.goto(f"{screen.url}?__theme={theme}")
+    await screen.ready()
+    await screen.tab("finetune")
+    await screen.page.click(".pg-jobs-new summary")
+    for button in (screen.page.locator(".pg-jobs-form > .pg-primary"), screen.page.get_by_text("Reload the list")):
+        await button.hover()
+        # Large bold text: 3; the accent of the dark theme has no more.
+        assert await button.evaluate(CONTRAST) >= 3
+
+
 async def test_what_a_model_writes_is_text_and_never_html(
     visits: Any, fake_app: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

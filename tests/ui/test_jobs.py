@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
-from playground.finetune.jobs import Checkpoint, Metric
+from playground.finetune.jobs import Checkpoint, Metric, parse_job
+from playground.finetune.live import live
 from playground.finetune.trained import Lacks, Trained, lacks, shared_ending, trained_on
 from playground.ui import jobs
 from playground.ui.events import Visit
 from playground.ui.following import followed
-from playground.ui.job_rows import curves, saved
+from playground.ui.job_rows import curves, pace, row, saved
 from playground.ui.uploads import Held
 from tests.fakes.server import FakeServer
 
@@ -160,9 +161,24 @@ def test_a_curve_that_says_what_another_says_is_not_drawn_twice() -> None:
     assert [curve["name"] for curve in curves([*metrics, other])] == ["valid_loss", "full_valid_loss"]
 
 
+def test_a_classifiers_measures_are_in_the_table_after_what_everybody_understands_and_no_curves() -> None:
+    names = ("valid_loss", "valid_exact_match", "classification/recall")
+    made = live({f"base_{name}": 0.5 for name in names} | {"valid_examples": 50})
+    assert [score["measure"] for score in pace(made)["scores"]] == ["exact_match", "loss", "classification/recall"]
+    told = [Metric(step=1, values=dict.fromkeys(names, 0.5))]
+    assert [curve["name"] for curve in curves(told)] == ["valid_loss", "valid_exact_match"]
+
+
+def test_a_job_is_told_by_its_suffix_and_whole_numbers_have_no_point() -> None:
+    said = {"id": "ftjob-1", "user_provided_suffix": "tone", "hyperparameters": {"learning_rate_multiplier": 1.0}}
+    shown = row("server", parse_job(said))
+    assert (shown["suffix"], shown["settings"]) == ("tone", {"learning_rate_multiplier": "1"})
+
+
 @pytest.mark.parametrize(
     ("values", "scores"),
     [
+        ({"valid_exact_match": 0.5, "classification/recall": 0.1}, {"exact_match": 0.5}),
         ({"train_loss": 1.0, "valid_loss": 2.0, "full_valid_loss": 1.5}, {"loss": 1.5}),
         ({"full_valid_loss": 1.5, "valid_loss": 2.0, "valid_exact_match": 0.5}, {"loss": 1.5, "exact_match": 0.5}),
         ({"train_loss": 1.0, "train_mean_token_accuracy": 0.5}, {"loss": 1.0, "token_accuracy": 0.5}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from playground.finetune import results_columns
 from playground.words import LANGUAGES, Said, plain
 
 
@@ -20,6 +21,13 @@ def test_a_number_is_grouped_as_its_language_does(rows: int, english: str, spani
 def test_a_number_that_was_written_in_english_is_too_and_other_texts_stay() -> None:
     for given, spanish in (("154,931", "154.931"), ("1,795", "1795"), ("$1,234.50", "$1,234.50"), ("a,b", "a,b")):
         assert Said("error.no_chats", {"base": given}).text("es").startswith(f"{spanish} no")
+
+
+def test_every_measure_of_a_results_file_of_openais_has_a_name_in_each_language() -> None:
+    names = {f"measure.{measure}" for _, _, measure in results_columns._KNOWN.values()}
+    names |= {f"measure.classification/{measure}" for measure in results_columns._CLASSIFICATION}
+    for language, given in plain("measure.").items():
+        assert names <= set(given), language
 
 
 def test_scripts_are_given_the_texts_without_figures_of_the_groups_they_ask_for() -> None:

@@ -8,7 +8,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   const model = playground.jobModel(say);
   let parts = null, said = null, plots = [], buttons = {}, timer = 0;
 
-  const nameOf = (job) => job.model || `${job.base} · ${job.id}`;
+  const nameOf = (job) => job.model || [job.suffix, job.base, job.id].filter(Boolean).join(' · ');
   const status = (job) => make('span', {class: 'pg-job-status', 'data-status': job.status, text: STATES.includes(job.status) ? say('job_' + job.status) : job.status});
   const put = (node, text) => { if (node.textContent !== text) node.textContent = text; node.hidden = !text; };
   const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;

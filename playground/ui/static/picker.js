@@ -22,7 +22,7 @@ function ending(item) {
 function option(item, group) {
   const row = make('div', {class: 'pg-option', role: 'option', id: 'pg-option-' + shown.length, 'data-ref': item.ref, 'aria-selected': String(item.ref === chosen)});
   const name = make('span', {class: 'pg-option-name', text: group.several ? item.ref : item.id});
-  if (item.step != null) row.classList.add('pg-checkpoint');
+  if (item.step != null) row.classList.add('pg-option-checkpoint');
   row.append(name, make('span', {class: 'pg-option-about', text: details(item)}));
   const end = ending(item);
   if (end) row.append(make('span', {class: 'pg-option-end', text: end}));
@@ -82,9 +82,13 @@ function show(ref) {
   tellAbout();
 }
 
+// What tells a fine-tune from others of its base, `sentimiento:ab12cd34:ckpt-step-25`: the box has no room for it.
+const ownName = (ref) => /(?:^|\/)ft:[^:]+:[^:]*:(.+)$/.exec(ref)?.[1].replace(/^:/, '') ?? '';
+
 // Below the box: what the model is, when it ends, and whether it is made for the open tab.
 function tellAbout() {
-  const item = find(chosen), parts = [];
+  const item = find(chosen), parts = [], own = ownName(chosen);
+  if (own) parts.push(make('span', {class: 'pg-picker-own', text: own}));
   if (item) {
     const text = details(item), end = ending(item);
     if (text) parts.push(make('span', {text}));
