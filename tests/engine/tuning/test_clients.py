@@ -139,10 +139,12 @@ def test_the_command_line_needs_no_server_it_starts_the_engine_itself(tiny: Path
     model = f"local/{json.loads(followed.stdout)['fine_tuned_model']}"
     answer = run("complete", "The film was great 0 ->", "--model", model, "--max-tokens", "4")
     assert answer.returncode == 0, answer.stderr
-    saved = run("finetune", "export", model, "--type", "F16", "--out", "mine.gguf")
+    saved = run("finetune", "export", model, "--type", "F16", "--out", "mine.gguf", "--json")
     assert saved.returncode == 0, saved.stderr
     assert "100 % of" in saved.stderr
     assert (tmp_path / "mine.gguf").read_bytes()[:4] == b"GGUF"
+    told = json.loads(saved.stdout)
+    assert (told["file"], told["type"], told["bytes"]) == ("mine.gguf", "f16", (tmp_path / "mine.gguf").stat().st_size)
     assert run("finetune", "delete", model).stdout == f"{model}: deleted\n"
     gone = run("finetune", "export", model, "--out", "again.gguf")
     assert (gone.returncode, (tmp_path / "again.gguf").exists()) == (1, False)
