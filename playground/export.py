@@ -25,7 +25,7 @@ WIDTH = 100
 """Columns of the Python that is shown; a longer text stays one literal."""
 
 #: What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 #: What `create` of the SDK takes by name (openai 3.54; a test asks the one installed); the rest is its `extra_body`.
 _SHARED = {
@@ -256,7 +256,7 @@ def cell(value: Any) -> Any:
     """A CSV cell that no spreadsheet runs: text that looks like a formula gets an apostrophe before it."""
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if isinstance(value, str) and value.startswith(FORMULA):
         return "'" + value
     return value
 

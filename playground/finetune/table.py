@@ -41,9 +41,9 @@ def wrong(key: str, *, hint: str = "", **args: str | int | Said) -> InvalidReque
     return refused(key, param="file", hint=hint, **args)
 
 
-def column_names(header: Sequence[str]) -> list[str]:
+def column_names(header: Sequence[str], least: int = 2) -> list[str]:
     """The columns' names: as pandas gives them where one has none or occurs twice. Raises InvalidRequest."""
-    if len(header) < 2:
+    if len(header) < least:
         raise wrong("one_column", column=shown(header[0] if header else "", 40))
     if len(header) > COLUMNS_LIMIT:
         raise wrong("many_columns", most=COLUMNS_LIMIT)

@@ -41,20 +41,23 @@ def read_file(path: Path) -> Table:
     return read(data, path.name)
 
 
-def read(data: bytes, name: str) -> Table:
-    """The table in `data`, whose format its `name` ends with. Raises InvalidRequest, which names the line."""
+def read(data: bytes, name: str, *, least: int = 2) -> Table:
+    """The table in `data`, whose format its `name` ends with, of `least` columns at least.
+
+    Raises InvalidRequest, which names the line.
+    """
     kind = _format(name)
     _check_size(len(data))
     if not data or data.isspace():
         raise wrong("empty_file")
     if kind == "xlsx":
-        return read_xlsx(data, name)
-    data, encoding, repairs = _decodable(data)
+        return read_xlsx(data, name, least)
+    data, encoding, repairs = decodable(data)
     if kind in ("json", "jsonl"):
         return read_json(data, name, kind, encoding, repairs)
     if kind == "txt":
         return _text(data, name, encoding, repairs)
-    return _delimited(data, name, kind, encoding, repairs)
+    return _delimited(data, name, kind, encoding, repairs, least)
 
 
 def _format(name: str) -> Format:
@@ -72,7 +75,7 @@ def _check_size(size: int) -> None:
         raise wrong("too_large", most=LIMIT >> 20)
 
 
-def _decodable(data: bytes) -> tuple[bytes, str, tuple[Repair, ...]]:
+def decodable(data: bytes) -> tuple[bytes, str, tuple[Repair, ...]]:
     """A text's bytes, its encoding, and a repair where it is not UTF-8. Raises InvalidRequest for what is no text."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         if not _decodes(data, "utf-16"):
@@ -115,7 +118,7 @@ def _text(data: bytes, name: str, encoding: str, repairs: tuple[Repair, ...]) ->
     return Table(name, "txt", columns, range(1, len(completions) + 1), "line", repairs)
 
 
-def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tuple[Repair, ...]) -> Table:
+def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tuple[Repair, ...], least: int) -> Table:
     """csv and tsv. Its rows are numbered by the line in which they begin, as an editor shows it."""
     delimiter = DELIMITERS[kind]
     found = _delimiter(data, encoding, delimiter)
@@ -124,7 +127,7 @@ def _delimited(data: bytes, name: str, kind: Format, encoding: str, repairs: tup
         repairs += (Repair("delimiter", names),)
     rows = _rows(data, encoding, found)
     first = next(rows, (0, []))[1]
-    header = column_names(first)
+    header = column_names(first, least)
     columns = [Texts() for _ in header]
     numbers, short, again, width = array("L"), array("L"), array("L"), len(header)
     for number, row in rows:

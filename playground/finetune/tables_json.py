@@ -39,7 +39,7 @@ def read_json(data: bytes, name: str, kind: Format, encoding: str, repairs: tupl
         return replace(table, repairs=(*repairs, *table.repairs))
     if first == "{":
         return _columns(_whole(data, encoding), name, kind, repairs)
-    lines = _lines(data, encoding)
+    lines = json_lines(data, encoding)
     number, record = next(lines)
     rest = next(lines, None)
     if rest is None and isinstance(record, dict) and _is_columns(record):
@@ -61,12 +61,12 @@ def _first_line(data: bytes, encoding: str) -> str:
         return next((piece.strip() for piece in iter(lambda: lines.readline(PIECE), "") if piece.strip()), "")
 
 
-def _lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
+def json_lines(data: bytes, encoding: str) -> Iterator[tuple[int, Any]]:
     """Every line's number and value. Only \n ends a line: JSON texts may hold other line ends (U+2028)."""
     with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield number, _decoded(line, line=number)
+                yield number, decoded(line, line=number)
 
 
 def _array(data: bytes, encoding: str) -> Iterator[Any]:
@@ -75,18 +75,18 @@ def _array(data: bytes, encoding: str) -> Iterator[Any]:
         with io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n") as text:
             yield from elements(text, _DECODER)
     except (ValueError, RecursionError):
-        _decoded(data.decode(encoding), line=None)
+        decoded(data.decode(encoding), line=None)
         raise
 
 
 def _whole(data: bytes, encoding: str) -> Any:
-    value = _decoded(data.decode(encoding), line=None)
+    value = decoded(data.decode(encoding), line=None)
     if not value:
         raise wrong("no_records", hint="empty_file")
     return value
 
 
-def _decoded(text: str, *, line: int | None) -> Any:
+def decoded(text: str, *, line: int | None) -> Any:
     """JSON's value. Raises InvalidRequest with the line (of a text that is one of many: `line`) and the column."""
     try:
         return _DECODER.decode(text)

@@ -28,7 +28,7 @@ _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 _DAMAGED_XML = (ParseError, LookupError, ValueError, TypeError, AttributeError)
 
 
-def read_xlsx(data: bytes, name: str) -> Table:
+def read_xlsx(data: bytes, name: str, least: int = 2) -> Table:
     """Raises InvalidRequest for what is no workbook, holds macros, is protected, or would unpack to too much."""
     _check(data)
     import openpyxl  # not above: half a second that only workbooks need
@@ -40,7 +40,7 @@ def read_xlsx(data: bytes, name: str) -> Table:
                 if not book.worksheets:
                     raise wrong("no_sheet", hint="save_csv")
                 titles = len(book.worksheets)
-                return _sheet(book.worksheets[0], name, titles)
+                return _sheet(book.worksheets[0], name, titles, least)
             finally:
                 book.close()
     except InvalidRequest:
@@ -60,13 +60,13 @@ def _check(data: bytes) -> None:
         raise wrong("macros")
 
 
-def _sheet(sheet: Any, name: str, titles: int) -> Table:
+def _sheet(sheet: Any, name: str, titles: int, least: int) -> Table:
     sheet.reset_dimensions()  # what a file says of its own size is not always true, and rows would be cut to it
     rows = _rows(sheet)
     header = [_text(cell) for cell in next(rows, (0, ()))[1]]
     while header and not header[-1]:
         header.pop()
-    names, width = column_names(header), len(header)
+    names, width = column_names(header, least), len(header)
     columns = [Texts() for _ in header]
     numbers, beyond = array("L"), array("L")
     for number, cells in rows:

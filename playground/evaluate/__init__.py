@@ -1,0 +1,8 @@
+"""Evidence for a choice: what models answer to a dataset's cases, and what that is worth.
+
+dataset.py      cases, and what they are made of;  dataset_files.py  files, history and training sets → cases, and back
+spec.py         what a sweep tries, checked (spec_files.py reads YAML and JSON; spec_values.py its fields)
+plan.py         a spec's calls, numbered, lazily;  plan_cost.py  what they may cost and take
+metrics/        an answer's score, and a set's
+statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
+"""
