@@ -106,7 +106,7 @@ class Fetch:
         if remote.roams:
             self._learn(remote.version)
         have = _size(self.part) if self.version is not None else 0
-        if remote.total is not None and have == remote.total:
+        if have and have == remote.total:
             return remote
         with _mapped(remote.host), self._asked(remote, have) as answer:
             if answer.status_code == 416 and answer.headers.get("content-range", "") == f"bytes */{have}":
@@ -133,15 +133,14 @@ class Fetch:
     def _write(self, answer: httpx2.Response, begin: int, total: int | None) -> None:
         done = begin
         try:
-            with self.part.open("r+b" if begin else "wb") as file:
-                file.seek(begin)
-                file.truncate()
+            with self.part.open("ab" if begin else "wb") as file:
                 self.report(done, total)
                 with self.stop.cutting(lambda: _cut(answer)):
-                    for chunk in answer.iter_bytes(CHUNK):
+                    # As it comes: what is gathered into larger pieces is lost when the line is cut.
+                    for chunk in answer.iter_bytes():
                         self.stop.check()
+                        self._fits(file, done, done + len(chunk), total, answer)
                         done += len(chunk)
-                        self._fits(file, done, total, answer)
                         file.write(chunk)
                         self.report(done, total)
         except OSError as error:
@@ -149,10 +148,10 @@ class Fetch:
                 raise
             raise library_failed("library_full", folder=str(self.part.parent.parent)) from None
 
-    def _fits(self, file: BinaryIO, done: int, total: int | None, answer: httpx2.Response) -> None:
+    def _fits(self, file: BinaryIO, before: int, done: int, total: int | None, answer: httpx2.Response) -> None:
         if total is None:
-            if done >> 26 != (done - CHUNK) >> 26:  # every 64 MB, where nothing was said of the whole
-                room(self.part.parent, self.title, done, done - CHUNK)
+            if done >> 26 != before >> 26:  # every 64 MB, where nothing was said of the whole
+                room(self.part.parent, self.title, done, before)
             return
         if done > total:
             file.truncate(0)
