@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from playground import errors
+from playground.engine_words import recognised
 from playground.redact import redact
 from playground.types import Endpoint
 from playground.words import Said
@@ -89,6 +90,11 @@ def from_status(
     if status == 403 and code == CLOSED:
         return _closed_door(endpoint, said, param)
     kind, message, hint = _words(endpoint, status=status, code=code, param=param)
+    known = recognised(said) if endpoint.kind == "engine" and status != 401 else None
+    if known:
+        args: dict[str, str | int | float | Said] = {"what": message[0].upper() + message[1:], "said": known}
+        told, todo = Said("error.engine_says", args), Said("error_hint.engine_says", {"hint": hint})
+        return kind(told, hint=todo, status=status, code=code, param=param, retry_after=retry_after)
     return _error(kind, message + quoted, hint, status=status, code=code, param=param, retry_after=retry_after)
 
 

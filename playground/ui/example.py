@@ -13,7 +13,7 @@ from playground.finetune.jobs import validate_job
 from playground.finetune.started import start
 from playground.picker import parse_fine_tune
 from playground.ui import components
-from playground.ui.asking import Answer, Asked, answered
+from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.job_rows import row
 from playground.ui.opening import Places
@@ -52,7 +52,8 @@ async def _train(deps: Deps, asked: Asked) -> Answer:
     server, found = deps.engine.endpoint.name, await asyncio.to_thread(sentiment)
     plan = validate_job(base=await _base(deps, server), suffix=SUFFIX, positive_class=POSITIVE)
     files = [(each.name, each.data) for each in (found.training, found.validation)]
-    return {"created": row(server, await start(deps.client, server, plan, files))}
+    job = await start(deps.client, server, plan, files)
+    return {"created": row(server, job, language(asked))}
 
 
 async def _base(deps: Deps, server: str) -> str:

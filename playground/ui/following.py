@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground import engine_words
 from playground.deps import Deps
 from playground.errors import InvalidRequest, NotFound
 from playground.finetune.follow import Snapshot, follow, steps
@@ -98,14 +99,18 @@ def told(endpoint: str, snapshot: Snapshot, events: list[Event], reader: Languag
     """A snapshot as the page shows it: the newest events first."""
     error = snapshot.error
     return {
-        "about": row(endpoint, snapshot.job),
+        "about": row(endpoint, snapshot.job, reader),
         "state": snapshot.state,
         "progress": snapshot.progress,
         "eta": snapshot.eta,
         "wait": error and {"message": error.texts(reader)[0], "seconds": snapshot.retry_in},
-        "events": [{"at": each.created, "level": each.level, "text": each.message} for each in reversed(events)],
+        "events": [_event(each, reader) for each in reversed(events)],
         "steps": list(steps(snapshot.metrics)),
         "live": pace(snapshot.live),
         # As one text: Gradio's page clones a value on its way to the script, number by number.
         "curves": json.dumps(curves(snapshot.metrics), separators=(",", ":"), allow_nan=False),
     }
+
+
+def _event(event: Event, reader: Language) -> dict[str, Any]:
+    return {"at": event.created, "level": event.level, "text": engine_words.told(event.message, reader)}

@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 
 from playground.deps import Deps
+from playground.engine_words import told
 from playground.errors import refused
 from playground.finetune.jobs import Checkpoint, Job, Metric
 from playground.finetune.live import FULL, Live, Score, is_measure
 from playground.finetune.results_columns import meaning
 from playground.finetune.results_reduce import reduce
 from playground.ui.asking import Asked
+from playground.words import Language
 
 WIDTH = 125
 """Pixel columns of a live curve, of each of which the first, last, lowest and highest point are sent."""
 
 
-def row(endpoint: str, job: Job) -> dict[str, Any]:
-    """A job as the page shows it."""
+def row(endpoint: str, job: Job, reader: Language) -> dict[str, Any]:
+    """A job as the page shows it, what went wrong in the reader's language where it is known in it."""
     return {
         "endpoint": endpoint,
         "id": job.id,
@@ -32,7 +34,7 @@ def row(endpoint: str, job: Job) -> dict[str, Any]:
         "ended": job.ended,
         "tokens": job.trained_tokens,
         "settings": {name: _figure(value) for name, value in job.hyperparameters.items()},
-        "error": job.error,
+        "error": job.error and told(job.error, reader),
         "results": bool(job.result_files),
     }
 

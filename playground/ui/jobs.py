@@ -105,7 +105,7 @@ async def _page(deps: Deps, endpoint: str, after: str | None, reader: Language) 
         note = {"endpoint": endpoint, "none": none, **present.failure(error, reader=reader)}
         # The cursor stays: a part of the list that failed can be asked for again.
         return {"jobs": [], "after": after, "note": note}
-    return {"jobs": [row(endpoint, parse_job(said)) for said in page.items], "after": page.after, "note": None}
+    return {"jobs": [row(endpoint, parse_job(said), reader) for said in page.items], "after": page.after, "note": None}
 
 
 async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
@@ -120,7 +120,7 @@ async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
         await to_thread.run_sync(partial(refuse_for, plan.method, data, name=name or "data.jsonl"))
     job = await start(deps.client, server, plan, files)
     strange = plan.method != "supervised" and job.method != plan.method
-    return {"created": row(server, job), "unknown_method": plan.method if strange else None}
+    return {"created": row(server, job, language(asked)), "unknown_method": plan.method if strange else None}
 
 
 def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
@@ -132,15 +132,19 @@ def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
     return (server, name) if slash and server in known else (known[0], base.strip())
 
 
+def _changed(asked: Asked, said: Mapping[str, Any]) -> Answer:
+    return {"changed": row(str(asked["endpoint"]), parse_job(said), language(asked))}
+
+
 async def _cancel(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
-    return {"changed": row(endpoint, parse_job(await deps.client.cancel_job(endpoint, job)))}
+    return _changed(asked, await deps.client.cancel_job(endpoint, job))
 
 
 async def _pause(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
     try:
-        return {"changed": row(endpoint, parse_job(await deps.client.pause_job(endpoint, job)))}
+        return _changed(asked, await deps.client.pause_job(endpoint, job))
     except EndpointError as error:
         if error.code != CANNOT:
             raise
@@ -150,7 +154,7 @@ async def _pause(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
 
 async def _resume(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     endpoint, job = meant(deps, asked)
-    return {"changed": row(endpoint, parse_job(await deps.client.resume_job(endpoint, job)))}
+    return _changed(asked, await deps.client.resume_job(endpoint, job))
 
 
 async def _checkpoints(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:

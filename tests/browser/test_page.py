@@ -118,6 +118,11 @@ async def test_a_buttons_words_can_be_read_while_the_mouse_is_over_it(visits: An
         await button.hover()
         # Large bold text: 3; the accent of the dark theme has no more.
         assert await button.evaluate(CONTRAST) >= 3
+    arrow = await screen.page.locator(".pg-jobs-form select").first.evaluate(
+        "node => getComputedStyle(node).background"
+    )
+    assert "no-repeat" in arrow
+    assert " 12px " in arrow
 
 
 async def test_what_a_model_writes_is_text_and_never_html(

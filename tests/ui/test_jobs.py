@@ -171,7 +171,7 @@ def test_a_classifiers_measures_are_in_the_table_after_what_everybody_understand
 
 def test_a_job_is_told_by_its_suffix_and_whole_numbers_have_no_point() -> None:
     said = {"id": "ftjob-1", "user_provided_suffix": "tone", "hyperparameters": {"learning_rate_multiplier": 1.0}}
-    shown = row("server", parse_job(said))
+    shown = row("server", parse_job(said), "en")
     assert (shown["suffix"], shown["settings"]) == ("tone", {"learning_rate_multiplier": "1"})
 
 

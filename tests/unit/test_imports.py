@@ -12,7 +12,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
-    ("settings", "types", "errors", "unicode", "words", "gguf", "locks", "memory", "spanish"),
+    ("settings", "types", "errors", "unicode", "words", "engine_words", "gguf", "locks", "memory", "spanish"),
     ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
     (
         "catalog",

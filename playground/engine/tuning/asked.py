@@ -27,7 +27,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
     n_epochs: Annotated[Annotated[int, Field(ge=1, le=50)] | None, BeforeValidator(_auto)] = None
     batch_size: Annotated[Annotated[int, Field(ge=1, le=256)] | None, BeforeValidator(_auto)] = None
-    learning_rate_multiplier: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(_auto)] = None
+    learning_rate_multiplier: Annotated[Annotated[float, Field(gt=0, le=1e6)] | None, BeforeValidator(_auto)] = None
     trainer: Literal["numpy", "torch"] | None = None
     early_stopping: Annotated[int, Field(ge=1, le=1_000)] | None = None
     compute_classification_metrics: bool | None = None
