@@ -13,7 +13,6 @@ from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.library import Library
-from playground.library.hub import Hub
 from playground.picker import from_jobs, training_files
 from playground.settings import Settings
 from playground.store import Store
@@ -56,12 +55,7 @@ class Deps:
     @cached_property
     def library(self) -> Library:
         """The models on this machine. Nothing is looked up before something is asked for."""
-        settings = self.settings
-        return Library(
-            settings.data_dir / "models",
-            hub=Hub(endpoint=settings.hub_url, token=settings.hub_token, offline=settings.hub_offline),
-            engine=self.engine.delete_model if self.engine is not None else None,
-        )
+        return Library.by(self.settings, engine=self.engine.delete_model if self.engine is not None else None)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ import typer
 
 from playground import __version__
 from playground.cli.complete import complete
-from playground.cli.counting import cost, models, tokens
+from playground.cli.counting import cost, tokens
 from playground.cli.finetune import app as finetune
+from playground.cli.library import app as models
 from playground.cli.prepare import prepare
 from playground.cli.results import results
 
@@ -42,9 +43,10 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, models, prepare, results):
+for command in (complete, tokens, cost, prepare, results):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
+app.add_typer(models, name="models")
 
 
 def main() -> None:

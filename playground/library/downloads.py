@@ -32,18 +32,19 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is to be fetched, and what is said of it: enough for another start of the app to go on. `version` is what
-    the bytes that are there belong to, `pinned` the checksum that is known beforehand."""
+    the bytes that are there belong to, `pinned` the checksum that is known beforehand, `total` bytes the whole."""
 
     id: str
     title: str
     source: Source
     pinned: str | None = None
     version: str | None = None
+    total: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def written(self) -> dict[str, Any]:
         said = {"title": self.title, "source": self.source.text, "pinned": self.pinned, "version": self.version}
-        return {**said, "about": dict(self.about)}
+        return {**said, "total": self.total, "about": dict(self.about)}
 
 
 class Meter:
@@ -90,7 +91,7 @@ class Job:
             source=plan.source.text,
             phase="paused" if paused else "checking",
             done=part.stat().st_size if part.is_file() else 0,
-            total=plan.about.get("bytes"),
+            total=plan.total,
             resumable=paused,
         )
 
@@ -238,6 +239,9 @@ class Job:
 
     def _report(self, done: int, total: int | None) -> None:
         self._meter.add(done)
+        if total != self.plan.total:
+            self.plan = replace(self.plan, total=total)
+            self._keep()
         self._set(phase="downloading", done=done, total=total)
 
     def _progress(self, done: int, total: int | None) -> None:

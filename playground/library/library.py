@@ -15,6 +15,7 @@ from playground.library.hub import Hub, online
 from playground.library.records import Download, Installed, Offer
 from playground.library.sources import LocalFile, Source, parse, slug
 from playground.library.transfer import Patience
+from playground.settings import Settings
 
 RESERVED = ("smollm2-135m-instruct",)
 """Ids that the engine gives models of its own."""
@@ -40,6 +41,12 @@ class Library:
         self._jobs: dict[str, Job] = {}
         self._guard = threading.RLock()  # of the jobs; a job's own thread never takes it
         self._changes = threading.Condition()
+
+    @classmethod
+    def by(cls, settings: Settings, *, engine: Callable[[str], bool] | None = None) -> Library:
+        """The library of the data folder."""
+        hub = Hub(endpoint=settings.hub_url, token=settings.hub_token, offline=settings.hub_offline)
+        return cls(settings.data_dir / "models", hub=hub, engine=engine)
 
     # --- what there is ---
 
@@ -173,7 +180,8 @@ class Library:
         id = named(name) if name else offer.id if offer else slug(source.name)
         if id in RESERVED:
             raise refused("library_default", param="name", name=id)
-        return Plan(id=id, title=_title(offer, source), source=source, pinned=pinned, about=_about(offer))
+        total = offer.bytes if offer else None
+        return Plan(id=id, title=_title(offer, source), source=source, pinned=pinned, total=total, about=_about(offer))
 
     def _refuse_present(self, plan: Plan) -> None:
         if self._folder.has(plan.id):
@@ -199,6 +207,7 @@ class Library:
                     source=source,
                     pinned=said.get("pinned"),
                     version=said.get("version"),
+                    total=said["total"] if type(said.get("total")) is int else None,
                     about=about if isinstance(about, dict) else {},
                 )
                 self._jobs[id] = self._job(plan, paused=True)
@@ -228,4 +237,4 @@ def _about(offer: Offer | None) -> dict[str, object]:
     if offer is None:
         return {}
     said: dict[str, object] = {"licence": offer.licence.name, "licence_url": offer.licence.url}
-    return {**said, "languages": list(offer.languages), "bytes": offer.bytes}
+    return {**said, "languages": list(offer.languages)}
