@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks.browser import FLAGS, TIMED
 from benchmarks.harness import ROOT, Figure, app, fake_server, median, run
-from playground.finetune.report import report
+from playground.finetune.report import Look, report
 from playground.finetune.results_read import read
 from playground.finetune.results_reduce import WIDTH, curves, reduce, smooth
 from playground.finetune.results_verdict import verdict
@@ -58,7 +58,7 @@ def measure() -> list[Figure]:
     whole = _seconds(lambda: curves(results, alpha=0.05))
     judging = _seconds(lambda: verdict(results))
     payload = len(json.dumps(curves(results, alpha=0.05)))
-    page = len(report([("results.csv", results)]))
+    page = len(report([("results.csv", results)], look=Look(alpha=0.05)))
     size = f"{len(data) / 1e6:.0f} MB, five columns"
     return [
         Figure("reading 1,000,000 rows / pandas alone", reading / plain, 2.5, False, "×", f"{reading:.2f} s, {size}"),

@@ -9,4 +9,5 @@ jobs.py         a job, its events and checkpoints as data; follow.py follows one
 started.py      a job started on its server;  finished.py  what it left there;  example.py  the example that comes along
 estimate.py     what training and later requests cost, with the arithmetic
 results.py      a job's results.csv (results_read.py, results_reduce.py, results_verdict.py);  report.py  as a page
+                (report_chart.py, report_scale.py)
 """

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from playground.errors import refused
 from playground.finetune.report_chart import WIDTH, Line, chart
-from playground.finetune.results import Column, Floor, Point, Results, best, last
+from playground.finetune.results import Floor, Point, Results, best, last
 from playground.finetune.results_columns import Axis
 from playground.finetune.results_verdict import verdict
 from playground.words import Language, Said, texts
 
 Run = tuple[str, Results]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How the charts are drawn, as the page has it.
+
+    `axis` is drawn across, by those runs that have it. `floor` is drawn and explained. `alpha` is the weight of a new
+    point in an exponential moving average (`results_reduce.smooth`; 1 smooths nothing); `log` has the values on a
+    logarithmic scale. `hidden` are names of columns, run by run, that are in the tables only.
+    """
+
+    axis: Axis = "step"
+    floor: Floor | None = None
+    alpha: float = 1.0
+    log: bool = False
+    hidden: Sequence[Collection[str]] = ()
+
+    def shows(self, run: int, column: str) -> bool:
+        return run >= len(self.hidden) or column not in self.hidden[run]
+
 
 MOST_POINTS = 60_000
 """Of all lines together: about 1 MB of HTML."""
@@ -41,21 +62,20 @@ th, td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid var
 """ + "".join(f"path.c{n} {{ stroke: var(--c{n}); }} circle.c{n} {{ fill: var(--c{n}); }}\n" for n in range(6))
 
 
-def report(runs: Sequence[Run], *, language: Language = "en", axis: Axis = "step", floor: Floor | None = None) -> str:
-    """The page for these (name, results). Raises InvalidRequest where there are none.
+def report(runs: Sequence[Run], *, language: Language = "en", look: Look = Look()) -> str:
+    """The page for these (name, results). Raises InvalidRequest where there are none, or for what cannot be smoothed.
 
-    Charts lay the runs over each other across `axis`, those that have it; with one run, training and validation have a
-    colour each, with several each run has one. A `floor` is drawn and explained. Names come from files and people:
-    everything is escaped.
+    Charts lay the runs over each other; with one run, training and validation have a colour each, with several each run
+    has one. How they are drawn is said below them. Names come from files and people: everything is escaped.
     """
     if not runs:
         raise refused("no_runs", param="runs")
     words = texts(language)
     title = escape(words["report.title"])
-    parts = [f"<h1>{title}</h1>", *(_about(name, results, language, axis) for name, results in runs)]
+    parts = [f"<h1>{title}</h1>", *(_about(name, results, language, look.axis) for name, results in runs)]
     parts += [
-        *_charts(runs, language, axis, floor),
-        f'<p class="quiet">{escape(words["report.drawn"])}</p>',
+        *_charts(runs, language, look),
+        f'<p class="quiet">{escape(_drawn(look, language))}</p>',
         _columns(runs, language),
     ]
     body = "\n".join(parts)
@@ -103,44 +123,55 @@ def _shown(point: Point | None, language: Language) -> str:
     return f"{value} <small>{escape(at)}</small>"
 
 
-def _charts(runs: Sequence[Run], language: Language, axis: Axis, floor: Floor | None) -> list[str]:
+def _drawn(look: Look, language: Language) -> str:
+    """How the charts are drawn, in words."""
+    how = Said("report.smoothed", {"smoothing": 1 - look.alpha}) if look.alpha < 1 else Said("report.measured")
+    said = [how, *([Said("report.log")] if look.log else []), Said("report.drawn")]
+    return " ".join(each.text(language) for each in said)
+
+
+def _charts(runs: Sequence[Run], language: Language, look: Look) -> list[str]:
     """One chart for each measure, of every run that has it."""
     words = texts(language)
-    runs = [(name, results) for name, results in runs if axis in results.axes]
-    measures = dict.fromkeys(column.meaning.measure for _, results in runs for column in results.columns.values())
-    count = sum(len(results.columns) for _, results in runs)
-    width = max(1, min(WIDTH, MOST_POINTS // (8 * max(1, count))))
+    lines = _lines(runs, look)
+    width = max(1, min(WIDTH, MOST_POINTS // (8 * max(1, sum(map(len, lines.values()))))))
     charts = []
-    for measure in measures:
+    for measure, drawn in lines.items():
         title = words.get(f"measure.{measure}", measure)
-        level = floor if measure == "token_accuracy" else None
-        drawn = chart(
+        floor = look.floor if measure == "token_accuracy" else None
+        svg = chart(
             title,
-            words[f"axis.{axis}"],
-            _lines(runs, measure, axis),
+            words[f"axis.{look.axis}"],
+            drawn,
             width=width,
-            floor=level.value if level else None,
+            floor=floor.value if floor else None,
+            alpha=look.alpha,
+            log=look.log,
             language=language,
         )
-        why = f'<p class="quiet">{escape(level.why.text(language))}</p>' if level and drawn else ""
-        charts.append(f"<section><h2>{escape(title)}</h2>{drawn or escape(words['report.empty'])}{why}</section>")
+        notes = [floor.why.text(language)] if floor and svg else []
+        if look.log and any((line.y <= 0).any() for line in drawn):
+            notes.append(words["report.not_positive"])
+        said = "".join(f'<p class="quiet">{escape(note)}</p>' for note in notes)
+        empty = "" if notes else escape(words["report.empty"])
+        charts.append(f"<section><h2>{escape(title)}</h2>{svg or empty}{said}</section>")
     return charts
 
 
-def _lines(runs: Sequence[Run], measure: str, axis: Axis) -> list[Line]:
-    lines: list[Line] = []
+def _lines(runs: Sequence[Run], look: Look) -> dict[str, list[Line]]:
+    """What is drawn, by measure. A run that does not have the axis has no line."""
+    found: dict[str, list[Line]] = {}
+    several = len(runs) > 1
     for number, (name, results) in enumerate(runs):
-        for column in _of(results, measure):
-            several = len(runs) > 1
+        for column in results.columns.values() if look.axis in results.axes else ():
+            if not look.shows(number, column.name):
+                continue
+            lines = found.setdefault(column.meaning.measure, [])
             label = f"{name}: {column.name}" if several else column.name
             colour = number if several else len(lines)
             dashed = column.meaning.side == "validation"
-            lines.append(Line(label=label, x=results.axes[axis], y=column.values, colour=colour, dashed=dashed))
-    return lines
-
-
-def _of(results: Results, measure: str) -> list[Column]:
-    return [column for column in results.columns.values() if column.meaning.measure == measure]
+            lines.append(Line(label=label, x=results.axes[look.axis], y=column.values, colour=colour, dashed=dashed))
+    return found
 
 
 def _columns(runs: Sequence[Run], language: Language) -> str:

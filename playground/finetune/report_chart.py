@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
+from playground.finetune.report_scale import Scale, spanning, told_apart
 from playground.finetune.results import Floats
 from playground.finetune.results_reduce import reduce, smooth
 from playground.words import Language, Said
@@ -19,9 +19,6 @@ CHARACTER = 7
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 40
 COLOURS = 6
 """`--c0` to `--c5`: further lines begin again."""
-
-FEW = 100
-"""Points that are drawn as they are; more get a moving average over a fiftieth of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,21 +32,6 @@ class Line:
     dashed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Values to pixels. Weighted, not subtracted: the difference of the largest numbers is infinite."""
-
-    low: float
-    high: float
-    first: float
-    last: float
-
-    def __call__(self, values: Floats) -> Floats:
-        share = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
-        pixels: Floats = self.first + share * (self.last - self.first)
-        return pixels
-
-
 def chart(
     title: str,
     x_label: str,
@@ -57,105 +39,114 @@ def chart(
     *,
     width: int = WIDTH,
     floor: float | None = None,
+    alpha: float = 1.0,
+    log: bool = False,
     language: Language = "en",
 ) -> str:
     """An <svg> of all `lines` and its legend; "" where none has a point. Every text in it is escaped.
 
-    `floor` is a level to draw across, where it lies within the values.
+    `floor` is a level to draw across, where it lies within the values. `alpha` below 1 draws what `smooth` makes of a
+    line over its points. `log` has no place for points at or below 0: the line is cut there.
     """
     reduced = [(line, *reduce(line.x, line.y, width)) for line in lines]
-    drawn = [(line, x, y) for line, x, y in reduced if len(x)]
+    drawn = [(line, x, y) for line, x, y in reduced if (y > 0).any() or (len(y) and not log)]
     if not drawn:
         return ""
-    across = _scale([x for _, x, _ in drawn], LEFT, WIDTH - RIGHT, pad=0.0)
-    up = _scale([y for _, _, y in drawn], HEIGHT - BOTTOM, TOP, pad=0.04)
-    body = [_grid(across, up, x_label, language)]
-    if floor is not None and up.low <= floor <= up.high:
-        body.append(f'<path class="floor" d="M{LEFT} {up(np.array([floor]))[0]:.1f}H{WIDTH - RIGHT}"/>')
+    shown = [y[y > 0] if log else y for _, _, y in drawn]
+    up = spanning(shown, HEIGHT - BOTTOM, TOP, pad=0.04, log=log)
+    levels = up.ticks()
+    texts = told_apart(levels, lambda value, digits: _level(value, digits, language))
+    left = max(LEFT, 8 + CHARACTER * max(map(len, texts), default=0))
+    across = spanning([x for _, x, _ in drawn], left, WIDTH - RIGHT, pad=0.0)
+    body = [_levels(up(np.array(levels)), texts, left), _along(across, x_label, language)]
+    at = up(np.array([floor]))[0] if floor is not None else 0.0
+    if TOP <= at <= HEIGHT - BOTTOM:
+        body.append(f'<path class="floor" d="M{left} {at:.1f}H{WIDTH - RIGHT}"/>')
     for line, x, y in drawn:
-        body.append(_path(line, x, y, across, up, width))
+        body.append(_path(line, (x, y), _smooth(line, alpha, width) if alpha < 1 else None, (across, up)))
     label = escape(f"{title}: {', '.join(line.label for line, *_ in drawn)}")
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
     return f"{svg}{_legend([line for line, *_ in drawn])}"
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten; both ends where those overflow."""
-    span = high - low
-    if not math.isfinite(span) or span <= 0 or span / about == 0:
-        return [low, high]
-    power = 10.0 ** math.floor(math.log10(span / about))
-    step = next((power * by for by in (1, 2, 5, 10) if span / (power * by) <= about), 0.0)
-    if not step or not math.isfinite(low / step):
-        return [low, high]
-    first = math.ceil(low / step)
-    return [number * step for number in range(first, math.floor(high / step) + 1)] if abs(first) < 1e15 else [low, high]
+def _level(value: float, digits: int, language: Language) -> str:
+    return Said("report.level", {"value": value, "digits": digits}).text(language)
 
 
-def _scale(values: list[Floats], first: float, last: float, *, pad: float) -> _Scale:
-    low, high = min(float(each.min()) for each in values), max(float(each.max()) for each in values)
-    span = high / 2 - low / 2
-    margin = span * pad * 2 if span > 0 else max(abs(low) * 0.1, 1e-300)
-    return _Scale(_finite(low - margin), _finite(high + margin), first, last)
+def _levels(places: Floats, texts: Sequence[str], left: int) -> str:
+    """The lines across and their figures at the left."""
+    return "".join(
+        f'<path class="grid" d="M{left} {at:.1f}H{WIDTH - RIGHT}"/>'
+        f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
+        for at, text in zip(places, texts, strict=True)
+    )
 
 
-def _finite(value: float) -> float:
-    return max(-1.7e308, min(1.7e308, value))
-
-
-def _grid(across: _Scale, up: _Scale, x_label: str, language: Language) -> str:
+def _along(across: Scale, x_label: str, language: Language) -> str:
+    """The figures below, and what they are."""
     parts = []
-    values = ticks(up.low, up.high)
-    for value, at in zip(values, up(np.array(values)), strict=True):
-        text = Said("report.level", {"value": value}).text(language)
-        parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
     values, texts = _places(across, language)
     for at, text in zip(across(np.array(values)), texts, strict=True):
         # A long figure at the very end would stand half outside.
         over = at + len(text) * CHARACTER / 2 > WIDTH
-        anchor, left = ("end", WIDTH - 2.0) if over else ("middle", at)
-        parts.append(f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="{anchor}">{text}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
+        anchor, x = ("end", WIDTH - 2.0) if over else ("middle", at)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="{anchor}">{text}</text>')
+    middle = (across.first + across.last) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     return "".join(parts)
 
 
-def _places(across: _Scale, language: Language) -> tuple[list[float], list[str]]:
+def _places(across: Scale, language: Language) -> tuple[list[float], list[str]]:
     """As many round numbers along the axis as have room beside each other, six at most."""
     for about in (6, 5, 4, 3, 2, 1):
-        values = ticks(across.low, across.high, about)
+        values = across.ticks(about)
         # There is no step 1.5; of tools that count epochs in fractions, there is.
         whole = [value for value in values if value == round(value)]
         values = whole if len(whole) > 1 else values
         texts = [Said("report.place", {"value": value}).text(language) for value in values]
-        room = (WIDTH - RIGHT - LEFT) / max(1, len(values) - 1)
+        room = (across.last - across.first) / max(1, len(values) - 1)
         if max(map(len, texts), default=0) * CHARACTER + 12 <= room:
             break
     return values, texts
 
 
-def _path(line: Line, x: Floats, y: Floats, across: _Scale, up: _Scale, width: int) -> str:
-    many = int(np.isfinite(line.y).sum())
+def _smooth(line: Line, alpha: float, width: int) -> tuple[Floats, Floats]:
+    return reduce(line.x, smooth(line.y, alpha), width)
+
+
+def _path(
+    line: Line, raw: tuple[Floats, Floats], even: tuple[Floats, Floats] | None, scales: tuple[Scale, Scale]
+) -> str:
+    """What was measured; faint, without its dots, behind what is smoothed."""
     style = f"c{line.colour % COLOURS}" + (" dashed" if line.dashed else "")
-    raw = _drawn(across(x), up(y))
-    if many > FEW:
-        span = max(2.0, many / 50)
-        even = _drawn(*(scale(part) for scale, part in zip((across, up), _smooth(line, span, width), strict=True)))
-        return f'<path class="raw {style}" d="{raw}"/><path class="line {style}" d="{even}"/>'
-    path = f'<path class="line {style}" d="{raw}"/>'
-    if line.dashed or many == 1:
-        spots = zip(across(x), up(y), strict=True)
-        path += "".join(f'<circle class="{style}" cx="{left:.1f}" cy="{top:.1f}" r="2.5"/>' for left, top in spots)
-    return path
+    pieces = _pieces(*raw, scales[1].log)
+    measured = _drawn(pieces, scales)
+    if even:
+        smoothed = _drawn(_pieces(*even, scales[1].log), scales)
+        return f'<path class="raw {style}" d="{measured}"/><path class="line {style}" d="{smoothed}"/>'
+    dots = [piece for piece in pieces if line.dashed or len(piece[0]) == 1]
+    spots = [spot for x, y in dots for spot in zip(scales[0](x), scales[1](y), strict=True)]
+    circles = (f'<circle class="{style}" cx="{left:.1f}" cy="{top:.1f}" r="2.5"/>' for left, top in spots)
+    return f'<path class="line {style}" d="{measured}"/>{"".join(circles)}'
 
 
-def _smooth(line: Line, span: float, width: int) -> tuple[Floats, Floats]:
-    return reduce(line.x, smooth(line.y, 2 / (span + 1)), width)
+def _pieces(x: Floats, y: Floats, log: bool) -> list[tuple[Floats, Floats]]:
+    """The line in one piece, or cut where a logarithm has no place for it.
+
+    Of each pixel column the lowest point is among these, so that none with such a point is passed over.
+    """
+    if not log or (y > 0).all():
+        return [(x, y)]
+    cuts = np.flatnonzero(np.diff(y > 0)) + 1
+    parts = zip(np.split(x, cuts), np.split(y, cuts), strict=True)
+    return [(across, up) for across, up in parts if up[0] > 0]
 
 
-def _drawn(x: Floats, y: Floats) -> str:
-    return "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in zip(x, y, strict=True))
+def _drawn(pieces: list[tuple[Floats, Floats]], scales: tuple[Scale, Scale]) -> str:
+    across, up = scales
+    return "".join(
+        "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in zip(across(x), up(y), strict=True)) for x, y in pieces
+    )
 
 
 def _legend(lines: Sequence[Line]) -> str:

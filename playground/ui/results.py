@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from playground.deps import Deps
 from playground.errors import InvalidRequest, refused
-from playground.finetune.report import report
+from playground.finetune.report import Look, report
 from playground.finetune.results import Floor, Results, accuracy_floor, best, last
 from playground.finetune.results_columns import AXES, Axis
 from playground.finetune.results_read import read
@@ -211,11 +211,27 @@ def _cell(value: float) -> float | int | None:
 
 
 def _export(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
-    """A file for the person: the report of all, across what the charts are drawn across, with their floor."""
+    """A file for the person: the report of these, drawn as the page draws its charts."""
     runs = [(file.name, file.results) for file in map(held.get, _ids(asked))]
     axis: Axis = next((each for each in AXES.values() if each == asked.get("axis")), "step")
-    text = report(runs, language=language(asked), axis=axis, floor=_level(asked))
+    look = Look(
+        axis=axis,
+        floor=_level(asked),
+        alpha=_number(asked.get("alpha", 1)),
+        log=asked.get("log") is True,
+        hidden=_hidden(asked.get("off")),
+    )
+    text = report(runs, language=language(asked), look=look)
     return {"file": {"name": "results-report.html", "text": text}}
+
+
+def _hidden(value: Any) -> list[frozenset[str]]:
+    """Names of columns, run by run, that the person has hidden in the legends."""
+    runs = value if isinstance(value, list) else []
+    return [
+        frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+        for names in runs
+    ]
 
 
 async def exported(held: Held[Opened], asked: Asked) -> AsyncGenerator[Any]:

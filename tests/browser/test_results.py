@@ -136,6 +136,19 @@ async def test_rows_are_shown_in_parts_and_files_are_given_out(screen: Any, tmp_
     assert Path(picture).read_bytes().startswith(b"\x89PNG")  # noqa: ASYNC240
 
 
+async def test_the_report_is_drawn_as_the_charts_are_and_says_how(screen: Any, tmp_path: Path) -> None:
+    await drop(screen, tmp_path, {"job.csv": current(150)})
+    await screen.page.fill(".pg-result-control input[type=range]", "0.6")
+    await screen.page.check(".pg-result-control input[type=checkbox]")
+    await screen.page.locator(".pg-plot").first.locator(".u-series:not([hidden])").nth(2).click()
+    async with screen.page.expect_download() as download:
+        await screen.page.click(".pg-result-bar >> text=HTML report")
+    report = await screen.downloaded(await download.value)
+    assert "(smoothing 0.6). The vertical scale is logarithmic." in report
+    assert 'aria-label="Loss: train_loss"' in report
+    assert "<td>valid_loss</td>" in report
+
+
 async def test_a_file_that_cannot_be_read_is_said_and_the_others_open(screen: Any, tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "good.csv": current(40),

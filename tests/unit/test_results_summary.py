@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from playground.errors import InvalidRequest
-from playground.finetune.report import report
-from playground.finetune.report_chart import COLOURS, HEIGHT, WIDTH, Line, chart, ticks
+from playground.finetune.report import Look, report
+from playground.finetune.report_chart import COLOURS, HEIGHT, WIDTH, Line, chart
+from playground.finetune.report_scale import log_ticks, ticks
 from playground.finetune.results import accuracy_floor, best, last
 from playground.finetune.results_read import read
 from playground.finetune.results_summary import summary, to_csv
@@ -138,9 +140,7 @@ def test_the_page_says_it_in_its_language() -> None:
 
 def test_training_and_validation_of_a_measure_share_a_chart() -> None:
     page = check(report([("a", read(TEXT.encode()))]))
-    labels = [
-        attributes["aria-label"] for tag, attributes in page.elements if tag == "svg" and "aria-label" in attributes
-    ]
+    labels = _labels(page)
     assert labels == ["Loss: train_loss, valid_loss", "Token accuracy: train_accuracy", "extra: extra"]
 
 
@@ -168,8 +168,9 @@ def test_several_runs_lie_over_each_other() -> None:
         "step,train_loss\n1e300,1\n1.0000000000000002e300,2\n",
     ],
 )
-def test_any_numbers_can_be_drawn(text: str) -> None:
-    page = check(report([("a", read(text.encode()))]))
+@pytest.mark.parametrize("look", [Look(), Look(log=True), Look(alpha=0.3), Look(alpha=0.3, log=True)])
+def test_any_numbers_can_be_drawn(text: str, look: Look) -> None:
+    page = check(report([("a", read(text.encode()))], look=look))
     for _, attributes in page.elements:
         drawn = attributes.get("d") or ""
         assert "nan" not in drawn
@@ -204,7 +205,7 @@ def test_the_figures_below_a_chart_neither_touch_nor_leave_it(last: int) -> None
 def test_the_floor_is_drawn_and_explained_and_the_axis_is_the_one_asked_for() -> None:
     text = "step,elapsed_tokens,training_token_accuracy\n1,500,0.4\n2,1000,0.9\n"
     runs = [("old", read(text.encode())), ("new", read(TEXT.encode()))]
-    plain, page = report(runs), report(runs, axis="tokens", floor=accuracy_floor(1))
+    plain, page = report(runs), report(runs, look=Look(axis="tokens", floor=accuracy_floor(1)))
     assert 'class="floor"' in page
     assert "hidden end tokens" in page
     assert ">Tokens seen</text>" in page
@@ -213,6 +214,70 @@ def test_the_floor_is_drawn_and_explained_and_the_axis_is_the_one_asked_for() ->
     assert "Not in the charts" not in plain
     assert 'class="floor"' not in plain
     assert ">Tokens seen</text>" not in plain
+
+
+def test_the_report_is_smoothed_and_logarithmic_as_the_page_is_and_says_so() -> None:
+    rows = "".join(f"{row},{2 + (-1) ** row}\n" for row in range(1, 41))
+    runs = [("a", read(f"step,train_loss\n{rows}".encode()))]
+    plain = check(report(runs))
+    shown = check(report(runs, look=Look(alpha=0.4, log=True)))
+    assert any("nothing is smoothed" in words and "logarithmic" not in words for words in plain.words)
+    assert any("(smoothing 0.6). The vertical scale is logarithmic." in words for words in shown.words)
+    assert "raw c0" not in {attributes.get("class") for _, attributes in plain.elements}
+    # 3 and 1 by turns: their averages, once they have settled, lie nearer to each other than the values.
+    heights = [
+        [float(y) for y in re.findall(r" ([\d.]+)", path)][-2:] for path in (_d(shown, "raw c0"), _d(shown, "line c0"))
+    ]
+    assert abs(heights[1][0] - heights[1][1]) < abs(heights[0][0] - heights[0][1]) / 2
+
+
+def _labels(page: Page) -> list[str | None]:
+    """What each chart is called."""
+    return [a["aria-label"] for tag, a in page.elements if tag == "svg" and "aria-label" in a]
+
+
+def _d(page: Page, kind: str) -> str:
+    return next(a["d"] or "" for _, a in page.elements if a.get("class") == kind and "." in (a.get("d") or ""))
+
+
+def test_a_logarithm_cuts_the_line_where_it_has_no_place_for_it_and_says_so() -> None:
+    runs = [("a", read(b"step,train_loss,valid_loss\n1,10,-1\n2,1,0\n3,0,-1\n4,1,-2\n5,100,-1\n"))]
+    page = check(report(runs, look=Look(log=True)))
+    assert _d(page, "line c0").count("M") == 2
+    assert "Points at or below 0 have no place on a logarithmic scale: they are not drawn." in page.words
+    assert _d(check(report(runs)), "line c0").count("M") == 1
+    labels = _labels(page)
+    assert labels == ["Loss: train_loss"]
+
+
+def test_what_a_legend_hides_is_in_the_tables_only() -> None:
+    runs = [("a", read(TEXT.encode()))]
+    page = check(report(runs, look=Look(hidden=[{"valid_loss", "extra"}])))
+    labels = _labels(page)
+    assert labels == ["Loss: train_loss", "Token accuracy: train_accuracy"]
+    assert "valid_loss" in page.words
+
+
+def test_figures_beside_a_chart_have_room_and_are_told_apart() -> None:
+    lines = [Line(label="a", x=np.arange(3.0), y=np.array([1e-302, 1.0000002e-302, 1.0000004e-302]), colour=0)]
+    found = re.findall(r'<text x="(\d+)" y="[\d.]+" text-anchor="end">([^<]+)</text>', chart("t", "Step", lines))
+    assert len({text for _, text in found}) == len(found) > 2
+    assert all(int(x) >= 6 * len(text) for x, text in found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (0.001, 100, [0.001, 0.01, 0.1, 1, 10, 100]),
+        (0.03, 4, [0.05, 0.1, 0.2, 0.5, 1, 2]),
+        (0.3, 0.45, [0.3, 0.35, 0.4, 0.45]),
+        (1e-300, 1e300, [1e-300, 1e-200, 1e-100, 1, 1e100, 1e200, 1e300]),
+        (5e-324, 1.7e308, [1e-300, 1e-200, 1e-100, 1, 1e100, 1e200, 1e300]),
+        (0.99, 1.21, [1, 1.05, 1.1, 1.15, 1.2]),
+    ],
+)
+def test_the_figures_of_a_logarithmic_axis_are_round(low: float, high: float, marks: list[float]) -> None:
+    assert log_ticks(math.log10(low), math.log10(high)) == pytest.approx(marks)
 
 
 def test_there_are_more_lines_than_colours() -> None:

@@ -46,7 +46,7 @@ window.playground.resultCharts = ({home, say, words, desk, zoom, toggled, drawn,
     options.hooks.draw = [...(options.hooks.draw ?? []), mark];
     const node = make('figure', {class: 'pg-plot'}, make('figcaption', {text: words['measure.' + measure] ?? measure}));
     home.append(node);
-    const cut = view.log && lines.some((curve) => curve.y.some((y) => y <= 0)) ? [make('p', {class: 'pg-quiet', text: say('results_not_positive')})] : [];
+    const cut = view.log && lines.some((curve) => curve.y.some((y) => y <= 0)) ? [make('p', {class: 'pg-quiet', text: words['report.not_positive']})] : [];
     if (cut.length && lines.every((curve) => curve.y.every((y) => y <= 0))) return node.append(...cut);
     const chart = new uPlot(options, data, node);
     plots.push(chart);

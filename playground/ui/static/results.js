@@ -87,14 +87,15 @@ function checkpoints(file) {
 
 // --- how they are shown ---
 
-const refresh = () => { const ids = desk.files.map((file) => file.id); if (ids.length) ask('curves', {ids, alpha: 1 - view.smoothing, axis: desk.across(), floor: view.floor, within: view.within}); };
+const look = () => ({alpha: 1 - view.smoothing, axis: desk.across(), floor: view.floor, log: view.log});
+const refresh = () => { const ids = desk.files.map((file) => file.id); if (ids.length) ask('curves', {ids, ...look(), within: view.within}); };
 
 // Whether there is anything in the part that is shown: the file that it was chosen on may have been closed.
 const reaches = () => !view.within || desk.files.some((file) => desk.curves[file.id]?.curves.some(({x}) => x.length && x[0] <= view.within[1] && x.at(-1) >= view.within[0]));
 function zoom(within) { view.within = within; refresh(); charts.draw(); }
 
 const smoothing = make('input', {type: 'range', min: '0', max: '0.99', step: '0.01', value: '0'}), shown = make('output', {text: '0'});
-smoothing.addEventListener('input', () => { view.smoothing = Number(smoothing.value); shown.textContent = smoothing.value; remember(); refresh(); });
+smoothing.addEventListener('input', () => { view.smoothing = Number(smoothing.value); shown.textContent = view.smoothing.toLocaleString(playground.language()); remember(); refresh(); });
 const axis = make('select', {class: 'pg-select'}, ...['step', 'examples', 'tokens'].map((name) => make('option', {value: name, text: words['axis.' + name]})));
 axis.addEventListener('change', () => { view.axis = axis.value; view.within = null; remember(); drawFiles(); refresh(); });
 const log = make('input', {type: 'checkbox'});
@@ -105,8 +106,11 @@ const reset = make('button', {type: 'button', class: 'pg-button', text: say('res
 reset.addEventListener('click', () => zoom(null));
 const png = make('button', {type: 'button', class: 'pg-button', text: 'PNG'}), html = make('button', {type: 'button', class: 'pg-button', text: say('results_report')});
 png.addEventListener('click', charts.picture);
-// The report has the runs that are shown; all, where none is.
-html.addEventListener('click', () => ask('export', {ids: (desk.files.every(desk.hidden) ? desk.files : desk.files.filter((file) => !desk.hidden(file))).map((file) => file.id), axis: desk.across(), floor: view.floor}));
+// The report has the runs that are shown, as they are shown; all, where none is.
+html.addEventListener('click', () => {
+  const some = desk.files.filter((file) => !desk.hidden(file)), runs = some.length ? some : desk.files;
+  ask('export', {ids: runs.map((file) => file.id), off: some.map((file) => [...file.off]), ...look()});
+});
 bar.append(labelled('results_smoothing', smoothing, shown), labelled('results_axis', axis), labelled('results_log', log), labelled('results_floor', tokens), reset, make('span', {class: 'pg-result-exports'}, png, html));
 
 // --- what the server says ---
@@ -147,7 +151,7 @@ jobs.addEventListener('click', () => ask('jobs'));
 $('.pg-result-from').append(jobs);
 if (before?.view) {
   Object.assign(view, before.view);
-  smoothing.value = shown.textContent = String(view.smoothing); axis.value = view.axis; log.checked = view.log; tokens.value = view.floor ?? '';
+  smoothing.value = String(view.smoothing); shown.textContent = view.smoothing.toLocaleString(playground.language()); axis.value = view.axis; log.checked = view.log; tokens.value = view.floor ?? '';
 }
 if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
 watch('value', () => {

@@ -305,7 +305,6 @@ EN: dict[str, str] = {
     "results_stop": "Stop sequence",
     "results_too_many": "At most {most} files are open at once: the others were not opened. Close some first.",
     "results_no_axis": "Not drawn: the file does not say “{axis}”.",
-    "results_not_positive": "Points at or below 0 have no place on a logarithmic scale: they are not drawn.",
     "results_rows": "Show rows",
     "results_columns": "What the columns say",
     "tab_finetune": "Fine-tune",

@@ -320,7 +320,6 @@ ES: dict[str, str] = {
     "results_stop": "Secuencia de parada",
     "results_too_many": "Se abren {most} archivos a la vez como máximo: los demás no se abrieron. Cierra alguno antes.",
     "results_no_axis": "No se dibuja: el archivo no dice «{axis}».",
-    "results_not_positive": "Los puntos iguales o menores que 0 no caben en una escala logarítmica: no se dibujan.",
     "results_rows": "Ver filas",
     "results_columns": "Qué dicen las columnas",
     "tab_finetune": "Fine-tuning",
