@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 HOSTILE = "<img src=x onerror=window.pwned=1>"
@@ -371,3 +372,38 @@ async def test_figures_on_the_axes_are_round_whole_where_steps_are_and_told_apar
         "(c => c.labels.level(c.splits(0, 6e301, c.increments(0, 6e301, false).at(-3))))(playground.charts)"
     )
     assert huge == ["0", "1e+301", "2e+301", "3e+301", "4e+301", "5e+301", "6e+301"]
+
+
+FIGURES = """([values, log]) => {
+  const {charts} = playground, home = document.createElement('div'), data = [values.map((_, at) => at + 1), values];
+  const drawn = charts.options({width: 700, height: 260, label: 'Step', log});
+  const series = [...drawn.series, charts.line({label: 'y', stroke: '#000', points: 1})];
+  const chart = new uPlot({...drawn, series}, data, home);
+  return new Promise((done) => setTimeout(() => done([chart.axes[1]._values, chart.axes[1]._size]), 50));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "figures"),
+    [
+        ([1e-302, 2e-302], False, ["1e-302", "1.2e-302", "1.4e-302", "1.6e-302", "1.8e-302", "2e-302"]),
+        ([1e-302, 1e-302], False, ["6e-303", "8e-303", "1e-302", "1.2e-302", "1.4e-302"]),
+        ([1e-302, 0.5], False, ["0", "0.1", "0.2", "0.3", "0.4", "0.5"]),
+        ([0, 0], False, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        ([1e-302, 0.5], True, ["1e-300", "1e-250", "1e-200", "1e-150", "1e-100", "1e-50", "1"]),
+        ([1e-302, 1.2e-302], True, ["1e-302", "1.05e-302", "1.1e-302", "1.15e-302", "1.2e-302"]),
+        ([5e-324, 1.7e308], True, ["1e-300", "1e-200", "1e-100", "1", "1e+100", "1e+200", "1e+300"]),
+        ([0.002, 3], True, ["0.01", "0.1", "1"]),
+        ([123456, 123456.001], False, None),
+        ([5e-324, 1e-323], False, None),
+        ([1.7e308, -1.7e308], False, None),
+    ],
+)
+async def test_a_chart_of_any_values_has_figures_that_are_told_apart_and_have_room(
+    screen: Any, values: list[float], log: bool, figures: list[str] | None
+) -> None:
+    found, size = await screen.page.evaluate(FIGURES, [values, log])
+    assert figures in (found, None)
+    assert found
+    assert len(set(found)) == len(found)
+    assert size >= 20 + 7 * max(map(len, found))
