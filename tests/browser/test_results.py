@@ -246,7 +246,7 @@ async def test_files_that_come_quickly_one_after_another_are_all_opened_up_to_tw
     await screen.page.reload()
     await screen.ready()
     await screen.until("document.querySelectorAll('.pg-result-file').length === 12")
-    assert len(await legend(screen, 0)) == 1 + 2 * 12
+    await screen.until("document.querySelector('.pg-plot')?.querySelectorAll('.u-series:not([hidden])').length === 25")
 
 
 async def test_a_file_that_does_not_say_the_axis_is_not_drawn_on_it_and_says_so(screen: Any, tmp_path: Path) -> None:

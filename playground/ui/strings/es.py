@@ -117,6 +117,7 @@ ES: dict[str, str] = {
     "error_TimedOut": "El servidor no responde.",
     "error_BadStream": "La respuesta se cortó antes de terminar o no se pudo leer.",
     "error_EngineError": "El modelo de esta máquina no arrancó o se detuvo.",
+    "error_LibraryError": "No se pudo traer, comprobar o borrar un modelo.",
     "error_StoreError": "No se pudo guardar en el historial.",
     "tab_chat": "Chat",
     "tab_edit": "Editar",
