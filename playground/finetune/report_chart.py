@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -32,6 +33,24 @@ class Line:
     dashed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """The points (x, y) of a line that are drawn, and those of its moving average where it is smoothed."""
+
+    line: Line
+    measured: tuple[Floats, Floats]
+    smoothed: tuple[Floats, Floats] | None
+
+    @classmethod
+    def of(cls, line: Line, alpha: float, width: int) -> _Curve:
+        even = reduce(line.x, smooth(line.y, alpha), width) if alpha < 1 else None
+        return cls(line, reduce(line.x, line.y, width), even)
+
+    @property
+    def parts(self) -> list[tuple[Floats, Floats]]:
+        return [self.measured, *([self.smoothed] if self.smoothed else [])]
+
+
 def chart(
     title: str,
     x_label: str,
@@ -48,29 +67,30 @@ def chart(
     `floor` is a level to draw across, where it lies within the values. `alpha` below 1 draws what `smooth` makes of a
     line over its points. `log` has no place for points at or below 0: the line is cut there.
     """
-    reduced = [(line, *reduce(line.x, line.y, width)) for line in lines]
-    drawn = [(line, x, y) for line, x, y in reduced if (y > 0).any() or (len(y) and not log)]
+    curves = [_Curve.of(line, alpha, width) for line in lines]
+    drawn = [each for each in curves if (each.measured[1] > 0).any() or (len(each.measured[1]) and not log)]
     if not drawn:
         return ""
-    shown = [y[y > 0] if log else y for _, _, y in drawn]
-    up = spanning(shown, HEIGHT - BOTTOM, TOP, pad=0.04, log=log)
+    # What is smoothed lies within what was measured, but not within those of its points that a logarithm has.
+    heights = [y[y > 0] if log else y for each in drawn for _, y in each.parts]
+    up = spanning([y for y in heights if len(y)], HEIGHT - BOTTOM, TOP, pad=0.04, log=log)
     levels = up.ticks()
     texts = told_apart(levels, lambda value, digits: _level(value, digits, language))
     left = max(LEFT, 8 + CHARACTER * max(map(len, texts), default=0))
-    across = spanning([x for _, x, _ in drawn], left, WIDTH - RIGHT, pad=0.0)
+    across = spanning([each.measured[0] for each in drawn], left, WIDTH - RIGHT, pad=0.0)
     body = [_levels(up(np.array(levels)), texts, left), _along(across, x_label, language)]
     at = up(np.array([floor]))[0] if floor is not None else 0.0
     if TOP <= at <= HEIGHT - BOTTOM:
         body.append(f'<path class="floor" d="M{left} {at:.1f}H{WIDTH - RIGHT}"/>')
-    for line, x, y in drawn:
-        body.append(_path(line, (x, y), _smooth(line, alpha, width) if alpha < 1 else None, (across, up)))
-    label = escape(f"{title}: {', '.join(line.label for line, *_ in drawn)}")
+    body += [_path(each, (across, up)) for each in drawn]
+    label = escape(f"{title}: {', '.join(each.line.label for each in drawn)}")
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
-    return f"{svg}{_legend([line for line, *_ in drawn])}"
+    return f"{svg}{_legend([each.line for each in drawn])}"
 
 
 def _level(value: float, digits: int, language: Language) -> str:
-    return Said("report.level", {"value": value, "digits": digits}).text(language)
+    text = Said("report.level", {"value": value, "digits": digits}).text(language)
+    return re.sub(r"e([+-])0(\d)", r"e\1\2", text)  # 1e-5, as the page writes it
 
 
 def _levels(places: Floats, texts: Sequence[str], left: int) -> str:
@@ -110,19 +130,14 @@ def _places(across: Scale, language: Language) -> tuple[list[float], list[str]]:
     return values, texts
 
 
-def _smooth(line: Line, alpha: float, width: int) -> tuple[Floats, Floats]:
-    return reduce(line.x, smooth(line.y, alpha), width)
-
-
-def _path(
-    line: Line, raw: tuple[Floats, Floats], even: tuple[Floats, Floats] | None, scales: tuple[Scale, Scale]
-) -> str:
+def _path(curve: _Curve, scales: tuple[Scale, Scale]) -> str:
     """What was measured; faint, without its dots, behind what is smoothed."""
+    line = curve.line
     style = f"c{line.colour % COLOURS}" + (" dashed" if line.dashed else "")
-    pieces = _pieces(*raw, scales[1].log)
+    pieces = _pieces(*curve.measured, scales[1].log)
     measured = _drawn(pieces, scales)
-    if even:
-        smoothed = _drawn(_pieces(*even, scales[1].log), scales)
+    if curve.smoothed:
+        smoothed = _drawn(_pieces(*curve.smoothed, scales[1].log), scales)
         return f'<path class="raw {style}" d="{measured}"/><path class="line {style}" d="{smoothed}"/>'
     dots = [piece for piece in pieces if line.dashed or len(piece[0]) == 1]
     spots = [spot for x, y in dots for spot in zip(scales[0](x), scales[1](y), strict=True)]

@@ -164,6 +164,7 @@ def test_several_runs_lie_over_each_other() -> None:
         "step,train_loss\n-1.7e308,1\n1.7e308,2\n",
         "step,train_loss\n1,5e-324\n2,0\n",
         "step,train_loss\n1,1\n2,1.0000000000000002\n",
+        "step,train_loss\n1,0.5\n2,0\n3,0\n4,0\n5,0.5\n",
         "step,train_loss\n1e15,1\n1000000000000001,2\n",
         "step,train_loss\n1e300,1\n1.0000000000000002e300,2\n",
     ],
