@@ -1,0 +1,177 @@
+"""Metrics as a spec names them: checked when it is read, made when it runs.
+
+A spec writes `exact_match`, or a name with its options: `{contains: {text: Paris}}`. A metric's own name in results is
+`as`, by default its kind, numbered where it occurs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from playground.errors import InvalidRequest, refused
+from playground.evaluate.metrics import diversity, domain, judge, labels, matching, novelty, overlap
+from playground.evaluate.metrics.metric import Metric
+from playground.messages import plain_text
+
+MOST = 20
+MOST_LABELS = labels.MOST_LABELS
+_BOOL, _TEXT, _TEXTS, _COUNT, _OBJECT = "true or false", "text", "texts", "number", "object"
+
+#: By each kind: its options, and what they are.
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "exact_match": {"ignore_case": _BOOL, "ignore_punctuation": _BOOL},
+    "contains": {"text": _TEXT, "ignore_case": _BOOL},
+    "regex": {"pattern": _TEXT, "whole": _BOOL},
+    "json_schema": {"schema": _OBJECT},
+    "label": {"labels": _TEXTS},
+    "bleu": {},
+    "chrf": {},
+    "meteor": {},
+    "distinct": {"n": _COUNT},
+    "self_bleu": {},
+    "training_overlap": {"n": _COUNT},
+    "domain": {},
+    "judge": {"criterion": _TEXT, "model": _TEXT},
+}
+NEED_TRAINING = frozenset({"training_overlap", "domain"})
+"""They compare with the texts that a model was trained on."""
+_NEEDED = {"regex": "pattern", "judge": "model"}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric as it is asked for: its kind, the name of its figures, its options."""
+
+    kind: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {self.kind: {**self.options, "as": self.name}}
+
+
+def read_metrics(given: Any) -> tuple[MetricSpec, ...]:
+    """The metrics of a spec. Raises InvalidRequest that names the metric, and what there is."""
+    if given is None:
+        return ()
+    entries = [given] if isinstance(given, str) else given
+    if not isinstance(entries, list | tuple) or len(entries) > MOST:
+        raise refused("metrics", param="metrics", most=MOST)
+    found: list[MetricSpec] = []
+    for entry in entries:
+        spec = _read(entry)
+        taken = {each.name for each in found}
+        name, number = spec.name, 1
+        while name in taken:
+            number += 1
+            name = f"{spec.name}_{number}"
+        found.append(replace(spec, name=name))
+    return tuple(found)
+
+
+def build(
+    specs: Sequence[MetricSpec], *, known_labels: Sequence[str] = (), training: Sequence[str] = ()
+) -> tuple[Metric, ...]:
+    """What scores answers, in the order of `specs`; judges are left out, since they ask a model.
+
+    `known_labels` are a dataset's expected answers, `training` the texts a model was trained on. Raises InvalidRequest
+    where a metric lacks what it compares with.
+    """
+    made = []
+    for spec in specs:
+        if spec.kind != "judge":
+            made.append(replace(_made(spec, known_labels, training), name=spec.name))
+    return tuple(made)
+
+
+def judges(specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
+    return tuple(spec for spec in specs if spec.kind == "judge")
+
+
+def _made(spec: MetricSpec, known_labels: Sequence[str], training: Sequence[str]) -> Metric:
+    if spec.kind in NEED_TRAINING and not training:
+        raise refused("metric_training", param="metrics", name=spec.kind)
+    if spec.kind == "label":
+        wanted = spec.options.get("labels") or known_labels
+        if not 0 < len(wanted) <= MOST_LABELS:
+            raise refused("metric_labels", param="metrics", count=len(wanted), most=MOST_LABELS)
+        return labels.label(wanted)
+    if spec.kind == "training_overlap":
+        return novelty.training_overlap(novelty.TrainingText(training, spec.options.get("n", novelty.ORDER)))
+    if spec.kind == "domain":
+        return domain.domain(domain.Domain(training))
+    return _PLAIN[spec.kind](**spec.options)
+
+
+_PLAIN: Mapping[str, Callable[..., Metric]] = {
+    "exact_match": matching.exact_match,
+    "contains": matching.contains,
+    "regex": matching.matches_pattern,
+    "json_schema": matching.fits_schema,
+    "bleu": overlap.bleu,
+    "chrf": overlap.chrf,
+    "meteor": overlap.meteor,
+    "distinct": lambda n=2: diversity.distinct(n),
+    "self_bleu": diversity.unlike,
+}
+
+
+def _read(entry: Any) -> MetricSpec:
+    if isinstance(entry, str):
+        kind, options = entry, dict[str, Any]()
+    elif isinstance(entry, Mapping) and len(entry) == 1:
+        kind, given = next(iter(entry.items()))
+        options = {} if given is None else given
+    else:
+        raise refused("metric_shape", param="metrics")
+    if not isinstance(kind, str) or kind not in OPTIONS:
+        raise refused("metric_unknown", param="metrics", name=str(kind)[:40], known=", ".join(OPTIONS))
+    if not isinstance(options, Mapping):
+        raise refused("metric_shape", param="metrics")
+    checked = {name: _option(kind, name, value) for name, value in options.items() if name != "as"}
+    needed = _NEEDED.get(kind)
+    if needed is not None and needed not in checked:
+        raise refused("metric_needs", param="metrics", name=kind, option=needed)
+    _check_contents(kind, checked)
+    default = f"{kind}_{checked.get('n', 2)}" if kind == "distinct" else kind
+    return MetricSpec(kind, _name(options.get("as"), default), checked)
+
+
+def _name(value: Any, default: str) -> str:
+    if value is None:
+        return default
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= 40 or not value.isprintable():
+        raise refused("metric_name", param="metrics")
+    return value.strip()
+
+
+def _option(kind: str, name: Any, value: Any) -> Any:
+    wanted = OPTIONS[kind].get(name) if isinstance(name, str) else None
+    if wanted is None:
+        known = ", ".join(OPTIONS[kind]) or "–"
+        raise refused("metric_option", param="metrics", name=kind, option=str(name)[:40], known=known)
+    right = {
+        _BOOL: isinstance(value, bool),
+        _TEXT: isinstance(value, str) and bool(value.strip()),
+        _TEXTS: isinstance(value, list | tuple) and all(isinstance(each, str) and each.strip() for each in value),
+        _COUNT: type(value) is int and 1 <= value <= 10,
+        _OBJECT: isinstance(value, Mapping),
+    }
+    if not right[wanted]:
+        raise refused("metric_value", param="metrics", name=kind, option=name)
+    return plain_text(name, value) if isinstance(value, str) else value
+
+
+def _check_contents(kind: str, options: Mapping[str, Any]) -> None:
+    try:
+        if kind == "regex":
+            matching.compile_pattern(options["pattern"])
+        if kind == "json_schema":
+            matching.fits_schema(**options)
+    except InvalidRequest as error:
+        error.param = "metrics"
+        raise
+    if kind == "judge" and len(options.get("criterion", "")) > judge.LONGEST_REASON:
+        raise refused("metric_value", param="metrics", name=kind, option="criterion")

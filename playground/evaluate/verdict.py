@@ -1,0 +1,82 @@
+"""A winner with its evidence, or "no difference shown".
+
+The system with the highest mean is compared with each other one on the cases that both have, by a paired test, and the
+p-values are adjusted by Holm. It is named where every adjusted one is below α. Whoever is chosen because it came out
+highest needs no further correction: to be named by mistake it has to beat, at α, the one that is as good (the argument
+of Hsu's multiple comparisons with the best, 1984; a test draws samples without differences and counts the winners).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from playground.evaluate.statistics import RESAMPLES, SEED, Interval, Test, bootstrap, holm, paired
+
+ALPHA = 0.05
+
+Scores = Sequence[Sequence[float | None]]
+"""By case, in one order for all systems: the scores of its repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The best against another: by how much it is better, in the metric's own unit. `p_value` is adjusted by Holm."""
+
+    other: str
+    difference: float
+    raw_p_value: float
+    p_value: float
+    test: Test
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`winner` None: no difference shown. `best` has the best mean whether or not that is shown; `level` are those it
+    is not shown to be better than, in their order."""
+
+    winner: str | None
+    best: str
+    means: Mapping[str, Interval]
+    against: tuple[Against, ...]
+    level: tuple[str, ...]
+    alpha: float
+
+
+def verdict(
+    systems: Mapping[str, Scores],
+    *,
+    binary: bool = False,
+    higher_is_better: bool = True,
+    alpha: float = ALPHA,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Verdict | None:
+    """Which system is best. None where none has a score.
+
+    With many systems more samples are drawn, since the lowest p-value that n of them can show is 1/(n + 1).
+    """
+    means = {
+        name: each for name, scores in systems.items() if (each := bootstrap(scores, resamples=resamples, seed=seed))
+    }
+    if not means:
+        return None
+    sign = 1 if higher_is_better else -1
+    best = max(means, key=lambda name: sign * means[name].value)
+    draws = max(resamples, round(4 * len(means) / alpha))
+    found = {
+        name: result
+        for name in means
+        if name != best
+        and (result := paired(systems[best], systems[name], binary=binary, resamples=draws, seed=seed)) is not None
+    }
+    adjusted = holm([result.p_value for result in found.values()])
+    against = tuple(
+        Against(name, sign * result.difference, result.p_value, p, result.test, result.count)
+        for (name, result), p in zip(found.items(), adjusted, strict=True)
+    )
+    beaten = {each.other for each in against if each.p_value < alpha and each.difference > 0}
+    level = tuple(name for name in means if name != best and name not in beaten)
+    winner = best if len(means) > 1 and not level else None
+    return Verdict(winner, best, means, against, level, alpha)
