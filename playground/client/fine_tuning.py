@@ -64,6 +64,16 @@ class FineTuning(Connections):
         with self._mapped(server):
             return self._with_id(server, await self._sdk(server).post(JOBS, body=body, cast_to=object))
 
+    async def estimate(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a job would take (playground/engine/tuning/estimate.py says what goes in and out). Only the embedded
+        engine tells."""
+        server = self._endpoint(endpoint)
+        with self._mapped(server):
+            said: Any = await self._sdk(server).post("/fine_tuning/estimate", body=body, cast_to=object)
+        if not isinstance(said, dict):
+            raise client_errors.unreadable(server)
+        return said
+
     async def job(self, endpoint: str, job_id: str) -> dict[str, Any]:
         server = self._endpoint(endpoint)
         with self._about(server, "fine-tuning job", job_id) as known:

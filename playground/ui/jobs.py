@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import SETTINGS, parse_checkpoint, parse_job, validate_job
 from playground.finetune.line_check import is_jsonl
+from playground.finetune.outlook import outlook, question
 from playground.finetune.preference_check import refuse_for
 from playground.finetune.results_text import from_base64
 from playground.finetune.started import start
@@ -123,6 +125,19 @@ async def _create(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     return {"created": row(server, job, language(asked)), "unknown_method": plan.method if strange else None}
 
 
+async def _estimate(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    """What the job would take, in words; "" where that is not known, or where creating it will say what is wrong."""
+    said = ""
+    with suppress(PlaygroundError, KeyError, TypeError):
+        server, base = _of_base(deps, asked.get("base"))
+        plan = validate_job(base=base, **{name: asked.get(name) for name in SETTINGS})
+        _, data = held.get(asked.get("training"))
+        wanted = await to_thread.run_sync(question, plan, data)
+        if wanted and deps.client.endpoints[server].kind == "engine":
+            said = outlook(await deps.client.estimate(server, wanted)).text(language(asked))
+    return {"estimate": said}
+
+
 def _of_base(deps: Deps, base: Any) -> tuple[str, str]:
     """The server and the model of `endpoint/model`; the first server where none is named."""
     known = list(deps.client.endpoints)
@@ -196,6 +211,7 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "open": _open,
     "list": _list,
     "create": _create,
+    "estimate": _estimate,
     "cancel": _cancel,
     "pause": _pause,
     "resume": _resume,

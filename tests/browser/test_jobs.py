@@ -179,6 +179,15 @@ async def test_openais_closing_dates_are_said_before_anything_is_uploaded(visits
         assert "2027-01-06" in await said.inner_text()
 
 
+async def test_another_servers_form_has_nothing_of_the_embedded_engines(screen: Any, tmp_path: Path) -> None:
+    await create(screen, tmp_path, "server/tiny")
+    await screen.page.locator(".pg-jobs-detail [data-status=succeeded]").wait_for(timeout=60_000)
+    await screen.page.click(".pg-jobs-new summary")
+    for label in ("Stop after validations without gain", "Positive class, of two", "Number of classes", "Trainer"):
+        assert not await screen.page.get_by_label(label).is_visible()
+    assert not await screen.page.locator(".pg-jobs-takes").is_visible()
+
+
 async def test_another_servers_form_says_nothing_of_openai(screen: Any) -> None:
     await screen.page.click(".pg-jobs-new summary")
     await screen.page.get_by_label("Model to train").fill("server/tiny")

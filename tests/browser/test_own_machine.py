@@ -198,6 +198,47 @@ async def test_from_the_examples_card_to_an_answer_a_curve_a_file_and_an_end(
     assert await page.locator("#pg-model .pg-option-name").all_inner_texts() == ["tiny"]
 
 
+async def dropped(screen: Any, path: Path, at: int) -> None:
+    async with screen.page.expect_file_chooser() as chooser:
+        await screen.page.locator(".pg-jobs-form .pg-dropzone button").nth(at).click()
+    await (await chooser.value).set_files(str(path))
+    await screen.page.get_by_text(path.name).wait_for()
+
+
+async def test_the_engines_own_settings_are_its_bases_and_reach_the_job_whose_size_is_said_before_it_starts(
+    screen: Any, engine: Engine, tmp_path: Path
+) -> None:
+    page = screen.page
+    rows = [{"prompt": f"{n} ->", "completion": f" {'odd' if n % 2 else 'even'}"} for n in range(40)]
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    await page.click(".pg-jobs-new summary")
+    early = page.get_by_label("Stop after validations without gain")
+    await early.wait_for()
+    assert not await page.get_by_label("Method").is_visible()
+    await page.get_by_label("Model to train").fill("local/tiny")
+    await dropped(screen, tmp_path / "train.jsonl", 0)
+    await dropped(screen, tmp_path / "valid.jsonl", 1)
+    await page.get_by_label("Epochs", exact=True).fill("2")
+    said = page.locator(".pg-jobs-takes", has_text="About 20 steps (epochs 2, batch 4)")
+    await said.wait_for()
+    assert "MB that are free" in await said.inner_text()
+    await page.get_by_label("Epochs", exact=True).fill("3")
+    await page.locator(".pg-jobs-takes", has_text="About 30 steps (epochs 3, batch 4)").wait_for()
+    await early.fill("50")
+    await page.get_by_label("Positive class, of two").fill("odd")
+    await page.get_by_label("Number of classes").fill("2")
+    await page.get_by_label("Trainer").select_option("")
+    await page.click("text=Start training")
+    await page.locator(ENDED).first.wait_for(timeout=LONG)
+    about = await page.inner_text(f"{DETAIL} .pg-quiet >> nth=0")
+    for part in ("n_epochs 3", "early_stopping 50", "classification_positive_class odd", "classification_n_classes 2"):
+        assert part in about
+    newest = engine.http.get(JOBS).json()["data"][0]
+    assert newest["hyperparameters"]["compute_classification_metrics"] is True
+    assert "trainer" not in newest["hyperparameters"]
+
+
 async def test_a_reload_in_the_middle_a_pause_and_a_cancel(screen: Any, engine: Engine, visits: Any) -> None:
     name = await asyncio.to_thread(lambda: engine.begin(epochs=50))
     await follow(screen, name)

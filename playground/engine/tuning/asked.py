@@ -85,6 +85,11 @@ def _hyperparameters(body: JobBody) -> Asked:
             raise bad("method.supervised is an object with hyperparameters.", "method")
         if own.get("hyperparameters") is not None:
             given, where = own["hyperparameters"], "method.supervised.hyperparameters"
+    return hyperparameters(given, where)
+
+
+def hyperparameters(given: dict[str, Any] | None, where: str) -> Asked:
+    """Raises a 400 that names the first of them that is wrong, as one of `where`."""
     try:
         return Asked.model_validate(given or {})
     except ValidationError as exc:

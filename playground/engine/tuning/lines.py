@@ -110,6 +110,11 @@ def read(path: Path, param: Param) -> Iterator[Example]:
 _PREPARE = "Prepare it first: in the Fine-tune tab, or with python -m playground prepare FILE."
 
 
+def one(line: bytes) -> Example:
+    """A line of a training file alone. Raises a 400."""
+    return _example(line, 1, "training_file")
+
+
 def _example(line: bytes, number: int, param: Param) -> Example:
     try:
         data = json.loads(line.decode("utf-8"))

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from playground.engine.errors import ApiError, bad
 from playground.engine.serving import Serving
 from playground.engine.tuning import export, following, uploads
+from playground.engine.tuning.estimate import estimate
 from playground.engine.tuning.paging import page
 from playground.engine.tuning.service import Tuning
 
@@ -101,6 +102,17 @@ def _jobs(router: APIRouter, engine: Parts) -> None:
 
 
 def _about_jobs(router: APIRouter, engine: Parts) -> None:
+    @router.post("/v1/fine_tuning/estimate")
+    async def estimated(request: Request) -> Any:
+        tuning, serving = engine.tuning, engine.serving
+        return await estimate(
+            await request.body(),
+            base=tuning.base,
+            model_id=serving.model_id,
+            llama=serving.base.llama,
+            jobs=tuning.jobs,
+        )
+
     @router.get(JOBS + "/{name}/events")
     async def events(name: str, request: Request) -> Any:
         jobs, query = engine.tuning.jobs, request.query_params

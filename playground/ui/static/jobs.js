@@ -36,8 +36,18 @@ function chosenFile(role, file) {
   const {name, remove} = files[role];
   files[role].id = file?.id ?? null;
   name.replaceChildren(...(file ? [make('span', {text: say('jobs_file_' + role).replace('{name}', () => file.name)}), remove] : []));
+  estimate();
 }
 
+// What the job would take, as long as what is asked for stays the same. Only the embedded engine tells.
+function estimate() {
+  clearTimeout(due);
+  takes.hidden = true;
+  due = setTimeout(() => { if (!own.hidden && files.training.id) ask('estimate', {...written(), training: files.training.id}); }, 400);
+}
+
+const takes = make('p', {class: 'pg-quiet pg-jobs-wide pg-jobs-takes', role: 'status', hidden: ''});
+let due = 0;
 const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
 const method = make('select', {class: 'pg-select'}, ...['supervised', 'dpo'].map((name) => make('option', {value: name, text: say('jobs_method_' + name)}))), explained = make('span', {class: 'pg-quiet'});
 const beta = field('beta', 'jobs_beta', {type: 'number', min: '0', max: '2', step: 'any'});
@@ -51,10 +61,11 @@ form.append(
   other,
   drop('training'), drop('validation'),
   field('epochs', 'epochs', {type: 'number', min: '1', max: '50'}), field('batch_size', 'jobs_batch_size', {type: 'number', min: '1', max: '256'}),
-  field('learning_rate_multiplier', 'jobs_learning_rate_multiplier', {type: 'number', min: '0', step: 'any'}), field('seed', 'jobs_seed', {type: 'number', min: '0', max: '2147483647'}), own, start);
+  field('learning_rate_multiplier', 'jobs_learning_rate_multiplier', {type: 'number', min: '0', step: 'any'}), field('seed', 'jobs_seed', {type: 'number', min: '0', max: '2147483647'}), own, takes, start);
 form.addEventListener('submit', (event) => event.preventDefault());
 method.addEventListener('change', asMethod);
 fields.base.addEventListener('input', warn);
+form.addEventListener('input', estimate);
 
 function asMethod() {
   beta.hidden = method.value !== 'dpo';
@@ -71,15 +82,19 @@ function warn() {
   other.hidden = !own.hidden;
 }
 
+function written() {
+  const all = Object.fromEntries(Object.entries(fields).map(([name, box]) => [name, box.type === 'number' ? (box.value === '' ? null : Number(box.value)) : box.value]));
+  if (other.hidden) all.method = '';
+  if (all.method !== 'dpo') all.beta = null;
+  if (own.hidden) for (const name of ['early_stopping', 'positive_class', 'classes', 'trainer']) all[name] = null;
+  return all;
+}
+
 function create() {
-  const written = Object.fromEntries(Object.entries(fields).map(([name, box]) => [name, box.type === 'number' ? (box.value === '' ? null : Number(box.value)) : box.value]));
-  if (other.hidden) written.method = '';
-  if (written.method !== 'dpo') written.beta = null;
-  if (own.hidden) for (const name of ['early_stopping', 'positive_class', 'classes', 'trainer']) written[name] = null;
   start.disabled = true;
   start.textContent = say('jobs_creating');
   tell();
-  ask('create', {...written, training: files.training.id, validation: files.validation.id});
+  ask('create', {...written(), training: files.training.id, validation: files.validation.id});
 }
 
 // --- the list ---
@@ -148,6 +163,7 @@ playground.hear('deleted', (said) => {
 function answered(value) {
   if (value.of === 'list') more.disabled = false;
   if (value.of === 'create') { start.disabled = false; start.textContent = say('jobs_create'); }
+  if (value.of === 'estimate') { [takes.textContent, takes.hidden] = [value.estimate ?? '', !value.estimate]; return; }
   if (value.rigid) detail.rigid(value.rigid);
   if (value.notice) return tell(...playground.problem(value.notice));
   tell();
