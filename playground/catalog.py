@@ -13,9 +13,11 @@ from typing import Literal
 
 from playground.errors import InvalidRequest
 from playground.tokens import base_model
-from playground.types import ModelInfo
+from playground.types import EndpointKind, ModelInfo
 
 MAX_NAME = 200
+EMBEDDED = "smollm2-135m-instruct"
+"""What the engine calls the model that comes with the install."""
 
 #: OpenAI's names of models that do not answer /v1/completions, for those that `data/models.json` does not know yet.
 _NO_COMPLETION = re.compile(
@@ -65,6 +67,11 @@ def completes(info: ModelInfo) -> bool:
     """Whether the model is for /v1/completions. Assumed of names that are not OpenAI's: local servers take both."""
     known = describe(info.id)
     return known.kind == "completion" if known else not _NO_COMPLETION.match(info.id)
+
+
+def is_embedded(model: str, kind: EndpointKind) -> bool:
+    """Whether that is the small model that comes with the install: no fine-tune of it, and none of another server."""
+    return kind == "engine" and model == EMBEDDED
 
 
 def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str]) -> ModelInfo:

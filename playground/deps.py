@@ -81,6 +81,13 @@ class Deps:
         self.models = [model for found in answers for model in found]
         return self.models
 
+    async def relist(self, name: str) -> None:
+        """Ask one server again; what the others have listed stays, in its place."""
+        found = await self._models(name, None)
+        at = next((at for at, info in enumerate(self.models) if info.endpoint == name), len(self.models))
+        before, after = ([i for i in part if i.endpoint != name] for part in (self.models[:at], self.models[at:]))
+        self.models = [*before, *found, *after]
+
     def _import(self) -> None:
         """The SDK and the prices: a second of imports that would hold the page's loop up at its first visitor."""
         _ = self.client

@@ -39,7 +39,8 @@ class FineTune:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One model of the list. `context` in tokens; `price` in words, empty where it is not known."""
+    """One model of the list. `context` in tokens; `price` in words, empty where it is not known. `embedded`: the model
+    that comes with the install."""
 
     ref: str
     id: str
@@ -50,6 +51,7 @@ class Item:
     context: int | None = None
     price: str = ""
     local: bool = False
+    embedded: bool = False
     shutdown: str | None = None
     retired: bool = False
     replacement: str | None = None
@@ -108,6 +110,7 @@ def item(info: ModelInfo, kind: EndpointKind, *, today: date) -> Item:
         context=catalog.context_length(info),
         price=price(info.id, kind),
         local=kind == "engine",
+        embedded=catalog.is_embedded(info.id, kind),
         shutdown=shutdown,
         retired=_is_past(shutdown, today),
         replacement=_last(known, today) if known and kind == "openai" else None,

@@ -25,6 +25,7 @@ from playground.ui.header import bind_header, build_header
 from playground.ui.history import build_history
 from playground.ui.jobs import build_jobs
 from playground.ui.layout import RunTab, bind
+from playground.ui.library import build_library
 from playground.ui.opening import Places
 from playground.ui.prepare import build_prepare
 from playground.ui.results import build_results
@@ -71,7 +72,9 @@ def build_app(deps: Deps) -> gr.Blocks:
         with gr.Row(elem_id="pg-body"):
             main = gr.Column(elem_id="pg-main")
             with gr.Column(elem_id="pg-side"):
-                side = build_side()
+                model = components.model_picker()
+                library = build_library(deps)
+                side = build_side(model)
         with main:
             _tab_bar()
             tabs = {name: _shown_in(name, build) for name, build in _RUNS.items()}
@@ -83,7 +86,7 @@ def build_app(deps: Deps) -> gr.Blocks:
         places = Places(editors, [side.model, side.params, side.variables], opener)
         bind_side(deps, page, side, [tab.last for tab in tabs.values()], toolbar, places)
         bind_header(deps, visits, toolbar, dict(tabs.items()), places)
-        for other in others:
+        for other in (*others, library):
             other(places)
         api.build_api(deps)
     built: gr.Blocks = page

@@ -62,6 +62,7 @@ _SHARED = (
     "charts.js",
     "job_model.js",
     "job.js",
+    "library_rows.js",
     "result_charts.js",
     "result_tables.js",
     "result_dialog.js",

@@ -18,7 +18,7 @@ from playground.finetune.trained import Lacks, lacks
 from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
-from playground.ui import present
+from playground.ui import better, present
 from playground.ui.events import Visit, shown
 from playground.unicode import all_well_formed
 from playground.variables import fill_all, names_in
@@ -236,8 +236,8 @@ async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
         filled = fill_all(written, values)
         counted = await deps.count_request(filled, _tools(inputs.params, tab.mode), info)
         line = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
-        if tab.mode == "complete":
-            line["notice"] = present.lacking(await _lacks(deps, info, filled, inputs.params))
+        lacking = await _lacks(deps, info, filled, inputs.params) if tab.mode == "complete" else None
+        line["notice"] = present.lacking(lacking) or better.offer(deps, info, filled)
         return line
     except Exception as error:
         return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}

@@ -20,8 +20,9 @@ from playground.ui.opening import Places, Updates, nothing
 from playground.ui.running import chosen
 
 
-def build_side() -> Side:
-    return Side(model=components.model_picker(), variables=components.variables(), params=components.parameter_panel())
+def build_side(model: gr.HTML) -> Side:
+    """What stands below the picker."""
+    return Side(model=model, variables=components.variables(), params=components.parameter_panel())
 
 
 def bind_side(

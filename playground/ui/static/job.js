@@ -1,7 +1,7 @@
 // One fine-tuning job, while it runs and after. Only what changes is changed, so that focus and scrolling stay.
 // `act(action, more)` asks the server; `words` are those of results files.
 window.playground.jobDetail = ({home, say, words, act}) => {
-  const {make, textButton, swap, charts: {figure, line, side, options, together}} = playground;
+  const {make, textButton, swap, duration, charts: {figure, line, side, options, together}} = playground;
   const STATES = ['validating_files', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'paused'];
   const rigid = new Set();  // servers that have said that they cannot pause
   const FRAME = 26, HIGH = 180;  // a chart's padding and border, and its height
@@ -11,7 +11,6 @@ window.playground.jobDetail = ({home, say, words, act}) => {
   const nameOf = (job) => job.model || [job.suffix, job.base, job.id].filter(Boolean).join(' · ');
   const status = (job) => make('span', {class: 'pg-job-status', 'data-status': job.status, text: STATES.includes(job.status) ? say('job_' + job.status) : job.status});
   const put = (node, text) => { if (node.textContent !== text) node.textContent = text; node.hidden = !text; };
-  const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 
   function begin() {
     parts = {
@@ -37,7 +36,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
       going && step ? say(total ? 'jobs_step_of' : 'jobs_step').replace('{step}', step.toLocaleString(playground.language())).replace('{total}', (total ?? 0).toLocaleString(playground.language())) : '',
       going && live?.speed ? `${Number(live.speed.toPrecision(2)).toLocaleString(playground.language())} tok/s` : '', going && live?.memory ? playground.bytes(live.memory) : '',
       tokens ? say('jobs_tokens').replace('{tokens}', tokens.toLocaleString(playground.language())) : '',
-      eta != null ? say('jobs_left').replace('{time}', time(eta)) : '',
+      eta != null ? say('jobs_left').replace('{time}', duration(eta)) : '',
     ].filter(Boolean).join(' · '));
   }
 

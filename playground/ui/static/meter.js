@@ -27,8 +27,20 @@ function lacks({append, separator, ending}) {
   notice.append(add);
 }
 
+// A better model at the moment it matters: one that is here is taken with one click, else the library opens. Who has put
+// the line aside is not told again.
+function offers({ref, name}) {
+  const button = (text, fn) => { const made = make('button', {type: 'button', class: 'pg-keep', text}); made.addEventListener('click', fn); notice.append(made); };
+  if (ref) button(say('offer_use').replace('{name}', () => name), () => playground.tell('choose', {ref}));
+  else if (document.body.dataset.library) button(say('offer_look'), () => playground.tell('library', {first: 'spanish'}));
+  const aside = playground.iconButton('close', say('offer_dismiss'), {class: 'pg-aside'});
+  aside.addEventListener('click', () => { playground.keep('offer', false); tell(null); });
+  notice.append(aside);
+}
+
 // A notice is said in the reader's language by its kind; the server's own words follow as they are.
 function tell(data) {
+  if (data?.offer && playground.kept('offer') === false) data = null;
   notice.hidden = !data;
   if (!data) return;
   notice.dataset.tone = data.tone;
@@ -41,6 +53,7 @@ function tell(data) {
   if (data.message) notice.append(make('span', {text: data.message}));
   if (data.hint) notice.append(make('span', {class: 'pg-hint', text: data.hint}));
   if (data.lacks) lacks(data.lacks);
+  if (data.offer) offers(data.offer);
   if (data.without) {
     const again = make('button', {type: 'button', class: 'pg-keep pg-without', text: say('send_without').replace('{name}', data.without)});
     again.addEventListener('click', () => { again.disabled = true; playground.tell('again', {scope: props.scope, without: data.without}); });

@@ -93,6 +93,7 @@ function tellAbout() {
     const text = details(item), end = ending(item);
     if (text) parts.push(make('span', {text}));
     if (end) parts.push(make('span', {class: 'pg-option-end', text: end}));
+    if (item.embedded) parts.push(make('span', {class: 'pg-picker-default', text: say('default_brief')}));
     if (item.retired && item.replacement) parts.push(link(say('use_instead').replace('{name}', item.replacement), () => pick(replacement(item))));
     const mode = playground.mode(), wrong = (item.kind === 'completion' && (mode === 'chat' || mode === 'edit')) || (item.kind === 'chat' && mode === 'complete');
     if (wrong) parts.push(make('span', {class: 'pg-mismatch', text: say(item.kind === 'chat' ? 'chat_only' : 'completion_only')}), link(say(item.kind === 'chat' ? 'open_chat' : 'open_complete'), () => playground.openTab(item.kind === 'chat' ? 'chat' : 'complete')));
@@ -125,6 +126,8 @@ box.addEventListener('keydown', (event) => {
 watch('value', () => { show(props.value); playground.recount(); });
 watch('groups', () => { refresh.classList.remove('pg-turning'); tellAbout(); if (!list.hidden) open(box.value === chosen ? '' : box.value); });
 playground.hear('mode', tellAbout);
+// A model of the library, or a better one that is already here, is taken as if it had been chosen from the list.
+playground.hear('choose', ({ref}) => pick(ref));
 // Who had chosen a model that was deleted, or a checkpoint of it, goes on with its base.
 playground.hear('deleted', ({deleted, base}) => { if (chosen === deleted || chosen.startsWith(deleted + ':ckpt-')) pick(base); });
 show(props.value);

@@ -68,7 +68,9 @@ window.playground = (() => {
   const tell = (event, detail) => { document.dispatchEvent(new CustomEvent('playground:' + event, {detail})); return detail; };
   const hear = (event, fn) => document.addEventListener('playground:' + event, (said) => fn(said.detail));
 
-  const bytes = (count) => count < 1e9 ? `${Math.round(count / 1e6).toLocaleString(language())} MB` : `${(count / 1e9).toLocaleString(language(), {maximumFractionDigits: 1})} GB`;
+  const bytes = (count) => count < 1e6 ? `${Math.round(count / 1e3).toLocaleString(language())} kB` : count < 1e9 ? `${Math.round(count / 1e6).toLocaleString(language())} MB` : `${(count / 1e9).toLocaleString(language(), {maximumFractionDigits: 1})} GB`;
+
+  const duration = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toLocaleString(language(), {maximumFractionDigits: 1})} h`;
 
   // What a browser keeps: storage may be full or off, and what it holds may be anything.
   // Another window of the same browser keeps here too: where nothing has changed in this one, what that one wrote stays.
@@ -217,5 +219,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, textButton, swap, saying, bytes, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
+  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
 })();
