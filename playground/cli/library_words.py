@@ -62,7 +62,7 @@ def amount(download: Download) -> str:
 
 
 def size(count: int) -> str:
-    from playground.library.transfer import size_text
+    from playground.library.room import size_text
 
     return size_text(count)
 

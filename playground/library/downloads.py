@@ -20,9 +20,10 @@ from playground.library import hub as hubs
 from playground.library.folder import Folder, write_json
 from playground.library.hub import Hub
 from playground.library.records import Download
+from playground.library.room import room
 from playground.library.sources import HubFile, LocalFile, Package, Source, WebFile
 from playground.library.stop import Stop, Stopped, Why
-from playground.library.transfer import CHUNK, Fetch, Patience, Remote, room
+from playground.library.transfer import CHUNK, Fetch, Patience, Remote
 
 WINDOW = 8.0
 """Seconds over which the speed is measured."""
@@ -80,7 +81,7 @@ class Job:
     ) -> None:
         self.plan = plan
         self._folder, self._hub, self._patience, self._changed = folder, hub, patience, changed
-        self._lock = threading.Lock()
+        self._lock, self._starting = threading.Lock(), threading.Lock()
         self._stop = Stop()
         self._meter = Meter()
         self._thread: threading.Thread | None = None
@@ -95,6 +96,11 @@ class Job:
             resumable=paused,
         )
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still runs, though it may have been told to end."""
+        return self._thread is not None and self._thread.is_alive()
+
     def snapshot(self) -> Download:
         with self._lock:
             state, speed = self._state, self._meter.speed()
@@ -104,13 +110,16 @@ class Job:
         return replace(state, speed=speed, seconds_left=left)
 
     def start(self) -> None:
-        """Begin, or go on. The thread of an earlier run is waited for: it has been stopped."""
-        if self._thread is not None:
-            self._thread.join()
-        self._stop, self._meter = Stop(), Meter()
-        self._set(phase="checking", error=None, resumable=False)
-        self._thread = threading.Thread(target=self._work, name=f"download {self.plan.id}", daemon=True)
-        self._thread.start()
+        """Begin, or go on; nothing where it runs. The thread of an earlier run is waited for: it has been stopped."""
+        with self._starting:
+            if self._thread is not None and self.snapshot().active:
+                return
+            if self._thread is not None:
+                self._thread.join()
+            self._stop, self._meter = Stop(), Meter()
+            self._set(phase="checking", error=None, resumable=False)
+            self._thread = threading.Thread(target=self._work, name=f"download {self.plan.id}", daemon=True)
+            self._thread.start()
 
     def end(self, why: Why, timeout: float = 2.0) -> None:
         """Pause or cancel. A thread that waits for a server's first word may take longer to end than is waited here."""
@@ -229,6 +238,9 @@ class Job:
         except PlaygroundError:
             self._folder.discard(id)
             raise
+        if isinstance(self.plan.source, HubFile) and "licence" not in self.plan.about:
+            card = hubs.described(self.plan.source, self._hub, self._patience)
+            self.plan = replace(self.plan, about={**self.plan.about, **card})
         self._stop.check()
         date = datetime.now(UTC).isoformat(timespec="seconds")
         about = {**self.plan.about, **facts, "title": self.plan.title, "source": self.plan.source.text}

@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from playground import gguf
-from playground.errors import library_failed, refused
+from playground.errors import LibraryError, library_failed, refused
 from playground.library.offers import MEMORY_CONTEXT, memory_needed
 from playground.library.records import Installed
 from playground.locks import lock
@@ -120,14 +121,26 @@ class Folder:
         found = ((path.stem, read_json(path)) for path in sorted(self.partial.glob("*.json")))
         return {id: plan for id, plan in found if ID.fullmatch(id) and isinstance(plan.get("source"), str)}
 
+    def busy(self, id: str) -> bool:
+        """Whether a download of it holds its lock, in whatever process."""
+        try:
+            with self.held(id, tries=1):
+                return False
+        except LibraryError:
+            return True
+
     @contextmanager
-    def held(self, id: str) -> Iterator[None]:
-        """Only one process fetches a model at a time. Raises LibraryError while another does."""
+    def held(self, id: str, *, tries: int = 5) -> Iterator[None]:
+        """Only one process fetches a model at a time. Raises LibraryError while another does. Who only looks (`busy`)
+        holds it for a moment, too: hence a few tries."""
         self.make()
         fd = os.open(self.partial / f"{named(id)}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            if not lock(fd):
-                raise library_failed("library_elsewhere", model=id)
+            while not lock(fd):
+                tries -= 1
+                if not tries:
+                    raise library_failed("library_elsewhere", model=id)
+                time.sleep(0.05)
             yield
         finally:
             os.close(fd)

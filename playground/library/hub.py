@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from playground.errors import LibraryError, library_failed
+from playground.library.network import host_of, network_failure
 from playground.library.sources import HubFile
-from playground.library.transfer import Broken, Patience, Remote, host_of, network_failure
+from playground.library.transfer import Broken, Patience, Remote
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -31,11 +33,10 @@ class Hub:
 def find(source: HubFile, hub: Hub, patience: Patience) -> Remote:
     """The file as the hub has it now. Raises LibraryError, and Broken where another try may help."""
     online(hub)
-    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     with _mapped(source, hub):
-        # A mirror at an address of its own gets the token that was given for it, and never the one of a login.
-        token = hub.token or (get_token() if hub.endpoint == DEFAULT_ENDPOINT else None)
+        token = _token(hub)
         url = hf_hub_url(source.repo, source.file, revision=source.revision, endpoint=hub.endpoint)
         timeout = min(patience.silence, 10.0)
         said = get_hf_file_metadata(url, token=token or False, timeout=timeout, endpoint=hub.endpoint)
@@ -54,6 +55,37 @@ def find(source: HubFile, hub: Hub, patience: Patience) -> Remote:
         git_sha1=etag.lower() if re.fullmatch(r"[0-9a-fA-F]{40}", etag) else None,
         roams=True,
     )
+
+
+def described(source: HubFile, hub: Hub, patience: Patience) -> dict[str, Any]:
+    """What the repository's card says of licence and languages, as it stands beside a model; {} where it says nothing,
+    or is not to be had: nobody waits for it twice, and no download fails for it."""
+    import httpx2
+    from huggingface_hub import HfApi, errors
+
+    api = HfApi(endpoint=hub.endpoint, token=_token(hub) or False)
+    try:
+        card: Any = api.model_info(source.repo, timeout=min(patience.silence, 10.0)).card_data
+    except (httpx2.HTTPError, errors.HfHubHTTPError, OSError, ValueError, KeyError, TypeError):
+        return {}
+    said = card.to_dict() if card is not None else {}
+    name = said.get("license_name") if said.get("license") == "other" else said.get("license")
+    languages = said.get("language")
+    listed = languages if isinstance(languages, list) else [languages]
+    codes = [each for each in listed[:200] if isinstance(each, str) and re.fullmatch(r"[a-zA-Z-]{2,12}", each)]
+    link = said.get("license_link")
+    return {
+        "licence": name[:100] if isinstance(name, str) else None,
+        "licence_url": link[:500] if isinstance(link, str) and link.startswith("https://") else hub.page(source.repo),
+        "languages": codes,
+    }
+
+
+def _token(hub: Hub) -> str | None:
+    """A mirror at an address of its own gets the token that was given for it, and never the one of a login."""
+    from huggingface_hub import get_token
+
+    return hub.token or (get_token() if hub.endpoint == DEFAULT_ENDPOINT else None)
 
 
 def online(hub: Hub) -> None:

@@ -91,12 +91,12 @@ class Library:
                     if state.source != plan.source.text:
                         what = {"model": plan.id, "source": state.source}
                         raise refused("library_other_coming", param="source", hint="library_other_here", **what)
-                    if not state.active:
-                        job.start()
-                    return job.snapshot()
-            self._refuse_present(plan)
-            job = self._jobs[plan.id] = self._job(plan, paused=False)
-            job.start()
+                else:
+                    job = None
+            if job is None:
+                self._refuse_present(plan)
+                job = self._jobs[plan.id] = self._job(plan, paused=False)
+        job.start()
         return job.snapshot()
 
     def pause(self, id: str) -> Download:
@@ -191,10 +191,15 @@ class Library:
             raise refused("library_other_here", param="source", model=plan.id, source=here.source or "")
 
     def _find_halves(self) -> None:
-        """What an earlier run of the app has left half done."""
-        for id, said in self._folder.plans().items():
+        """What an earlier run of the app has left half done. What another process is at, or has ended, is not ours."""
+        plans = self._folder.plans()
+        with self._guard:
+            for id, job in tuple(self._jobs.items()):
+                if job.snapshot().phase == "paused" and (id not in plans or self._folder.busy(id)) and not job.alive:
+                    del self._jobs[id]
+        for id, said in plans.items():
             with self._guard:
-                if id in self._jobs:
+                if id in self._jobs or self._folder.busy(id):
                     continue
                 try:
                     source = parse(said["source"])

@@ -13,9 +13,10 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from playground.errors import library_failed
+from playground.library.room import room
 from playground.library.sources import Package
 from playground.library.stop import Stop
-from playground.library.transfer import CHUNK, room
+from playground.library.transfer import CHUNK
 
 Report = Callable[[int, int | None], None]
 LOOK = 0.2

@@ -7,25 +7,22 @@ are fetched here, with its client (its offline switch, its proxies, its certific
 from __future__ import annotations
 
 import errno
-import shutil
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urljoin, urlsplit
 
 from playground.errors import PlaygroundError, library_failed
+from playground.library.network import hang_up, host_of, network_failure, onward
+from playground.library.room import room, size_text
 from playground.library.stop import Stop
 
 if TYPE_CHECKING:
     import httpx2
 
 CHUNK = 1 << 18
-RESERVE = 200_000_000
-"""Bytes that a download leaves free on the disk."""
 REDIRECTS = 5
 AGAIN = (408, 425, 429, 500, 502, 503, 504)
 REDIRECT = (301, 302, 303, 307, 308)
@@ -135,7 +132,7 @@ class Fetch:
         try:
             with self.part.open("ab" if begin else "wb") as file:
                 self.report(done, total)
-                with self.stop.cutting(lambda: _cut(answer)):
+                with self.stop.cutting(lambda: hang_up(answer)):
                     # As it comes: what is gathered into larger pieces is lost when the line is cut.
                     for chunk in answer.iter_bytes():
                         self.stop.check()
@@ -176,19 +173,9 @@ class Fetch:
                     _refuse(answer, remote)
                     yield answer
                     return
-                url, headers = _onward(url, answer.headers.get("location", ""), headers, remote)
+                location = answer.headers.get("location", "")
+                url, headers = onward(url, location, headers, first=remote.url, roams=remote.roams)
         raise library_failed("library_redirects", host=remote.host)
-
-
-def _onward(url: str, location: str, headers: dict[str, str], remote: Remote) -> tuple[str, dict[str, str]]:
-    """Where a redirect leads, and what is sent there. Raises LibraryError where we do not go."""
-    target = urljoin(url, location)
-    if origin(target) == origin(url):
-        return target, headers
-    safe = urlsplit(target).scheme == "https" or urlsplit(remote.url).scheme == "http"
-    if not remote.roams or not safe or not host_of(target):
-        raise library_failed("library_redirect", host=host_of(url), other=host_of(target) or "?")
-    return target, {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 def _refuse(answer: httpx2.Response, remote: Remote) -> None:
@@ -239,63 +226,6 @@ def _mapped(host: str) -> Iterator[None]:
         yield
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, ssl.SSLError, ConnectionError) as error:
         raise Broken(network_failure(error, host)) from None
-
-
-def network_failure(error: Exception, host: str) -> PlaygroundError:
-    """What a failed connection is called here."""
-    import httpx2
-
-    if _bad_certificate(error):
-        return library_failed("library_certificate", host=host)
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError | httpx2.InvalidURL):
-        return library_failed("library_unreachable", host=host)
-    if isinstance(error, httpx2.TimeoutException):
-        return library_failed("library_silent", hint="library_kept", host=host)
-    return library_failed("library_broke", hint="library_kept", host=host)
-
-
-def _bad_certificate(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def room(folder: Path, title: str, total: int | None, have: int) -> None:
-    """Raises LibraryError, with the numbers, where what is still to come does not fit on the disk."""
-    free = shutil.disk_usage(folder).free
-    if total is not None and total - have + RESERVE > free:
-        needed = size_text(total - have + RESERVE)
-        raise library_failed(
-            "library_room", title=title, needed=needed, free=size_text(free), folder=str(folder.parent)
-        )
-
-
-def size_text(size: int) -> str:
-    """Bytes as a person reads them: 491 MB, 1.06 GB."""
-    if size >= 1_000_000_000:
-        return f"{size / 1e9:,.2f} GB"
-    return f"{size / 1e6:,.0f} MB" if size >= 1_000_000 else f"{size / 1e3:,.0f} kB"
-
-
-def host_of(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _cut(answer: httpx2.Response) -> None:
-    """End the reading of an answer in another thread, at once: its socket is shut down under it."""
-    stream = answer.extensions.get("network_stream")
-    wire = stream.get_extra_info("socket") if stream is not None else None
-    if wire is not None:
-        with suppress(OSError):
-            socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
 def _size(path: Path) -> int:

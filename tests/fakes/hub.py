@@ -12,6 +12,7 @@ Alone it is any server of files: `FakeFiles(context)` speaks TLS where it is giv
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 import threading
 from collections import deque
@@ -33,13 +34,19 @@ class Asked:
     headers: dict[str, str]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """The other side hung up, or does not trust the certificate: that is what the test is about."""
+
+
 class Served:
     """A server that runs while its block does."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[Asked] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._scheme = "https" if context else "http"
         if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -100,7 +107,7 @@ class FakeFiles(Served):
 
     ok · cut:N (N bytes, then the line is cut) · hold:N (N bytes, the rest when `gate` is set) · stall:N (N bytes, then
     nothing until `gate` is set) · short (says and sends less) · longer (says less than it sends) · flip (other bytes) ·
-    html · whole (no Range) · again (416) · nolength · to:URL (a redirect) · any status as a number
+    large (says 10^18 bytes) · html · whole (no Range) · again (416) · nolength · to:URL (a redirect) · a status
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -142,7 +149,7 @@ class FakeFiles(Served):
             data = data[:-1] + bytes([data[-1] ^ 1])
         body = data[begin:]
         handler.send_response(206 if begin else 200)
-        length = len(body) - (10 if fault in ("short", "longer") else 0)
+        length = 10**18 if fault == "large" else len(body) - (10 if fault in ("short", "longer") else 0)
         if fault == "nolength":
             handler.send_header("Connection", "close")
             handler.close_connection = True
@@ -179,12 +186,14 @@ class Stored:
     lfs: bool = True
     gated: bool = False
     sha256: str = ""
+    said_size: int = 0
 
 
 @dataclass
 class Repository:
     files: dict[str, Stored] = field(default_factory=dict)
     private: bool = False
+    card: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeHub(Served):
@@ -213,7 +222,8 @@ class FakeHub(Served):
 
     @property
     def gets(self) -> list[Asked]:
-        return [asked for asked in self.requests if asked.method == "GET"]
+        """Those for files."""
+        return [asked for asked in self.requests if asked.method == "GET" and "/resolve/" in asked.path]
 
     def add(self, repo: str, file: str, data: bytes, **said: Any) -> None:
         stored = Stored(data, **said)
@@ -232,9 +242,18 @@ class FakeHub(Served):
             return reply(handler, 302, {"Location": self.head[3:]})
         if self.head:
             return reply(handler, int(self.head), {})
+        if path.startswith("/api/models/"):
+            return self._described(handler, path.removeprefix("/api/models/"))
         repo, _, rest = path.lstrip("/").partition("/resolve/")
         revision, _, file = rest.partition("/")
         self._resolve(handler, repo, revision, file)
+
+    def _described(self, handler: BaseHTTPRequestHandler, repo: str) -> None:
+        known = self.repositories.get(repo)
+        if known is None:
+            return reply(handler, 404, {"X-Error-Code": "RepoNotFound"})
+        said = {"id": repo, "cardData": known.card, "tags": [], "siblings": []}
+        reply(handler, 200, {"Content-Type": "application/json"}, json.dumps(said).encode())
 
     def _resolve(self, handler: BaseHTTPRequestHandler, repo: str, revision: str, file: str) -> None:
         sent = handler.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -261,7 +280,7 @@ class FakeHub(Served):
         headers = {
             "X-Repo-Commit": COMMIT,
             "X-Linked-Etag": f'"{stored.sha256}"',
-            "X-Linked-Size": str(len(stored.data)),
+            "X-Linked-Size": str(stored.said_size or len(stored.data)),
             "X-Xet-Hash": "f" * 64,
             "Link": f'<{self.url}/api/xet-read-token>; rel="xet-auth"',
             "Location": f"{self.storage.url}/blob/{stored.sha256}?signature=1",

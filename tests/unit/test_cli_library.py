@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,28 @@ def test_what_was_cut_is_listed_and_the_same_command_goes_on(
     assert models("pull", "owner/repo:Tiny.gguf").returncode == 0
     assert hub.storage.requests[-1].headers["range"] == "bytes=300000-"
     assert (data_dir / "models" / "tiny.gguf").read_bytes() == weights
+
+
+def test_ctrl_c_pauses_and_says_how_to_go_on(
+    environment: dict[str, str], hub: FakeHub, weights: bytes, tmp_path: Path, models: Cli
+) -> None:
+    hub.add("owner/repo", "Tiny.gguf", weights)
+    hub.storage.enqueue("stall:300000")
+    command = [sys.executable, "-m", "playground", "models", "pull", "owner/repo:Tiny.gguf"]
+    env = {**environment, "HF_ENDPOINT": hub.url}
+    child = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    for line in child.stderr:
+        if "30 % of 801 kB" in line:
+            break
+    child.send_signal(signal.SIGINT)
+    _out, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Paused at" in err
+    assert "The same command goes on." in err
+    hub.storage.gate.set()
+    assert models("pull", "owner/repo:Tiny.gguf").returncode == 0
+    assert hub.storage.requests[-1].headers["range"] == "bytes=300000-"
 
 
 def test_a_half_can_be_removed(models: Cli, hub: FakeHub, weights: bytes, data_dir: Path) -> None:

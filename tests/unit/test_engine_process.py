@@ -17,7 +17,9 @@ import pytest
 
 from playground import engine_process
 from playground.engine_process import EngineLog, EngineProcess
-from playground.errors import EngineError
+from playground.errors import EngineError, LibraryError
+from playground.library import Library
+from tests.fakes import tiny_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +49,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_DELETE(self):
+        self.send_response(plan["deletes"])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
     def do_POST(self):
         os._exit(int(self.path.rpartition("/")[2]))
     def log_message(self, *_):
@@ -359,3 +365,33 @@ async def test_the_real_engine_names_a_model_it_cannot_use(tmp_path: Path, conte
         await engine.start()
     assert caught.value.message != "The engine did not start."
     await engine.stop()
+
+
+@pytest.mark.parametrize(("status", "deleted"), [(200, True), (404, False)])
+def test_a_downloaded_model_is_deleted_by_the_engine_that_has_it(
+    fake: Fake, engine: EngineProcess, status: int, deleted: bool
+) -> None:
+    fake.plan({"deletes": status})
+    assert engine.delete_model("qwen3-0.6b") is False  # it does not run
+    engine.launch()
+    engine.wait_ready()
+    assert engine.delete_model("qwen3-0.6b") is deleted
+
+
+@pytest.mark.parametrize(("status", "said"), [(409, "is answering right now"), (500, "status 500")])
+def test_a_model_in_use_is_kept_and_the_reason_told(
+    fake: Fake, engine: EngineProcess, status: int, said: str, tmp_path: Path
+) -> None:
+    fake.plan({"deletes": status})
+    engine.launch()
+    engine.wait_ready()
+    library = Library(tmp_path / "models", engine=engine.delete_model)
+    mine = tiny_models.write(tmp_path / "mine.gguf")
+    library.pull(str(mine))
+    library.wait("mine")
+    with pytest.raises(LibraryError, match=said):
+        library.remove("mine")
+    assert [model.id for model in library.installed()] == ["mine"]
+    engine.close()
+    library.remove("mine")
+    assert library.installed() == ()
