@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.library import Library
+from playground.neighbours import Neighbourhood, NeighbourModel
+from playground.neighbours.kept import FILE
 from playground.picker import from_jobs, training_files
 from playground.settings import Settings
 from playground.store import Store
@@ -38,6 +40,7 @@ class Deps:
     store: Store
     counter: Counter
     engine: EngineProcess | None = None
+    neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
     models: list[ModelInfo] = field(default_factory=list)
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
     #: By `endpoint/model`: the file that a fine-tuned model was trained on.
@@ -56,6 +59,12 @@ class Deps:
     def library(self) -> Library:
         """The models on this machine. Nothing is looked up before something is asked for."""
         return Library.by(self.settings, engine=self.engine.delete_model if self.engine is not None else None)
+
+    @property
+    def servers(self) -> Mapping[str, Endpoint]:
+        """The servers by name, without making the client for it."""
+        made = "client" in self.__dict__
+        return self.client.endpoints if made else {endpoint.name: endpoint for endpoint in self.endpoints}
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -97,7 +106,10 @@ class Deps:
         try:
             if self.engine is not None and name == self.engine.endpoint.name:
                 await self.engine_ready(say)
-            found, jobs = await asyncio.gather(self.client.models(name), self._fine_tunes(name))
+            server = self.client.endpoints[name]
+            found, jobs, said = await asyncio.gather(
+                self.client.models(name), self._fine_tunes(name), self.neighbourhood.says(server)
+            )
         except PlaygroundError as error:
             self.failures[name] = error
             return []
@@ -105,13 +117,34 @@ class Deps:
         self.training_files |= training_files(name, jobs)
         # OpenAI lists an organisation's fine-tunes; other servers may know them from their jobs alone.
         listed = {info.id for info in found}
-        return [*found, *(info for info in from_jobs(name, jobs) if info.id not in listed)]
+        made = (info for info in from_jobs(name, jobs) if info.id not in listed)
+        return [
+            *(_with(info, said[info.id]) if info.id in said else info for info in found if _writes(info, said)),
+            *made,
+        ]
 
     async def _fine_tunes(self, name: str) -> list[dict[str, Any]]:
         try:
             return await self.client.fine_tunes(name)
         except PlaygroundError:
             return []  # what the list of models says of the server is enough
+
+    async def add_neighbour(self, url: str) -> Endpoint:
+        """The server that was found at `url` joins the others, with its models. Raises PlaygroundError."""
+        await asyncio.to_thread(self._import)
+        made = await asyncio.to_thread(self.neighbourhood.add, url, dict(self.client.endpoints))
+        if made.name not in self.client.endpoints:
+            self.client.add(made)
+        found = await self._models(made.name, None)
+        self.models = [*(info for info in self.models if info.endpoint != made.name), *found]
+        return made
+
+    async def remove_neighbour(self, name: str) -> None:
+        """A server that was added leaves, with its models. Raises PlaygroundError."""
+        await asyncio.to_thread(self.neighbourhood.remove, name)
+        self.client.remove(name)
+        self.failures.pop(name, None)
+        self.models = [info for info in self.models if info.endpoint != name]
 
     async def trained_on(self, endpoint: str, file: str, *, again: bool = False) -> Trained | None:
         """What the pairs of a training file have in common; None where it holds none.
@@ -139,7 +172,7 @@ class Deps:
 
     async def count(self, text: str, info: ModelInfo) -> TokenCount:
         """Tokens of `text` by the model's own tokenizer: tiktoken for OpenAI's, the server's for others."""
-        kind = self.client.endpoints[info.endpoint].kind
+        kind = self.client.kind_of(info.endpoint)
         if len(text) > COUNTED:
             return TokenCount(len(text) // 4, None, exact=False)
         if kind == "openai":
@@ -152,7 +185,7 @@ class Deps:
     async def count_chat(self, body: Mapping[str, Any], info: ModelInfo) -> TokenCount:
         """Tokens that a chat request's messages and tools make: by the server's own template where it tells, else by
         the cookbook's rules, which are an estimate."""
-        kind = self.client.endpoints[info.endpoint].kind
+        kind = self.client.kind_of(info.endpoint)
         characters = sum(len(str(message.get("content") or "")) for message in body["messages"])
         if characters > COUNTED:
             return TokenCount(characters // 4, None, exact=False)
@@ -179,6 +212,16 @@ class Deps:
         await asyncio.to_thread(self.store.close)
 
 
+def _writes(info: ModelInfo, said: Mapping[str, NeighbourModel]) -> bool:
+    return info.id not in said or said[info.id].writes
+
+
+def _with(info: ModelInfo, said: NeighbourModel) -> ModelInfo:
+    """A model with what its server says of it beside OpenAI's list."""
+    meta = {**info.meta, **said.meta(), "on_this_machine": True}
+    return replace(info, context_length=said.context or info.context_length, meta=meta)
+
+
 def open_deps(settings: Settings) -> Deps:
     """The parts by the settings; the engine gets ready while the rest goes on. Raises PlaygroundError."""
     store = Store.open(settings)
@@ -192,4 +235,12 @@ def open_deps(settings: Settings) -> Deps:
         )
         engine.launch()
         endpoints.insert(0, engine.endpoint)
-    return Deps(settings=settings, endpoints=tuple(endpoints), store=store, counter=Counter(), engine=engine)
+    neighbourhood = Neighbourhood(settings.data_dir / FILE)
+    return Deps(
+        settings=settings,
+        endpoints=(*endpoints, *neighbourhood.join(endpoints)),
+        store=store,
+        counter=Counter(),
+        engine=engine,
+        neighbourhood=neighbourhood,
+    )

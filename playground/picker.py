@@ -40,7 +40,11 @@ class FineTune:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One model of the list. `context` in tokens; `price` in words, empty where it is not known. `embedded`: the model
-    that comes with the install."""
+    that comes with the install.
+
+    `about` is what its server says of its weights, `size` their bytes, `loaded` whether they are in memory; None where
+    nobody says.
+    """
 
     ref: str
     id: str
@@ -52,6 +56,9 @@ class Item:
     price: str = ""
     local: bool = False
     embedded: bool = False
+    about: str = ""
+    size: int | None = None
+    loaded: bool | None = None
     shutdown: str | None = None
     retired: bool = False
     replacement: str | None = None
@@ -109,12 +116,26 @@ def item(info: ModelInfo, kind: EndpointKind, *, today: date) -> Item:
         step=tune.step if tune else None,
         context=catalog.context_length(info),
         price=price(info.id, kind),
-        local=kind == "engine",
+        local=kind == "engine" or info.meta.get("on_this_machine") is True,
         embedded=catalog.is_embedded(info.id, kind),
+        about=_weights(info.meta),
+        size=_size(info.meta),
+        loaded=info.meta["loaded"] if type(info.meta.get("loaded")) is bool else None,
         shutdown=shutdown,
         retired=_is_past(shutdown, today),
         replacement=_last(known, today) if known and kind == "openai" else None,
     )
+
+
+def _weights(meta: Mapping[str, Any]) -> str:
+    """Parameters and quantisation, of what is said: `8.0B · Q4_K_M`."""
+    said = (meta.get(name) for name in ("parameters", "quantization"))
+    return " · ".join(text for text in said if isinstance(text, str) and text)
+
+
+def _size(meta: Mapping[str, Any]) -> int | None:
+    size = meta.get("size_bytes")
+    return size if type(size) is int and size > 0 else None
 
 
 def price(model: str, kind: EndpointKind) -> str:

@@ -159,7 +159,7 @@ def _finished(request: Request, run: Run, state: RunState, client: Client, count
     status: RunStatus = "failed" if state.error else "stopped" if stopped and not whole else "done"
     if state.usage is None and choices:
         state.usage = _estimated(request, choices, counter)
-    kind = client.endpoints[request.endpoint].kind
+    kind = client.kind_of(request.endpoint)
     return replace(
         run,
         status=status,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from playground.cli.servers import opened
+from playground.cli.servers import added, opened
 from playground.cli.talk import Json, Text, harmless, note, print_json, read, run_async, told
 from playground.errors import InvalidRequest, PlaygroundError
 
@@ -85,7 +85,7 @@ async def _count(text: str, model: str) -> TokenCount:
     from playground.types import ModelInfo
 
     settings = load()
-    if not settings.engine and not settings.endpoints:
+    if not settings.engine and not settings.endpoints and not added(settings):
         return Counter().count(text, model)
     async with opened(model, keep=False) as deps:
         available = await deps.list_models(note)

@@ -13,7 +13,7 @@ from playground.errors import EngineError, PlaygroundError, StoreError
 if TYPE_CHECKING:
     from playground.deps import Deps
     from playground.settings import Settings
-    from playground.types import ModelInfo
+    from playground.types import Endpoint, ModelInfo
 
 
 @asynccontextmanager
@@ -24,9 +24,10 @@ async def opened(model: str | None, *, keep: bool = True) -> AsyncIterator[Deps]
     from playground.settings import load
 
     settings = load()
-    if (model or "").partition("/")[0] in {e.name for e in settings.endpoints}:
+    names = {e.name for e in (*settings.endpoints, *added(settings))}
+    if (model or "").partition("/")[0] in names:
         settings = replace(settings, engine=False)  # nobody waits for an engine that is not asked
-    if not settings.engine and not settings.endpoints:
+    if not settings.engine and not names:
         raise PlaygroundError("No server is set up.", hint="Set OPENAI_API_KEY, or unset PLAYGROUND_ENGINE=off.")
     with TemporaryDirectory(prefix="playground-", ignore_cleanup_errors=True) as spare:
         deps = _open(settings, spare, keep=keep)
@@ -34,6 +35,14 @@ async def opened(model: str | None, *, keep: bool = True) -> AsyncIterator[Deps]
             yield deps
         finally:
             await deps.aclose()
+
+
+def added(settings: Settings) -> tuple[Endpoint, ...]:
+    """The servers of this machine that were added on the page or by `neighbours --add`."""
+    from playground.neighbours import Neighbourhood
+    from playground.neighbours.kept import FILE
+
+    return Neighbourhood(settings.data_dir / FILE).join(settings.endpoints)
 
 
 def _open(settings: Settings, spare: str, *, keep: bool) -> Deps:

@@ -17,7 +17,7 @@ from playground import client_errors
 from playground.answers import Answer
 from playground.errors import EndpointError, InvalidRequest
 from playground.retry import retry_after
-from playground.types import Endpoint
+from playground.types import Endpoint, EndpointKind
 
 CONNECT_TIMEOUT = 5.0
 
@@ -51,6 +51,16 @@ class Connections:
         """Let another server join (the engine, once it has started), or replace one of the same name."""
         self._endpoints[endpoint.name] = endpoint
         self._retire(endpoint.name)
+
+    def remove(self, name: str) -> None:
+        """Let a server leave. What still runs over it goes on to its end."""
+        self._endpoints.pop(name, None)
+        self._retire(name)
+
+    def kind_of(self, name: str) -> EndpointKind:
+        """What kind of server that is, also of one that has left while a run was under way: only compatible ones do."""
+        known = self._endpoints.get(name)
+        return known.kind if known else "compatible"
 
     async def aclose(self) -> None:
         """Close every connection. Streams that still run break off."""

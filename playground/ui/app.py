@@ -26,6 +26,7 @@ from playground.ui.history import build_history
 from playground.ui.jobs import build_jobs
 from playground.ui.layout import RunTab, bind
 from playground.ui.library import build_library
+from playground.ui.neighbours import build_neighbours
 from playground.ui.opening import Places
 from playground.ui.prepare import build_prepare
 from playground.ui.results import build_results
@@ -73,7 +74,7 @@ def build_app(deps: Deps) -> gr.Blocks:
             main = gr.Column(elem_id="pg-main")
             with gr.Column(elem_id="pg-side"):
                 model = components.model_picker()
-                library = build_library(deps)
+                beneath = build_library(deps), build_neighbours(deps)
                 side = build_side(model)
         with main:
             _tab_bar()
@@ -86,7 +87,7 @@ def build_app(deps: Deps) -> gr.Blocks:
         places = Places(editors, [side.model, side.params, side.variables], opener)
         bind_side(deps, page, side, [tab.last for tab in tabs.values()], toolbar, places)
         bind_header(deps, visits, toolbar, dict(tabs.items()), places)
-        for other in (*others, library):
+        for other in (*others, *beneath):
             other(places)
         api.build_api(deps)
     built: gr.Blocks = page

@@ -212,7 +212,7 @@ def _line(deps: Deps, visit: Visit, prepared: Prepared, progress: Progress) -> d
     if not progress.finished:
         return {"cells": [], "notice": present.waiting(progress.state)}
     visit.add(progress.run)
-    kind = deps.client.endpoints[prepared.info.endpoint].kind
+    kind = deps.client.kind_of(prepared.info.endpoint)
     last = present.last_run(progress, session=(visit.tokens, visit.cost), kind=kind, price_as=deps.settings.price_as)
     error = progress.state.error
     without = accepts.removable(error, prepared.request) if error is not None else None
@@ -269,7 +269,7 @@ def _tools(params: Any, mode: Mode) -> Any:
 
 
 def _next_line(deps: Deps, counted: Any, info: ModelInfo, values: Mapping[str, Any]) -> Any:
-    kind = deps.client.endpoints[info.endpoint].kind
+    kind = deps.client.kind_of(info.endpoint)
     context = catalog.context_length(info)
     reference = deps.settings.price_as if kind == "engine" else None
     estimate = pricing.estimate(

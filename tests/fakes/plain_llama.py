@@ -37,6 +37,10 @@ class PlainLlama:
         self._server = xllamacpp.Server(params)
         self._http = httpx.Client(base_url=self._server.listening_address, timeout=60, trust_env=False)
 
+    @property
+    def port(self) -> int:
+        return int(self._server.listening_address.rpartition(":")[2])
+
     def write(self, prompt: Sequence[int], count: int, adapter: int | None = None, *, on: bool = False) -> list[int]:
         """The `count` likeliest next tokens, one after another; `on`: also where the answer would end."""
         answer = self._ask(prompt, adapter, n_predict=count, return_tokens=True, ignore_eos=on)

@@ -18,6 +18,7 @@ import pytest
 from playground.settings import Settings
 from playground.store import Store
 from playground.types import Run
+from tests.fakes.neighbours import OLLAMA, Local
 from tests.fakes.server import FakeServer
 from tests.fakes.terminal import Cli
 
@@ -423,3 +424,32 @@ def test_complete_with_the_real_engine(cli: Cli) -> None:
     assert said["usage"]["completion_tokens"] == 4
     # Nothing is said of an engine that was ready before anybody had to wait for it.
     assert done.stderr == "" or "The engine is ready." in done.stderr
+
+
+# --- neighbours ---
+
+
+def test_neighbours_are_listed_added_and_used_by_the_next_command(cli: Cli, settings: Settings) -> None:
+    with Local(OLLAMA) as server:
+        port = str(server.port)
+        listed = cli("neighbours", "--at", port)
+        assert listed.returncode == 0
+        assert listed.stdout.splitlines()[0] == f"Ollama 0.13.1  {server.root}/v1  (models: 3)"
+        assert "  llama3.2:3b  (3.2B, Q4_K_M, 4,096 tokens, loaded)" in listed.stdout
+        added = cli("neighbours", "--at", port, "--add", "ollama", "--json")
+        assert [row["name"] for row in json.loads(added.stdout)] == ["ollama"]
+        models = cli("models", PLAYGROUND_ENGINE="off")
+        assert models.stdout.splitlines() == [
+            "ollama/llama3.2:3b  (4,096 tokens)",
+            "ollama/qwen3:0.6b  (40,960 tokens)",
+        ]
+        removed = cli("neighbours", "--at", port, "--remove", "ollama")
+        assert (removed.returncode, removed.stderr) == (0, "Removed ollama.\n")
+        none = cli("models", PLAYGROUND_ENGINE="off")
+        assert (none.returncode, "No server is set up." in none.stderr) == (1, True)
+
+
+def test_a_neighbour_that_is_not_there_cannot_be_added(cli: Cli, free_port: int) -> None:
+    done = cli("neighbours", "--at", str(free_port), "--add", "vllm")
+    assert done.returncode == 2
+    assert "No server was found at this address." in done.stderr

@@ -28,7 +28,7 @@ LAYERS = (
         "preset_requests",
     ),
     ("accepts", "picker"),
-    ("client", "store", "engine_process", "library"),
+    ("client", "store", "engine_process", "library", "neighbours"),
     ("runner",),
     ("evaluate", "finetune", "export", "limits", "deps"),
     ("ui", "cli", "bots"),

@@ -1,5 +1,5 @@
 // The model picker: one list over all servers, by groups; filters as you type; a name typed by hand is taken as it is.
-// Value: `endpoint/model`. `groups`: [{key, items: [{ref, id, endpoint, kind, context, price, local, shutdown, retired, replacement, step}]}].
+// Value: `endpoint/model`. `groups`: [{key, items: [{ref, id, endpoint, kind, context, price, local, about, size, loaded, shutdown, retired, replacement, step}]}].
 const {make, iconButton} = playground, say = playground.saying();
 const box = element.querySelector('.pg-picker-input'), list = element.querySelector('.pg-picker-list'), about = element.querySelector('.pg-picker-about');
 let chosen = '', active = -1, shown = [];
@@ -10,6 +10,9 @@ const find = (ref) => items().find((item) => item.ref === ref);
 function details(item) {
   const parts = [];
   if (item.context) parts.push(`${item.context.toLocaleString()} ${say('tokens')}`);
+  if (item.about) parts.push(item.about);
+  if (item.size) parts.push(playground.bytes(item.size));
+  if (item.loaded) parts.push(say('in_memory'));
   if (item.local) parts.push(say('on_this_machine')); else if (item.price) parts.push(item.price);
   return parts.join(' · ');
 }
