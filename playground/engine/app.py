@@ -21,6 +21,7 @@ from playground.engine.gone import CancelWhenGone, Scope
 from playground.engine.schemas import ChatBody, CompletionBody, DetokenizeBody, TokenizeBody, parse
 from playground.engine.serving import Serving
 from playground.engine.tuning import routes
+from playground.engine.tuning.folder import FULL, disk_full
 from playground.engine.tuning.service import Tuning
 
 MAX_BODY = 16 * 2**20
@@ -220,7 +221,9 @@ async def _http_error(request: Request, exc: Exception) -> JSONResponse:
     return _said(ApiError(status, words.get(status, "The request was refused.")))
 
 
-async def _own_error(_request: Request, _exc: Exception) -> JSONResponse:
+async def _own_error(_request: Request, exc: Exception) -> JSONResponse:
+    if isinstance(exc, OSError) and exc.errno in FULL:
+        return _said(disk_full("what is to be written down"))
     return _said(ApiError(500, "The engine failed at this request.", type="server_error"))
 
 

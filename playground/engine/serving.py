@@ -123,7 +123,12 @@ class Serving:
                     code="adapter_damaged",
                 ) from None
             llama.n_params = self.base.llama.n_params
-            loaded = self._loaded[adapter.path] = _Loaded(Generator(llama))
+            loaded = _Loaded(Generator(llama))
+            # Deleted while it was loaded: it ends with this answer.
+            if adapter.path.exists():
+                self._loaded[adapter.path] = loaded
+            else:
+                loaded.left = True
             return loaded
 
     async def _make_room(self) -> None:

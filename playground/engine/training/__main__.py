@@ -78,26 +78,31 @@ def _run(folder: Path, process: Process) -> None:
     if hasattr(os, "nice"):
         os.nice(plan.nice)
     with (folder / LOCK).open("wb") as lock:
-        _alone(lock, process)
+        if not _alone(lock, process):
+            process.emit({"type": "paused", "step": 0})
+            return
         from playground.engine.training.worker import run
 
         run(folder, plan, emit=process.emit, stopping=lambda: process.stopping)
 
 
-def _alone(lock: BinaryIO, process: Process) -> None:
-    """Wait until no other worker is at this job: one whose engine is gone ends with its step. Raises TrainingError."""
+def _alone(lock: BinaryIO, process: Process) -> bool:
+    """Wait until no other worker is at this job: one whose engine is gone ends with its step. False where a stop is
+    asked for meanwhile. Raises TrainingError."""
     if sys.platform == "win32":
-        return
+        return True
     import fcntl
 
     until = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return True
         except BlockingIOError:
-            if time.monotonic() > until or process.stopping:
-                message = "Another worker is still at this job. Resume it in a minute."
+            if process.stopping:
+                return False
+            if time.monotonic() > until:
+                message = "Another worker is still at this job. End it, and create the job again."
                 raise TrainingError("worker_failed", message) from None
             time.sleep(0.1)
 
@@ -107,7 +112,7 @@ def _unforeseen(exc: Exception) -> TrainingError:
 
     if isinstance(exc, OSError) and (full := no_room(exc)) is not None:
         return full
-    message = f"The worker failed ({type(exc).__name__}). Resume the job: it goes on from its last checkpoint."
+    message = f"The worker failed ({type(exc).__name__}). Create the job again; its last checkpoint is kept."
     return TrainingError("worker_failed", message)
 
 

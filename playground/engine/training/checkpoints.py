@@ -95,5 +95,6 @@ def no_room(exc: OSError) -> TrainingError | None:
         return None
     return TrainingError(
         "disk_full",
-        "The disk is full. The last checkpoint and the curve are kept: free some space and resume the job.",
+        "The disk is full. Delete files or fine-tuned models that you no longer need, and create the job again. The "
+        "last checkpoint and the curve are kept.",
     )

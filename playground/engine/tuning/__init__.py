@@ -11,6 +11,7 @@ From the outside in:
     service      the parts, made once
     supervisor   one job trains at a time, others queue; a job that was cut goes on from its last checkpoint
     training_run one job's way from its files to its model
+    remains      what is left of a job that has ended
     worker       the process that trains: started, heard, stopped;  child: what that process runs, and that it never
                  outlives the engine
     lines        a training file, line by line: what is wrong with it, and where

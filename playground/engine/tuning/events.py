@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +32,16 @@ class Events:
             "type": "metrics" if data else "message",
             "data": data or {},
         }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+        with self._path.open("ab") as file:
+            file.write(self._ending() + json.dumps(event).encode() + b"\n")
+
+    def _ending(self) -> bytes:
+        """What ends a last line that was cut, so that what comes next is not lost with it."""
+        with self._path.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return b""
+            file.seek(-1, os.SEEK_END)
+            return b"" if file.read() == b"\n" else b"\n"
 
     def all(self) -> list[dict[str, Any]]:
         """Only what is new since the last look is read. A line that was cut by a crash is passed over."""
@@ -46,6 +55,10 @@ class Events:
         self._at += len(whole)
         self._read += [event for event in map(_event, whole.splitlines()) if event]
         return self._read
+
+    def last(self, name: str) -> Any:
+        """What the newest event with a value of that name says; None where there is none."""
+        return next((event["data"][name] for event in reversed(self.all()) if name in event["data"]), None)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

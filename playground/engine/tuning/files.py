@@ -56,7 +56,8 @@ class Files:
 
     def sweep(self) -> None:
         """Remove what was half written when the engine was killed."""
-        for half in (*self._folder.glob(".file-*"), *self._folder.parent.glob("exports/*")):
+        data = self._folder.parent
+        for half in (*self._folder.glob(".file-*"), *data.glob("exports/*"), *data.glob("jobs/*/.job.json.*")):
             shutil.rmtree(half, ignore_errors=True) if half.is_dir() else half.unlink(missing_ok=True)
 
     def all(self, purpose: str | None = None) -> list[dict[str, Any]]:
@@ -72,12 +73,19 @@ class Files:
     def content(self, name: str) -> Path:
         """Where its bytes lie. Raises a 404."""
         self._read(name)
+        return self.path(name)
+
+    def path(self, name: str) -> Path:
+        """Where the bytes of a file of that name lie, or lay."""
         return self._folder / name / "content"
 
     def delete(self, name: str) -> None:
         """Raises a 404."""
         self._read(name)
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        # Away at once, whatever comes while its parts are removed.
+        going = self._folder / f".{name}"
+        os.replace(self._folder / name, going)
+        shutil.rmtree(going, ignore_errors=True)
 
     def _read(self, name: str) -> dict[str, Any]:
         file = read_json(self._folder / name / "file.json") if is_id("file", name) else None

@@ -127,6 +127,11 @@ class Jobs:
         record.checkpoints = [each for each in record.checkpoints if each["step_number"] != step]
         shutil.rmtree(self.adapter(record, step).parent, ignore_errors=True)
 
+    def discard(self, record: Record) -> None:
+        """A job that could not be written down whole."""
+        shutil.rmtree(self.folder(record), ignore_errors=True)
+        self._known.pop(record.id, None)
+
     def _load(self, name: str) -> Record | None:
         path = self._folder / name / "job.json"
         try:

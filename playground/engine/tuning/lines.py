@@ -85,6 +85,18 @@ def check(path: Path, param: Param) -> Summary:
     return Summary(first.kind, count)
 
 
+def agree(training: Summary, validation: Summary) -> None:
+    """Raises a 400 unless both files are of the same kind."""
+    if training.kind != validation.kind:
+        raise ApiError(
+            400,
+            f"The training file holds {training.kind}, and the validation file {validation.kind}. Both have to be "
+            "of one kind.",
+            param="validation_file",
+            code="invalid_validation_file",
+        )
+
+
 def read(path: Path, param: Param) -> Iterator[Example]:
     """The examples of the file, one a line; empty lines are passed over. Raises a 400 that names the line."""
     kind: Kind | None = None

@@ -48,7 +48,7 @@ class Models:
         """Delete a model with its checkpoints, or a checkpoint; the adapters that are gone. Raises a 404, and a 409
         while its job is under way."""
         found = self._record(name)
-        if found is None or (found[1] is None and not found[0].checkpoints) or not self._has(*found):
+        if found is None or not self._has(*found):
             raise ApiError(404, f"The model {name[:120]!r} does not exist.", param="model", code="model_not_found")
         record, step = found
         if not record.ended:
@@ -58,10 +58,10 @@ class Models:
                 param="model",
                 code="model_in_training",
             )
-        steps = [each["step_number"] for each in record.checkpoints] if step is None else [step]
+        steps = _steps(record) if step is None else [step]
         if step is None:
             record.step = record.job["fine_tuned_model"] = None
-        if step is not None and step == record.step:
+        elif step == record.step:
             # The model itself: only the name of its checkpoint goes.
             record.checkpoints = [each for each in record.checkpoints if each["step_number"] != step]
             steps = []
@@ -82,7 +82,11 @@ class Models:
         return (record, int(parts["step"]) if parts["step"] else None) if parts and record else None
 
     def _has(self, record: Record, step: int | None) -> bool:
-        return step is None or any(each["step_number"] == step for each in record.checkpoints)
+        return (
+            any(each["step_number"] == step for each in record.checkpoints)
+            if step is not None
+            else bool(_steps(record))
+        )
 
     def _ours(self, record: Record) -> bool:
         return (record.job["model"], record.base_bytes) == (self._base, self._base_bytes)
@@ -111,3 +115,9 @@ class Models:
         if not path.is_file():
             return None
         return Adapter(name=name, path=path, created=created, base=record.job["model"], job=record.id, step=step)
+
+
+def _steps(record: Record) -> list[int]:
+    """The steps whose adapters are kept: the model's own stays when the name of its checkpoint is deleted."""
+    kept = {each["step_number"] for each in record.checkpoints} | {record.step}
+    return sorted(step for step in kept if step is not None)

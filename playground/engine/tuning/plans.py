@@ -94,8 +94,8 @@ def check_disk(plan: Plan, shape: Shape, folder: Path) -> None:
     """Room for every epoch's checkpoint. Raises ApiError, code disk_full."""
     sides = sum(sum(shape.matrix(module)) for module in plan.targets)
     adapter = 4 * plan.rank * (shape.layers - plan.first_layer) * sides
-    # Each has the adapter as it is served, and for going on: the adapter, two moments, and the best one so far.
-    needed = plan.n_epochs * 5 * adapter + RESERVE
+    # Each has the adapter as it is served, and for going on: the adapter and two moments.
+    needed = plan.n_epochs * 4 * adapter + RESERVE
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise disk_full("the job's checkpoints", needed, free)

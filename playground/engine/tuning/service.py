@@ -19,7 +19,6 @@ from playground.engine.tuning.jobs import Jobs, Record
 from playground.engine.tuning.lines import Param
 from playground.engine.tuning.models import Models
 from playground.engine.tuning.supervisor import Supervisor
-from playground.engine.tuning.training_run import agree
 
 QUICK = 4 * 2**20
 """Bytes of a file that is read while whoever creates the job waits; of a larger one the job says what is wrong."""
@@ -58,7 +57,11 @@ class Tuning:
             asked=wanted.model_dump(),
             base_bytes=self._base_bytes,
         )
-        self._announce(record)
+        try:
+            self._announce(record)
+        except OSError:
+            self.jobs.discard(record)
+            raise
         await self.supervisor.woken()
         return record.job
 
@@ -88,7 +91,7 @@ class Tuning:
         if body.validation_file is not None:
             valid = await self._check_file(body.validation_file, "validation_file")
             if training and valid:
-                agree(training, valid)
+                lines.agree(training, valid)
 
     async def _check_file(self, name: str, param: Param) -> lines.Summary | None:
         try:

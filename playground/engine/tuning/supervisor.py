@@ -15,6 +15,7 @@ from typing import Literal
 from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
 from playground.engine.training.errors import TrainingError
+from playground.engine.tuning import remains
 from playground.engine.tuning.files import Files
 from playground.engine.tuning.folder import FULL, Lock
 from playground.engine.tuning.jobs import Jobs, Record
@@ -73,10 +74,19 @@ class Supervisor:
 
     async def run(self) -> None:
         """For ever. Another engine's jobs become ours when it is gone."""
+        if self._lock.take():
+            # Nothing is waited for before this: what is half written is not yet our own.
+            self._files.sweep()
         while not self._lock.take():  # noqa: ASYNC110 - the other engine is another process
             await asyncio.sleep(ASKED_AGAIN)
-        await asyncio.to_thread(self._files.sweep)
+        self._tidy()
         await asyncio.gather(self._work("validating_files", self._validate), self._work("queued", self._train))
+
+    def _tidy(self) -> None:
+        for record in self._jobs.all():
+            if record.ended:
+                with contextlib.suppress(OSError):
+                    remains.tidy(record, self._jobs, self._files)
 
     async def woken(self) -> None:
         """There is something new to do, or something has ended."""
@@ -141,7 +151,8 @@ class Supervisor:
             return
         now.wish = wish if now.wish != "cancelled" else now.wish
         if now.worker is not None:
-            await now.worker.stop(grace)
+            # Before its first step there is nothing to keep, and loading a model takes a while.
+            await now.worker.stop(grace if now.run.stepped else CANCEL_GRACE)
         while self._now is now:
             async with self._news:
                 with contextlib.suppress(TimeoutError):

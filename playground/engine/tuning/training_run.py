@@ -13,7 +13,7 @@ from playground.engine.errors import ApiError
 from playground.engine.generation import Generator
 from playground.engine.training import shape
 from playground.engine.training.plan import Plan
-from playground.engine.tuning import examples, lines, plans
+from playground.engine.tuning import examples, lines, plans, remains
 from playground.engine.tuning.asked import Asked
 from playground.engine.tuning.events import Level
 from playground.engine.tuning.examples import Written
@@ -45,6 +45,7 @@ class TrainingRun:
         self.record = record
         self.done = False
         self.rested = False
+        self.stepped = False
         self.failure: dict[str, Any] | None = None
         self._jobs, self._files = jobs, files
         self._folder = jobs.folder(record)
@@ -68,9 +69,12 @@ class TrainingRun:
             raise ApiError(400, f"The engine no longer serves {record.job['model']!r}.", param="model", code="bad_base")
         speech = await examples.Speech.of(generator.llama)
         training = await self._tokens(speech, "training_file", generator.llama.context)
+        if record.status != "validating_files":
+            # It was read in part only. Looked at before anything is waited for: it may be resumed meanwhile.
+            return
         if record.job["validation_file"] is not None:
             valid = await self._tokens(speech, "validation_file", generator.llama.context)
-            agree(training[0], valid[0])
+            lines.agree(training[0], valid[0])
         if record.status != "validating_files":
             return
         summary, written = training
@@ -89,15 +93,15 @@ class TrainingRun:
 
     async def _tokens(self, speech: examples.Speech, param: Param, context: int) -> tuple[lines.Summary, Written]:
         name = self.record.job[param]
+        path = self._files.path(name)
+        kept = self._folder / ("train.jsonl" if param == "training_file" else "valid.jsonl")
         try:
-            path = self._files.content(name)
-        except ApiError:
+            summary = await asyncio.to_thread(lines.check, path, param)
+            wanted = takewhile(lambda _: self.record.status == "validating_files", lines.read(path, param))
+            return summary, await examples.write(speech, wanted, kept, context=context, param=param)
+        except FileNotFoundError:
             said = f"The file {name} was deleted before it was read. Upload it again, and create the job again."
             raise ApiError(400, said, param=param, code=f"invalid_{param}") from None
-        summary = await asyncio.to_thread(lines.check, path, param)
-        wanted = takewhile(lambda _: self.record.status == "validating_files", lines.read(path, param))
-        kept = self._folder / ("train.jsonl" if param == "training_file" else "valid.jsonl")
-        return summary, await examples.write(speech, wanted, kept, context=context, param=param)
 
     def check_machine(self) -> None:
         """Raises ApiError where memory or disk do not suffice; where only large batches do not fit, they are cut."""
@@ -127,7 +131,7 @@ class TrainingRun:
         return Plan.read(self._folder).threads
 
     def begin(self) -> None:
-        self.done, self.rested, self.failure = False, False, None
+        self.done, self.rested, self.stepped, self.failure = False, False, False, None
         self._step = self._jobs.newest_step(self.record) or 0
         again = f", from step {self._step}" if self._step else ""
         known = self.record.status == "running" or self._step > 0
@@ -158,6 +162,8 @@ class TrainingRun:
 
     def _hear_base(self, said: dict[str, Any]) -> None:
         """The base's own score, to be told from the tuned model's: each name begins with `base_`."""
+        # What it took is no measure of how long a step takes.
+        self._began = time.monotonic()
         data = {f"base_{name}": value for name, value in said.items() if name != "type" and value is not None}
         if "base_valid_loss" in data:
             words = f"The base model, before training: full validation loss={data['base_valid_loss']:.2f}"
@@ -166,6 +172,7 @@ class TrainingRun:
 
     def _hear_step(self, said: dict[str, Any]) -> None:
         step, total = said["step"], said["total_steps"]
+        self.stepped = True
         self._step, self._total, self._trained = step, total, said.get("trained_tokens")
         pace = (time.monotonic() - self._began) / max(1, step - self._began_at)
         self.record.job["estimated_finish"] = int(time.time() + pace * (total - step)) + 1
@@ -242,24 +249,15 @@ class TrainingRun:
     def _end(self, status: str, message: str, level: Level = "info") -> None:
         record = self.record
         record.job["finished_at"] = int(time.time())
-        if status != "succeeded" and self._trained is not None:
-            record.job["trained_tokens"] = self._trained
-        self._keep_results()
-        # Going on is over: what only that needs is the larger part of a checkpoint.
-        for state in (self._folder / "checkpoints").glob("step-*/state.npz"):
-            state.unlink(missing_ok=True)
-        for name in ("train.jsonl", "valid.jsonl"):
-            (self._folder / name).unlink(missing_ok=True)
+        if status != "succeeded":
+            # One that was paused is cancelled without another life: what the last one said is true.
+            told = self._jobs.events(record).last("trained_tokens")
+            record.job["trained_tokens"] = told if self._trained is None else self._trained
+        remains.keep_results(record, self._folder, self._files)
         self.say(message, level=level)
         self.status(status)
-
-    def _keep_results(self) -> None:
-        path = self._folder / "results.csv"
-        if path.exists() and path.stat().st_size and not self.record.job["result_files"]:
-            with path.open("rb") as results:
-                self.record.job["result_files"] = [
-                    self._files.add(results, "step_metrics.csv", "fine-tune-results")["id"]
-                ]
+        # Only now is going on over.
+        remains.let_go(self._folder)
 
     def _missing(self, step: int) -> bool:
         return not self._jobs.adapter(self.record, step).exists()
@@ -274,15 +272,3 @@ class TrainingRun:
 
     def say(self, message: str, *, level: Level = "info", data: dict[str, Any] | None = None) -> None:
         self._jobs.events(self.record).add(message, level=level, data=data)
-
-
-def agree(training: lines.Summary, validation: lines.Summary) -> None:
-    """Raises a 400 unless both files are of the same kind."""
-    if training.kind != validation.kind:
-        raise ApiError(
-            400,
-            f"The training file holds {training.kind}, and the validation file {validation.kind}. Both have to be "
-            "of one kind.",
-            param="validation_file",
-            code="invalid_validation_file",
-        )

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from playground.engine.errors import ApiError, bad
 from playground.engine.tuning.files import Files
+from playground.engine.tuning.folder import FULL, disk_full
 
 MOST = 512 * 2**20
 """Bytes of an uploaded file: OpenAI's own limit."""
@@ -36,6 +37,10 @@ async def receive(request: Request, files: Files) -> dict[str, Any]:
             if not isinstance(file, UploadFile):
                 raise bad("You must provide a file parameter.", "file")
             return await asyncio.to_thread(files.add, file.file, file.filename or "", purpose)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise disk_full("the file") from None
     except HTTPException as error:
         raise bad(f"The form cannot be read: {error.detail}", "file") from None
 

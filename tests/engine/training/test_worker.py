@@ -286,3 +286,18 @@ def test_a_plan_is_read_as_it_was_written(job: MakeJob) -> None:
     assert plan.targets == ("attn_q", "ffn_up")
     plan.write(folder)
     assert Plan.read(folder) == plan
+
+
+def test_a_worker_that_waits_for_another_is_paused_and_not_failed(job: MakeJob, start: Any) -> None:
+    import fcntl
+
+    folder = job()
+    with (folder / "worker.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        worker = start(folder)
+        files = Path(f"/proc/{worker.process.pid}/fd")
+        while not any(path.name == "worker.lock" for path in map(Path.resolve, files.iterdir())):
+            assert worker.process.poll() is None
+        worker.process.send_signal(signal.SIGTERM)
+        assert [line["type"] for line in worker.rest()] == ["paused"]
+        assert worker.end() == 0
