@@ -76,7 +76,7 @@ class Serving:
             return None
         found = self._find(name)
         if found is None:
-            raise ApiError(404, f"The model {name[:120]!r} does not exist.", param="model", code="model_not_found")
+            raise _unknown(name)
         return found
 
     @asynccontextmanager
@@ -116,6 +116,9 @@ class Serving:
                 await asyncio.to_thread(check_adapter, adapter.path, self.base.llama.header.architecture)
                 llama = await asyncio.to_thread(Llama, self._path, adapter=adapter.path)
             except GgufError:
+                if not adapter.path.exists():
+                    # Deleted while this request waited for its turn.
+                    raise _unknown(adapter.name) from None
                 raise ApiError(
                     500,
                     f"llama.cpp cannot load the adapter of {adapter.name!r}. Delete the model, and train it again.",
@@ -151,6 +154,10 @@ class Serving:
                 type="server_error",
                 code="out_of_memory",
             )
+
+
+def _unknown(name: str) -> ApiError:
+    return ApiError(404, f"The model {name[:120]!r} does not exist.", param="model", code="model_not_found")
 
 
 async def _soon(condition: asyncio.Condition) -> None:

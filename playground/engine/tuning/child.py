@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 GRACE = 10.0
 """Seconds for a last checkpoint when the engine is gone."""
@@ -19,17 +20,26 @@ GRACE = 10.0
 
 def main() -> None:
     engine, folder = int(sys.argv[1]), sys.argv[2]
-    threading.Thread(target=_follow, args=(engine,), daemon=True).start()
+    follow(engine, _stop)
     sys.argv = ["playground.engine.training", folder]
     runpy.run_module("playground.engine.training", run_name="__main__", alter_sys=True)
 
 
-def _follow(engine: int) -> None:
-    while os.getppid() == engine:
-        time.sleep(0.25)
+def follow(engine: int, gone: Callable[[], None]) -> None:
+    """Call `gone`, in a thread of its own, when the engine whose child we are is gone, and end."""
+
+    def watch() -> None:
+        while os.getppid() == engine:
+            time.sleep(0.25)
+        gone()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _stop() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
-    os._exit(1)
 
 
 if __name__ == "__main__":

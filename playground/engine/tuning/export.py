@@ -1,6 +1,6 @@
 """A fine-tune as one GGUF that any llama.cpp runs: made by a process of its own, so that answers go on.
 
-`python -m playground.engine.tuning.export BASE ADAPTER OUT TYPE` is that process.
+`python -m playground.engine.tuning.export ENGINE_PID BASE ADAPTER OUT TYPE` is that process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Literal, cast
 
 from playground.engine.errors import ApiError
 from playground.engine.serving import Adapter
+from playground.engine.tuning.child import follow
 from playground.engine.tuning.folder import disk_full
 from playground.engine.tuning.worker import environment
 
@@ -37,7 +38,7 @@ def file_name(adapter: Adapter, kind: Type) -> str:
 async def make(base: Path, adapter: Adapter, n_params: int, kind: Type, folder: Path) -> Path:
     """The merged GGUF in a file of `folder`, for the caller to delete. Raises ApiError."""
     out = _place(folder, int(n_params * BITS[kind] / 8) + RESERVE)
-    command = ["-m", "playground.engine.tuning.export", str(base), str(adapter.path), str(out), kind]
+    command = ["-m", "playground.engine.tuning.export", str(os.getpid()), str(base), str(adapter.path), str(out), kind]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, env=environment(1), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
     )
@@ -87,13 +88,17 @@ def main() -> None:
     from playground.engine.training.errors import TrainingError
     from playground.engine.training.merge import merge
 
-    base, adapter, out, kind = sys.argv[1:]
+    engine, base, adapter, out, kind = sys.argv[1:]
+    # What is half written by then is removed by the next engine.
+    follow(int(engine), lambda: None)
     if hasattr(os, "nice"):
         os.nice(15)
     try:
         merge(Path(base), Path(adapter), Path(out), type=cast(Type, kind))
     except TrainingError as error:
         sys.exit(f"export: {error.message}")
+    if os.getppid() != int(engine):
+        Path(out).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -355,6 +355,16 @@ async def test_a_model_that_is_deleted_while_it_is_loaded_is_not_kept(
     assert len(closed) == 1
 
 
+async def test_a_model_that_is_deleted_while_a_request_waits_for_it_is_not_found(tiny: Path, tmp_path: Path) -> None:
+    gone = serving.Adapter(name="ft:x", path=tmp_path / "adapter.gguf", created=1, base="tiny", job="ftjob-1")
+    base: Any = SimpleNamespace(llama=SimpleNamespace(header=SimpleNamespace(architecture="llama"), kv_bytes=1))
+    served = serving.Serving(base, tiny, "tiny", lambda _name: gone)
+    with pytest.raises(ApiError) as refused:
+        async with served.use("ft:x"):
+            raise AssertionError
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (404, "model_not_found")
+
+
 def test_a_job_is_paused_and_then_cancelled_and_tells_what_it_did(trainer: Trainer) -> None:
     name = str(trainer.create(pairs(120), hyperparameters={"n_epochs": 24, "batch_size": 24})["id"])
     trainer.step(name, 6)

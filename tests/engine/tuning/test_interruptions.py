@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.engine.conftest import KEY
 from tests.engine.tuning.conftest import JOBS, Trainer, pairs
 
 pytestmark = pytest.mark.engine
@@ -20,7 +23,7 @@ LONG = {"n_epochs": 24, "batch_size": 24}
 """Of 120 examples: 120 steps, a checkpoint every 5."""
 
 
-def workers(folder: Path) -> list[int]:
+def workers(folder: Path, module: bytes = b"playground.engine.tuning.child") -> list[int]:
     """The training processes of a data folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -28,7 +31,7 @@ def workers(folder: Path) -> list[int]:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"playground.engine.tuning.child" in words and any(str(folder).encode() in word for word in words):
+        if module in words and any(str(folder).encode() in word for word in words):
             found.append(int(path.parent.name))
     return found
 
@@ -151,6 +154,27 @@ def test_a_job_survives_its_engine_and_goes_on_by_itself(
     assert again.curve(job) == whole(again, job["training_file"])
     again.engine.process.kill()
     again.engine.process.wait()
+
+
+def test_a_merge_ends_with_the_engine_that_it_is_for(own_trainer: Trainer, tmp_path: Path) -> None:
+    name = own_trainer.train(n_epochs=1)["fine_tuned_model"]
+
+    def merging() -> list[int]:
+        return workers(tmp_path, b"playground.engine.tuning.export")
+
+    with socket.create_connection(
+        (urlsplit(own_trainer.engine.url).hostname, urlsplit(own_trainer.engine.url).port)
+    ) as asks:
+        asks.sendall(f"GET /v1/models/{name}/gguf HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode())
+        (merge,) = own_trainer.until(merging)
+        os.kill(merge, signal.SIGSTOP)
+        own_trainer.engine.process.kill()
+        own_trainer.engine.process.wait()
+    assert merging() == [merge]
+    os.kill(merge, signal.SIGCONT)
+    own_trainer.until(lambda: not merging())
+    exports = tmp_path / "engine" / "exports"
+    assert not [path for path in exports.iterdir() if not path.name.startswith(".")]
 
 
 def test_two_engines_on_one_folder_train_once_and_the_second_takes_over(
