@@ -29,6 +29,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.partial = path / PARTIAL
+        self._read: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
 
     def model(self, id: str) -> Path:
         return self.path / f"{named(id)}.gguf"
@@ -66,7 +67,7 @@ class Folder:
         path, about = self.model(id), read_json(self.about(id))
         size = path.stat().st_size
         if about.get("bytes") != size or "kv_width" not in about:
-            about = {**about, **header_facts(path), "bytes": size}
+            about = {**about, **self._facts(id, path)}
         context, width = _whole(about.get("context")), _whole(about.get("kv_width"))
         held = min(context or MEMORY_CONTEXT, MEMORY_CONTEXT)
         return Installed(
@@ -86,6 +87,14 @@ class Folder:
             chat_template=about.get("chat_template") is True,
             date=_text(about.get("date")),
         )
+
+    def _facts(self, id: str, path: Path) -> dict[str, Any]:
+        """What the header says: read once, as long as the file stays the same. A large vocabulary takes a moment."""
+        stat = path.stat()
+        state = stat.st_mtime_ns, stat.st_size
+        if self._read.get(id, (None,))[0] != state:
+            self._read[id] = state, header_facts(path)
+        return self._read[id][1]
 
     def install(self, id: str, about: Mapping[str, Any]) -> None:
         """Put a part that has been checked into its place: what is said of it first, so that it is never without."""

@@ -22,7 +22,9 @@ def room(folder: Path, title: str, total: int | None, have: int) -> None:
 
 
 def size_text(size: int) -> str:
-    """Bytes as a person reads them: 491 MB, 1.06 GB."""
-    if size >= 1_000_000_000:
+    """Bytes as a person reads them: 1.06 GB, 491 MB, 3.2 MB, 801 kB."""
+    if size >= 999_500_000:
         return f"{size / 1e9:,.2f} GB"
-    return f"{size / 1e6:,.0f} MB" if size >= 1_000_000 else f"{size / 1e3:,.0f} kB"
+    if size >= 999_500:
+        return f"{size / 1e6:,.{0 if size >= 9_950_000 else 1}f} MB"
+    return f"{size / 1e3:,.0f} kB"

@@ -221,9 +221,12 @@ class _Restart(Exception):
 def _mapped(host: str) -> Iterator[None]:
     """What the network does, in our words."""
     import httpx2
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
         yield
+    except OfflineModeIsEnabled:  # by TRANSFORMERS_OFFLINE, which the hub's client heeds too
+        raise library_failed("library_offline") from None
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, ssl.SSLError, ConnectionError) as error:
         raise Broken(network_failure(error, host)) from None
 

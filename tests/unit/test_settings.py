@@ -155,3 +155,18 @@ def test_allowed_hosts_are_a_list_in_lower_case() -> None:
         "play.example.org",
         "b.example",
     )
+
+
+def test_the_hub_is_read_from_its_own_variables() -> None:
+    plain = load({}, dotenv=None)
+    assert (plain.hub_url, plain.hub_token, plain.hub_offline) == ("https://huggingface.co", None, False)
+    said = {"HF_ENDPOINT": "http://mirror.example/", "HF_TOKEN": '"hf_x"', "HF_HUB_OFFLINE": "yes"}
+    settings = load(said, dotenv=None)
+    assert (settings.hub_url, settings.hub_token, settings.hub_offline) == ("http://mirror.example", "hf_x", True)
+    assert "hf_x" not in repr(settings)
+
+
+@pytest.mark.parametrize(("name", "value"), [("HF_ENDPOINT", "mirror"), ("HF_TOKEN", "hf x")])
+def test_a_hub_that_cannot_be_is_refused_by_the_variables_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load({name: value}, dotenv=None)

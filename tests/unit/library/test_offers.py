@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from playground import library
 from playground.library import Offer
 from playground.library.folder import ID
 from playground.library.offers import MEMORY_CONTEXT, find, memory_needed, offers
+from playground.library.room import size_text
 from playground.library.sources import HubFile, parse
+from playground.words import texts
 
 LIST = offers()
 
@@ -66,3 +70,29 @@ def test_an_offer_is_found_by_its_id_and_its_source_and_says_whether_it_is_here(
     assert find("qwen3-0.6b") == find("Qwen/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q8_0.gguf") is not None
     assert find("qwen") is None
     assert [o.id for o in offers(["qwen3-0.6b", "other"]) if o.installed] == ["qwen3-0.6b"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (801_000, "801 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (3_240_000, "3.2 MB"),
+        (9_950_000, "10 MB"),
+        (491_400_032, "491 MB"),
+        (999_500_000, "1.00 GB"),
+        (1_055_609_536, "1.06 GB"),
+    ],
+)
+def test_sizes_are_told_in_three_digits(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+def test_every_word_of_the_library_is_used_and_every_one_used_is_there() -> None:
+    folder = Path(library.__file__).parent
+    code = "\n".join(path.read_text() for path in [*folder.glob("*.py"), folder.parent / "engine_process.py"])
+    used = set(re.findall(r'"(library_[a-z_]+)"', code))
+    known = {key.split(".")[1] for key in texts("en") if key.startswith(("error.library_", "error_hint.library_"))}
+    assert used == known
+    assert set(texts("en")) == set(texts("es"))
