@@ -46,6 +46,14 @@ class Page:
                     at = end
         return cls(text, tuple(marks))
 
+    @property
+    def asked(self) -> str:
+        """The text without an answer that stands at its end."""
+        if not self.marks or self.marks[-1][1] != utf16(self.text):
+            return self.text
+        before = self.text.encode("utf-16-le", "surrogatepass")[: 2 * self.marks[-1][0]]
+        return before.decode("utf-16-le", "surrogatepass")
+
     def with_generated(self, generated: str) -> Page:
         """This page with `generated` at its end, marked."""
         if not generated:

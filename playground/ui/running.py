@@ -236,14 +236,22 @@ async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
         filled = fill_all(written, values)
         counted = await deps.count_request(filled, _tools(inputs.params, tab.mode), info)
         line = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
-        lacking = await _lacks(deps, info, filled, inputs.params) if tab.mode == "complete" else None
+        lacking = (
+            await _lacks(deps, info, _asked(inputs.main, values), inputs.params) if tab.mode == "complete" else None
+        )
         line["notice"] = present.lacking(lacking) or better.offer(deps, info, filled)
         return line
     except Exception as error:
         return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}
 
 
-async def _lacks(deps: Deps, info: ModelInfo, written: Mapping[str, Any], params: Any) -> Lacks | None:
+def _asked(main: Any, values: Mapping[str, str]) -> str:
+    """The prompt without an answer at its end: right after one, it is what was asked that has its separator."""
+    prompt: str = fill_all({"prompt": present.Page.read(main).asked}, values)["prompt"]
+    return prompt
+
+
+async def _lacks(deps: Deps, info: ModelInfo, asked: str, params: Any) -> Lacks | None:
     """What the prompt lacks that the chosen model was trained with, as soon as its training file has been read."""
     file = deps.training_files.get(f"{info.endpoint}/{info.id.partition(CHECKPOINT)[0]}")
     if file is None:
@@ -254,7 +262,7 @@ async def _lacks(deps: Deps, info: ModelInfo, written: Mapping[str, Any], params
     except (TimeoutError, PlaygroundError):  # not yet read, or no longer there: nothing is known of it
         return None
     stop = panel.api_values(params, "complete").get("stop") or ()
-    return None if trained is None else lacks(trained, written["prompt"], [stop] if isinstance(stop, str) else stop)
+    return None if trained is None else lacks(trained, asked, [stop] if isinstance(stop, str) else stop)
 
 
 def _filled(variables: Any) -> dict[str, str]:

@@ -53,6 +53,12 @@ async def test_a_job_is_followed_to_its_end_and_its_model_opens_with_its_stop(sc
     assert "or so END" in await screen.page.locator("#pg-params").evaluate(
         "node => [...node.querySelectorAll('input, textarea')].map((box) => box.value).join('|') + node.textContent"
     )
+    # Right after an answer, nothing is missed that was there when it was asked.
+    await screen.run()
+    assert (await screen.text()).startswith("0 ->")
+    assert len(await screen.text()) > len("0 ->")
+    await screen.until("document.querySelector('#pg-next-complete .pg-cell')")
+    assert not await screen.page.locator("#pg-next-complete .pg-notice", has_text="trained on prompts").is_visible()
     # What it was trained with is missed, and one click adds it.
     await screen.page.click(".pg-chip button")
     await screen.write("What is 7?")
@@ -177,6 +183,19 @@ async def test_openais_closing_dates_are_said_before_anything_is_uploaded(visits
         said = screen.page.locator(".pg-jobs-form [role=status]")
         assert words in await said.inner_text()
         assert "2027-01-06" in await said.inner_text()
+
+
+async def test_on_a_phone_what_is_refused_is_said_where_it_is_seen(visits: Any, fake_app: Any, tmp_path: Path) -> None:
+    screen = await visits(fake_app, model="server/fake", width=390)
+    await screen.tab("finetune")
+    await screen.page.locator(".pg-jobs-list button").first.wait_for()
+    await create(screen, tmp_path, "server/fault-403_training")
+    said = screen.page.locator(".pg-jobs > .pg-notice")
+    await said.wait_for()
+    await screen.until("document.querySelector('.pg-jobs > .pg-notice').getBoundingClientRect().top >= 0")
+    box = await said.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
 
 
 async def test_another_servers_form_has_nothing_of_the_embedded_engines(screen: Any, tmp_path: Path) -> None:

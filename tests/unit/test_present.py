@@ -233,3 +233,19 @@ def test_waiting_counts_down_and_ends_with_the_first_word() -> None:
 )
 def test_times_are_short(value: float, shown: str) -> None:
     assert present.seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "marks", "asked"),
+    [
+        ("good ->", (), "good ->"),
+        ("good -> yes", ((7, 11),), "good ->"),
+        ("good -> yes, ", ((7, 11),), "good -> yes, "),
+        ("😀 -> yes", ((5, 9),), "😀 ->"),
+        ("a b", ((0, 1), (1, 3)), "a"),
+    ],
+)
+def test_what_was_asked_is_the_text_without_the_answer_at_its_end(
+    text: str, marks: tuple[tuple[int, int], ...], asked: str
+) -> None:
+    assert Page(text, marks).asked == asked

@@ -165,7 +165,12 @@ function answered(value) {
   if (value.of === 'create') { start.disabled = false; start.textContent = say('jobs_create'); }
   if (value.of === 'estimate') { [takes.textContent, takes.hidden] = [value.estimate ?? '', !value.estimate]; return; }
   if (value.rigid) detail.rigid(value.rigid);
-  if (value.notice) return tell(...playground.problem(value.notice));
+  if (value.notice) {
+    tell(...playground.problem(value.notice));
+    // On a phone the button that was pressed is far below.
+    notice.scrollIntoView({block: 'nearest'});
+    return;
+  }
   tell();
   if (value.of === 'open' && files[value.role]) chosenFile(value.role, value);
   if (value.jobs) {
