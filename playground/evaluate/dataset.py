@@ -145,12 +145,12 @@ def needed(written: Any) -> tuple[str, ...]:
 
 
 def lacking(dataset: Dataset, written: Any) -> dict[str, tuple[str, ...]]:
-    """By each variable that `written` needs and cases lack: the ids of those cases."""
+    """By each variable that `written` needs and cases lack, or have empty: the ids of those cases."""
     found: dict[str, list[str]] = {name: [] for name in needed(written)}
     for case in dataset.cases:
         values = case.values
         for name, ids in found.items():
-            if name not in values:
+            if not values.get(name):  # as everywhere: a value that is empty is one that somebody forgot
                 ids.append(case.id)
     return {name: tuple(ids) for name, ids in found.items() if ids}
 

@@ -32,6 +32,7 @@ def why(given: Any) -> InvalidRequest:
 def test_a_prompt_needs_the_variables_that_stand_in_it_and_a_set_says_which_cases_lack_them() -> None:
     assert datasets.needed("{{b}} {{a}} {{b}}") == ("a", "b")
     assert lacking(TWEETS, "{{tweet}} by {{user}}") == {"tweet": ("3",), "user": ("1", "3")}
+    assert lacking(TWEETS.put(Case(id="3", variables={"tweet": ""})), "{{tweet}}") == {"tweet": ("3",)}
     assert lacking(TWEETS, [{"role": "user", "content": "no variable"}]) == {}
 
 

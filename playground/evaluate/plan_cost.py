@@ -1,0 +1,230 @@
+"""What a plan may cost and how long it may take, before it runs; and what one call may cost at worst, to reserve it.
+
+Prompts are counted for a sample of the cases, evenly spread, where there are many. Expected is what answers have taken
+so far, where anybody knows, or half of the longest; at worst each is as long as its parameters and the model allow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from playground import catalog, pricing
+from playground.evaluate.metrics.domain import spread
+from playground.evaluate.plan import Cell, Plan
+from playground.tokens import TokenCount
+from playground.types import CompletionRequest, EndpointKind, ModelInfo, Request
+
+SAMPLE = 200
+"""Prompts that are counted."""
+USUAL = 300
+"""Tokens of a chat's answer that nothing limits and nobody has seen: what is expected, not what is possible."""
+
+Count = Callable[[Request, ModelInfo], Awaitable[TokenCount]]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How a model has answered so far: seconds to the first token, and tokens a second after it."""
+
+    first_token: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEstimate:
+    """Of all calls to one model. Tokens are those of all calls; dollars and seconds None where they are not known.
+
+    `worst_tokens` (and with them `worst`) are None where nothing limits an answer's length.
+    """
+
+    ref: str
+    calls: int
+    prompt_tokens: int
+    expected_tokens: int
+    worst_tokens: int | None
+    expected: Decimal | None
+    worst: Decimal | None
+    seconds: float | None
+    worst_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEstimate:
+    """The sums, None where one part is not known. `exact` says that every prompt was counted, by the model's own
+    tokenizer; `judged` are calls to a judge that come on top of `calls` and are in no sum."""
+
+    calls: int
+    judged: int
+    exact: bool
+    models: tuple[ModelEstimate, ...]
+    expected: Decimal | None
+    worst: Decimal | None
+    seconds: float | None
+    worst_seconds: float | None
+
+
+async def estimate(
+    plan: Plan,
+    count: Count,
+    *,
+    typical: Mapping[str, int] | None = None,
+    speeds: Mapping[str, Speed] | None = None,
+    price_as: str | None = None,
+) -> PlanEstimate:
+    """The plan's estimate. `count` counts a request's prompt; `typical` are tokens of past answers and `speeds` how
+    fast they came, by `endpoint/model`; `price_as` prices the embedded engine's answers as an OpenAI model's."""
+    counting = _Counting(plan, count)
+    models: dict[str, list[ModelEstimate]] = {}
+    for cell, cells in _alike(plan):
+        found = await counting.prompts(cell)
+        calls = cells * len(plan.cases) * plan.spec.repeats
+        ref = cell.model.ref
+        part = _part(plan, cell, found, calls, (typical or {}).get(ref), (speeds or {}).get(ref), price_as)
+        models.setdefault(ref, []).append(part)
+    summed = tuple(_sum(ref, parts) for ref, parts in models.items())
+    return PlanEstimate(
+        calls=len(plan),
+        judged=len(plan) * sum(metric.kind == "judge" for metric in plan.spec.metrics),
+        exact=counting.exact,
+        models=summed,
+        expected=_money([each.expected for each in summed]),
+        worst=_money([each.worst for each in summed]),
+        seconds=_shared([each.seconds for each in summed], plan.spec.concurrency),
+        worst_seconds=_shared([each.worst_seconds for each in summed], plan.spec.concurrency),
+    )
+
+
+def worst_cost(
+    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, *, price_as: str | None = None
+) -> Decimal | None:
+    """Dollars that one call may cost at most: what is reserved of a budget before it is sent. None: price unknown, or
+    nothing limits the answer."""
+    most = longest(request, info, prompt_tokens)
+    return None if most is None else _price(request, info, kind, prompt_tokens, most, price_as)
+
+
+def longest(request: Request, info: ModelInfo, prompt_tokens: int) -> int | None:
+    """Tokens that all of a call's answers together may have; None where nothing limits them."""
+    context = catalog.context_length(info)
+    room = None if context is None else max(0, context - prompt_tokens)
+    if isinstance(request, CompletionRequest):
+        limit: int | None = pricing.SERVER_MAX_TOKENS if request.max_tokens is None else request.max_tokens
+        answers = max(request.n or 1, request.best_of or 1)
+    else:
+        limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
+        answers = request.n or 1
+    each = min((value for value in (limit, room) if value is not None), default=None)
+    return None if each is None else each * answers
+
+
+class _Counting:
+    """Prompts counted once for each model and each text they stand in."""
+
+    def __init__(self, plan: Plan, count: Count) -> None:
+        self.exact = True
+        self._plan, self._count = plan, count
+        self._known: dict[tuple[str, str | None], list[int]] = {}
+        texts = len({(cell.model.ref, cell.preset) for cell in plan.cells})
+        self._places = spread(len(plan.cases), max(5, SAMPLE // texts))
+        self.exact = len(self._places) == len(plan.cases)
+
+    async def prompts(self, cell: Cell) -> list[int]:
+        """Tokens of the sampled cases' prompts."""
+        key = cell.model.ref, cell.preset
+        if key not in self._known:
+            found = []
+            for place in self._places:
+                number = self._plan.number(cell=cell.number, case=place, repeat=0)
+                counted = await self._count(self._plan.request(self._plan.call(number)), cell.model)
+                self.exact = self.exact and counted.exact
+                found.append(counted.tokens)
+            self._known[key] = found
+        return self._known[key]
+
+
+def _alike(plan: Plan) -> list[tuple[Cell, int]]:
+    """Cells whose calls cost the same, each with how many they are: most parameters have no price."""
+    names = ("max_tokens", "max_completion_tokens", "best_of", "n")
+    first: dict[tuple[object, ...], Cell] = {}
+    counted: Counter[tuple[object, ...]] = Counter()
+    for cell in plan.cells:
+        key = (cell.model.ref, cell.preset, *(cell.parameters.get(name) for name in names))
+        first.setdefault(key, cell)
+        counted[key] += 1
+    return [(first[key], times) for key, times in counted.items()]
+
+
+def _part(
+    plan: Plan,
+    cell: Cell,
+    prompts: list[int],
+    calls: int,
+    typical: int | None,
+    speed: Speed | None,
+    price_as: str | None,
+) -> ModelEstimate:
+    request = plan.request(plan.call(cell.number))
+    tokens = round(Decimal(sum(prompts)) / len(prompts))
+    most = longest(request, cell.model, tokens)
+    half = USUAL if most is None else (most + 1) // 2
+    likely = half if typical is None else typical if most is None else min(typical, most)
+
+    def cost(each: int | None) -> Decimal | None:
+        if each is None:
+            return None
+        priced = [_price(request, cell.model, cell.kind, prompt, each, price_as) for prompt in prompts]
+        total = _money(priced)
+        return None if total is None else total * calls / len(prompts)
+
+    def seconds(each: int | None) -> float | None:
+        return None if speed is None or each is None else calls * (speed.first_token + each / speed.tokens_per_second)
+
+    return ModelEstimate(
+        ref=cell.model.ref,
+        calls=calls,
+        prompt_tokens=round(Decimal(sum(prompts)) * calls / len(prompts)),
+        expected_tokens=likely * calls,
+        worst_tokens=None if most is None else most * calls,
+        expected=cost(likely),
+        worst=cost(most),
+        seconds=seconds(likely),
+        worst_seconds=seconds(most),
+    )
+
+
+def _price(
+    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, tokens: int, price_as: str | None
+) -> Decimal | None:
+    return pricing.estimate(
+        model=info.id,
+        kind=kind,
+        prompt_tokens=prompt_tokens,
+        max_tokens=tokens,
+        price_as=price_as if kind == "engine" else None,
+    ).worst
+
+
+def _sum(ref: str, parts: list[ModelEstimate]) -> ModelEstimate:
+    worst_tokens = [part.worst_tokens for part in parts]
+    return ModelEstimate(
+        ref=ref,
+        calls=sum(part.calls for part in parts),
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        expected_tokens=sum(part.expected_tokens for part in parts),
+        worst_tokens=None if None in worst_tokens else sum(each or 0 for each in worst_tokens),
+        expected=_money([part.expected for part in parts]),
+        worst=_money([part.worst for part in parts]),
+        seconds=_shared([part.seconds for part in parts], 1),
+        worst_seconds=_shared([part.worst_seconds for part in parts], 1),
+    )
+
+
+def _money(amounts: list[Decimal | None]) -> Decimal | None:
+    return None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+
+
+def _shared(seconds: list[float | None], lanes: int) -> float | None:
+    return None if None in seconds else sum(each or 0.0 for each in seconds) / lanes
