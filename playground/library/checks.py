@@ -53,11 +53,11 @@ def header(path: Path, name: str) -> dict[str, Any]:
 
 
 def _is_model(meta: dict[str, Any], name: str) -> None:
-    kind = meta.get("general.type", "model")
+    kind = str(meta.get("general.type", "model"))[:40]
     if meta.get("general.architecture") == "clip":
         kind = "mmproj"
     if kind != "model":
-        what = Said(_NOT_MODELS.get(kind, "library.other_kind"), {"kind": str(kind)[:40]})
+        what = Said(_NOT_MODELS.get(kind, "library.other_kind"), {"kind": kind})
         raise _no_model(name, what)
     count = meta.get("split.count", 1)
     if isinstance(count, int) and count > 1:
