@@ -13,6 +13,7 @@ from typing import Any
 from playground.types import (
     Delta,
     Finished,
+    Loading,
     ModelInfo,
     StreamEvent,
     Thought,
@@ -70,6 +71,8 @@ class Answer:
             if reason and index not in self._ended:
                 self._ended.add(index)
                 events.append(Finished(index, str(reason)))
+        if loading := chunk.get("loading"):  # the embedded engine says so in chunks without choices
+            events.append(Loading(max(0.0, float(loading["seconds"]))))
         # Some servers report a running usage in every chunk: the last one counts.
         if usage := chunk.get("usage"):
             self._usage = _usage(usage)

@@ -179,7 +179,7 @@ class Deps:
             return await asyncio.to_thread(self.counter.count, text, info.id)
         # GPT-2's way of splitting never crosses a space: only what changed is asked again. Of others we do not know it.
         splittable = info.meta.get("tokenizer_model") == "gpt2"
-        tokenize = partial(self.client.tokenize, info.endpoint)
+        tokenize = partial(self.client.tokenize, info.endpoint, model=info.id)
         return await self.counter.count_with(tokenize, text, key=info.ref, splittable=splittable)
 
     async def count_chat(self, body: Mapping[str, Any], info: ModelInfo) -> TokenCount:

@@ -18,6 +18,7 @@ from playground.types import (
     Delta,
     Failed,
     Finished,
+    Loading,
     Retrying,
     RunStatus,
     StreamEvent,
@@ -93,6 +94,7 @@ class RunState:
         self.ended_at: float | None = None
         self.usage: Usage | None = None
         self.error: PlaygroundError | None = None
+        self.loading: float | None = None
         self.retrying: Retrying | None = None
         self.retry_at: float | None = None
 
@@ -106,6 +108,8 @@ class RunState:
             self._choice(event.index).finish_reason = event.reason
         elif isinstance(event, UsageReported):
             self.usage = event.usage
+        elif isinstance(event, Loading):
+            self.loading = event.seconds
         elif isinstance(event, Retrying):
             self.retrying, self.retry_at = event, self._clock() + event.delay
         elif isinstance(event, Failed):

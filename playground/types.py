@@ -213,6 +213,13 @@ class UsageReported:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """The server loads the model first, for so many seconds now."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying:
     """The request failed and is tried again: attempt `attempt` of `attempts` starts in `delay` seconds."""
 
@@ -229,7 +236,7 @@ class Failed:
     error: PlaygroundError
 
 
-StreamEvent = Delta | Thought | ToolDelta | Finished | UsageReported | Retrying | Failed
+StreamEvent = Delta | Thought | ToolDelta | Finished | UsageReported | Loading | Retrying | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,12 +137,14 @@ class Client(Tuned):
                 model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
             ]
 
-    async def tokenize(self, endpoint: str, text: str) -> list[int] | None:
-        """Token ids of `text` alone by the server's own tokenizer, None where it has none. Raises a PlaygroundError.
+    async def tokenize(self, endpoint: str, text: str, *, model: str | None = None) -> list[int] | None:
+        """Token ids of `text` alone by the tokenizer of the server's `model`, by its only or first one unless that is
+        named; None where it does not tell. Raises a PlaygroundError.
 
         One body for both shapes: llama.cpp and our engine read `content`, vLLM reads `prompt`.
         """
         body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
+        body |= {"model": model} if model else {}
         return await self._tokenized(endpoint, body, _ids)
 
     async def tokenize_chat(self, endpoint: str, body: Mapping[str, Any]) -> int | None:
@@ -151,10 +153,11 @@ class Client(Tuned):
         asked = {"model": body.get("model"), "messages": body["messages"], "add_generation_prompt": True}
         return await self._tokenized(endpoint, asked, _count)
 
-    async def pieces(self, endpoint: str, text: str) -> tuple[list[int], list[str]] | None:
-        """The tokens of `text` by the server's own tokenizer: ids, and what each adds to the text (llama.cpp's
-        `with_pieces`); None where it does not show them. Raises a PlaygroundError."""
-        return await self._tokenized(endpoint, {"content": text, "add_special": False, "with_pieces": True}, _pieces)
+    async def pieces(self, endpoint: str, text: str, *, model: str | None = None) -> tuple[list[int], list[str]] | None:
+        """The tokens of `text` as `tokenize` makes them: ids, and what each adds to the text (llama.cpp's
+        `with_pieces`); None where the server does not show them. Raises a PlaygroundError."""
+        body = {"content": text, "add_special": False, "with_pieces": True, **({"model": model} if model else {})}
+        return await self._tokenized(endpoint, body, _pieces)
 
     async def _tokenized(
         self, endpoint: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], Said | None]

@@ -30,6 +30,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, is_id
 from playground.ui.following import bind_following
 from playground.ui.job_rows import meant, row, saved
+from playground.ui.library_rows import training
 from playground.ui.opening import Places, model_opened, opened
 from playground.ui.uploads import Held, dropped
 from playground.words import Language, plain
@@ -90,6 +91,7 @@ async def _list(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
         "endpoints": {name: endpoint.kind for name, endpoint in deps.client.endpoints.items()},
         "closing": _closing(language(asked)),
         "bases": [info.ref for info in deps.models][:300],
+        "trained": {info.ref: training(info.meta) for info in deps.models if "trainable" in info.meta},
     }
 
 

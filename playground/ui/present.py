@@ -270,7 +270,11 @@ def waiting(state: RunState) -> Value | None:
             "message": again.error.message,
             "kind": again.error.kind,
         }
-    return None if state.first_token_at else {"tone": "info", "key": "notice_waiting"}
+    if state.first_token_at:
+        return None
+    if state.loading is not None:
+        return {"tone": "info", "key": "notice_loading", "seconds": f"{state.loading:.0f}", "busy": True}
+    return {"tone": "info", "key": "notice_waiting"}
 
 
 def seconds(value: float) -> str:

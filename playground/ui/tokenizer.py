@@ -82,7 +82,7 @@ async def _tokens(deps: Deps, text: str, encoding: Any, model: Any) -> tuple[lis
         if own is None:
             name = encoding_for(info.id) or ENCODINGS[0]
             return *token_texts(name, text), None
-        found = await deps.client.pieces(own.endpoint, text)
+        found = await deps.client.pieces(own.endpoint, text, model=own.id)
         if found is None:
             raise InvalidRequest(
                 f"{own.endpoint} does not show its tokenizer.", hint="Choose one of OpenAI's encodings."

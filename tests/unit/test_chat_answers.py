@@ -10,10 +10,11 @@ import jsonschema_rs
 import pytest
 
 from playground.accepts import effective
+from playground.answers import Answer, Unreadable
 from playground.client import Client
 from playground.parameters import validate_chat, validate_completion
 from playground.streaming import RunState
-from playground.types import ToolCall
+from playground.types import Loading, ToolCall
 from tests.fakes.helpers import chat, collect, endpoint, text_of
 from tests.fakes.openai_like import ARGUMENTS, CALL_ID
 from tests.fakes.server import FakeServer
@@ -50,6 +51,16 @@ async def test_thoughts_stand_apart_from_the_answer() -> None:
         state = await state_of(server, model="fault-reasoning")
     (choice,) = state.choices()
     assert (choice.reasoning, choice.text) == ("Let me think.", "Hello, world!")
+
+
+def test_a_model_that_is_loaded_first_is_told_and_no_answer_has_begun() -> None:
+    answer = Answer()
+    chunk = {"id": "", "object": "chat.completion.chunk", "choices": [], "loading": {"model": "m", "seconds": 1.5}}
+    assert answer.read(chunk) == [Loading(1.5)]
+    assert not answer.begun
+    for odd in ({}, {"seconds": "soon"}, {"seconds": None}, 7):
+        with pytest.raises(Unreadable):
+            answer.read({"choices": [], "loading": odd} if odd else {"choices": [], "loading": {"model": "m"}})
 
 
 @pytest.mark.parametrize(

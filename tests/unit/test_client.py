@@ -341,6 +341,12 @@ async def test_the_server_counts_tokens_where_it_can(server: FakeServer, client:
     assert server.requests[0].headers["authorization"] == f"Bearer {CANARY}"
 
 
+async def test_the_model_whose_tokenizer_is_meant_is_named(server: FakeServer, client: Client) -> None:
+    await client.tokenize("server", "a", model="second")
+    await client.pieces("server", "a", model="second")
+    assert [asked.body["model"] for asked in server.requests] == ["second", "second"]
+
+
 async def test_a_server_without_a_tokenizer_is_asked_once(server: FakeServer, client: Client) -> None:
     server.tokenizer = False
     assert [await client.tokenize("server", text) for text in ("a", "ab")] == [None, None]

@@ -15,7 +15,18 @@ from playground.pricing import estimate
 from playground.runner import Progress
 from playground.streaming import RunState
 from playground.tokens import TokenCount
-from playground.types import Choice, CompletionRequest, Delta, Failed, Finished, Retrying, Run, TokenLogprob, Usage
+from playground.types import (
+    Choice,
+    CompletionRequest,
+    Delta,
+    Failed,
+    Finished,
+    Loading,
+    Retrying,
+    Run,
+    TokenLogprob,
+    Usage,
+)
 from playground.ui import present
 from playground.ui.present import Page
 
@@ -213,6 +224,13 @@ def test_every_other_end_is_said(end: Progress, key: str, tone: str) -> None:
 def test_waiting_counts_down_and_ends_with_the_first_word() -> None:
     assert (present.waiting(state()) or {})["key"] == "notice_waiting"
     again = Retrying(2, 4, 3.0, RateLimited("too many"))
+    assert present.waiting(state(Loading(2.6))) == {
+        "tone": "info",
+        "key": "notice_loading",
+        "seconds": "3",
+        "busy": True,
+    }
+    assert present.waiting(state(Loading(2.6), Delta(0, "a"))) is None
     said = present.waiting(state(again))
     assert said is not None
     assert (said["key"], said["attempt"], said["attempts"], said["seconds"]) == ("notice_retry", 2, 4, "3")

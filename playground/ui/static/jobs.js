@@ -7,7 +7,7 @@ const {ask, heard} = playground.asking({props, trigger, answered});
 const detail = playground.jobDetail({home: $('.pg-jobs-detail'), say, words: props.words[playground.language()], act: (action, more = {}) => ask(action, about(more))});
 const files = {}, fields = {};
 // What is followed outlives a reload: {endpoint, id}.
-let jobs = [], after = {}, notes = [], chosen = kept('job'), loaded = false, listed = false, kinds = {}, closing = '';
+let jobs = [], after = {}, notes = [], chosen = kept('job'), loaded = false, listed = false, kinds = {}, closing = '', trained = {};
 if (typeof chosen?.endpoint !== 'string' || typeof chosen?.id !== 'string') chosen = null;
 
 const tell = playground.telling(notice);
@@ -48,7 +48,7 @@ function estimate() {
 
 const takes = make('p', {class: 'pg-quiet pg-jobs-wide pg-jobs-takes', role: 'status', hidden: ''});
 let due = 0;
-const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
+const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''}), trains = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
 const method = make('select', {class: 'pg-select'}, ...['supervised', 'dpo'].map((name) => make('option', {value: name, text: say('jobs_method_' + name)}))), explained = make('span', {class: 'pg-quiet'});
 const beta = field('beta', 'jobs_beta', {type: 'number', min: '0', max: '2', step: 'any'});
 // What the embedded engine knows beyond OpenAI's API.
@@ -57,7 +57,7 @@ const own = make('div', {class: 'pg-jobs-row pg-jobs-wide', hidden: ''}, field('
   field('positive_class', 'jobs_positive_class', {maxlength: '200', placeholder: '–'}), field('classes', 'jobs_classes', {type: 'number', min: '2', max: '10000', placeholder: '–'}), field('trainer', 'jobs_trainer', {}, trainer));
 const other = make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('method', 'jobs_method', {}, method), beta, explained);
 form.append(
-  make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('base', 'jobs_base', {list: 'pg-jobs-bases', placeholder: ''}), bases, field('suffix', 'jobs_suffix', {maxlength: '64', placeholder: ''})), closed,
+  make('div', {class: 'pg-jobs-row pg-jobs-wide'}, field('base', 'jobs_base', {list: 'pg-jobs-bases', placeholder: ''}), bases, field('suffix', 'jobs_suffix', {maxlength: '64', placeholder: ''})), closed, trains,
   other,
   drop('training'), drop('validation'),
   field('epochs', 'epochs', {type: 'number', min: '1', max: '50'}), field('batch_size', 'jobs_batch_size', {type: 'number', min: '1', max: '256'}),
@@ -80,6 +80,11 @@ function warn() {
   // The embedded engine has one method, and settings of its own.
   own.hidden = kinds[server] !== 'engine';
   other.hidden = !own.hidden;
+  // Which trainer takes the model, and with what memory; where only one does, it is chosen.
+  const about = trained[fields.base.value.trim()] ?? trained[`${server}/${fields.base.value.trim()}`];
+  trains.textContent = about ? playground.trainedBy(say, about) : '';
+  trains.hidden = !trains.textContent;
+  if (about?.trainable === 'torch') trainer.value = 'torch';
 }
 
 function written() {
@@ -179,7 +184,7 @@ function answered(value) {
     jobs = [...rows.values()].sort((a, b) => (b.created ?? 0) - (a.created ?? 0));
     [after, listed, more.disabled] = [value.after, true, false];
     notes = [...(value.more ? notes.filter((note) => !value.asked.includes(note.endpoint)) : []), ...value.notes];
-    [kinds, closing] = [value.endpoints, value.closing];
+    [kinds, closing, trained] = [value.endpoints, value.closing, value.trained];
     bases.replaceChildren(...value.bases.map((text) => make('option', {value: text})));
     warn();
     show();

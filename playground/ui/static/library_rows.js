@@ -1,3 +1,10 @@
+// Which trainer takes a model, and with about what memory: {trainable: "numpy" | "torch" | "" | null, training_memory}.
+window.playground.trainedBy = (say, {trainable, training_memory: memory}) => {
+  if (trainable == null) return '';
+  if (!trainable) return say('library_not_trainable');
+  return say(memory ? 'library_trainable' : 'library_trainable_by').replace('{trainer}', say('library_trainer_' + trainable)).replace('{memory}', memory ? playground.bytes(memory) : '');
+};
+
 // The rows of the library: one a model, whether it is offered, coming or here. Only what changes is changed, so that focus
 // stays. `act(action, more, node)` asks the server, for what is shown in `node`.
 window.playground.libraryRows = ({say, act}) => {
@@ -19,12 +26,6 @@ window.playground.libraryRows = ({say, act}) => {
     if (!memory) return '';
     const said = fill('library_needs', {memory: bytes(memory)});
     return fit && fit !== 'fits' ? `${said} (${say('library_' + fit)})` : said;
-  }
-
-  function trains({trainable, training_memory: memory}) {
-    if (trainable == null) return '';
-    if (!trainable) return say('library_not_trainable');
-    return fill(memory ? 'library_trainable' : 'library_trainable_by', {trainer: say('library_trainer_' + trainable), memory: memory ? bytes(memory) : ''});
   }
 
   const link = (url, text) => make('a', {class: 'pg-link', href: url, target: '_blank', rel: 'noopener noreferrer', text});
@@ -134,7 +135,7 @@ window.playground.libraryRows = ({say, act}) => {
     const known = 'library_about_' + said.id;
     put(parts.about, said.default ? say('library_default') : say(known) === known ? '' : say(known));
     put(parts.facts, [said.bytes ? bytes(said.bytes) : '', said.languages.length ? spoken(said.languages) : '', needs(said), said.loaded ? say('library_loaded') : '', said.licence?.name ?? ''].filter(Boolean).join(' · '));
-    put(parts.fit, trains(said));
+    put(parts.fit, playground.trainedBy(say, said));
     const gone = () => question(row, 'remove', [make('p', {text: fill('library_remove_sure', {name: said.title, size: bytes(said.bytes ?? 0)})})], say('library_remove_yes'), () => act('remove', {id: said.id}, row.node));
     actions(row, [chosen === said.ref && said.ref ? ['in_use', () => {}] : ['use', () => act('use', {id: said.id}, row.node), true], said.removable && ['remove', gone]]);
     return row.node;

@@ -50,6 +50,7 @@ function tell(data) {
   const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
   if (lead) notice.append(make('strong', {text: lead}));
   if (own && playground.language() !== 'en') notice.append(make('strong', {text: own}));
+  if (data.busy) notice.append(make('progress', {class: 'pg-notice-busy', 'aria-label': lead}));
   if (data.message) notice.append(make('span', {text: data.message}));
   if (data.hint) notice.append(make('span', {class: 'pg-hint', text: data.hint}));
   if (data.lacks) lacks(data.lacks);

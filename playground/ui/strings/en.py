@@ -93,6 +93,7 @@ EN: dict[str, str] = {
     "finish_none": "not finished",
     "finish_tool_calls": "tool call",
     "notice_starting": "Starting the model on this machine…",
+    "notice_loading": "The model is being loaded into memory, once: {seconds} s so far.",
     "notice_waiting": "Waiting for the first token…",
     "notice_retry": "Attempt {attempt} of {attempts} in {seconds} s.",
     "notice_stopped": "Stopped. What had arrived is kept.",

@@ -93,6 +93,7 @@ ES: dict[str, str] = {
     "finish_none": "sin terminar",
     "finish_tool_calls": "llamada a función",
     "notice_starting": "Arrancando el modelo en esta máquina…",
+    "notice_loading": "Cargando el modelo en memoria, solo esta vez: van {seconds} s.",
     "notice_waiting": "Esperando el primer token…",
     "notice_retry": "Intento {attempt} de {attempts} en {seconds} s.",
     "notice_stopped": "Detenido. Lo que había llegado se conserva.",
