@@ -180,7 +180,7 @@ async def test_openais_closing_dates_are_said_before_anything_is_uploaded(visits
         await screen.tab("finetune")
         await screen.page.locator(".pg-jobs-list button").first.wait_for()
         await screen.page.click(".pg-jobs-new summary")
-        said = screen.page.locator(".pg-jobs-form [role=status]")
+        said = screen.page.locator(".pg-jobs-closed")
         assert words in await said.inner_text()
         assert "2027-01-06" in await said.inner_text()
 
@@ -210,4 +210,4 @@ async def test_another_servers_form_has_nothing_of_the_embedded_engines(screen: 
 async def test_another_servers_form_says_nothing_of_openai(screen: Any) -> None:
     await screen.page.click(".pg-jobs-new summary")
     await screen.page.get_by_label("Model to train").fill("server/tiny")
-    assert not await screen.page.locator(".pg-jobs-form [role=status]").is_visible()
+    assert not await screen.page.locator(".pg-jobs-closed").is_visible()

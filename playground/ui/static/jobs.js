@@ -48,7 +48,7 @@ function estimate() {
 
 const takes = make('p', {class: 'pg-quiet pg-jobs-wide pg-jobs-takes', role: 'status', hidden: ''});
 let due = 0;
-const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''}), trains = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
+const bases = make('datalist', {id: 'pg-jobs-bases'}), start = button('jobs_create', create, true), closed = make('p', {class: 'pg-quiet pg-jobs-wide pg-jobs-closed', role: 'status', hidden: ''}), trains = make('p', {class: 'pg-quiet pg-jobs-wide', role: 'status', hidden: ''});
 const method = make('select', {class: 'pg-select'}, ...['supervised', 'dpo'].map((name) => make('option', {value: name, text: say('jobs_method_' + name)}))), explained = make('span', {class: 'pg-quiet'});
 const beta = field('beta', 'jobs_beta', {type: 'number', min: '0', max: '2', step: 'any'});
 // What the embedded engine knows beyond OpenAI's API.
