@@ -48,6 +48,12 @@ class Example:
         return "chats" if self.messages else "pairs"
 
     @property
+    def size(self) -> int:
+        """Bytes of all its texts."""
+        texts = (self.prompt, self.completion, *(message.content for message in self.messages))
+        return sum(len(text.encode()) for text in texts)
+
+    @property
     def asks(self) -> str | tuple[Message, ...]:
         """What the answer is to be told from."""
         return tuple(m for m in self.messages if not m.learnt) if self.messages else self.prompt

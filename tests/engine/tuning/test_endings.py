@@ -198,6 +198,8 @@ def test_the_bases_own_score_is_no_part_of_what_a_step_is_expected_to_take(
 class Reader:
     """Makes tokens of lines, and calls `at` after so many."""
 
+    longest_token = 1_000
+
     def __init__(self, count: int, at: Any) -> None:
         self._left, self._at = count, at
 

@@ -153,3 +153,24 @@ async def test_the_longest_example_is_as_long_as_the_context(generator: Generato
         with pytest.raises(ApiError, match="Line 1 is 256 tokens long, and the model's context is 255"):
             await write()
         assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["pair", "chat"])
+async def test_a_text_that_cannot_fit_is_refused_before_it_is_made_into_tokens(
+    generator: Generator, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = await Speech.of(generator.llama)
+    far = "a" * (speech.longest_token * generator.llama.context + 1)
+    asked = {"role": "user", "content": far}
+    chat_ = {"messages": [asked, {"role": "assistant", "content": "b"}]}
+    path = tmp_path / "far.jsonl"
+    path.write_bytes(jsonl([{"prompt": far, "completion": " b"} if kind == "pair" else chat_]))
+
+    async def never(_self: Speech, _example: lines.Example) -> list[Tokens]:
+        raise AssertionError
+
+    monkeypatch.setattr(Speech, "examples", never)
+    with pytest.raises(ApiError, match=r"Line 1 is more than 256 tokens long, .* context is 256"):
+        await examples.write(
+            speech, lines.read(path, "training_file"), tmp_path / "out", context=256, param="training_file"
+        )
