@@ -74,10 +74,19 @@ class Meter:
 
 
 class Job:
-    """A download. `changed` is called, in whatever thread, when there is something new to see."""
+    """A download. `changed` is called, in whatever thread, when there is something new to see; `after` is an earlier
+    one of the same name, which may still be on its way out."""
 
     def __init__(
-        self, plan: Plan, folder: Folder, hub: Hub, patience: Patience, changed: Callable[[], None], *, paused: bool
+        self,
+        plan: Plan,
+        folder: Folder,
+        hub: Hub,
+        patience: Patience,
+        changed: Callable[[], None],
+        *,
+        paused: bool = False,
+        after: Job | None = None,
     ) -> None:
         self.plan = plan
         self._folder, self._hub, self._patience, self._changed = folder, hub, patience, changed
@@ -85,6 +94,7 @@ class Job:
         self._stop = Stop()
         self._meter = Meter()
         self._thread: threading.Thread | None = None
+        self._after = after.thread if after is not None else None
         part = folder.part(plan.id)
         self._state = Download(
             id=plan.id,
@@ -97,9 +107,9 @@ class Job:
         )
 
     @property
-    def alive(self) -> bool:
-        """Whether its thread still runs, though it may have been told to end."""
-        return self._thread is not None and self._thread.is_alive()
+    def thread(self) -> threading.Thread | None:
+        """What still runs of it, though it may have been told to end."""
+        return self._thread if self._thread is not None and self._thread.is_alive() else None
 
     def snapshot(self) -> Download:
         with self._lock:
@@ -138,7 +148,10 @@ class Job:
 
     def _work(self) -> None:
         try:
+            if self._after is not None:
+                self._after.join()
             with self._folder.held(self.plan.id):
+                self._stop.check()
                 self._keep()
                 self._checked(self._fetch())
             self._set(phase="done", resumable=False)

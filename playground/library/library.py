@@ -39,6 +39,7 @@ class Library:
         self._patience = patience or Patience()
         self._engine = engine
         self._jobs: dict[str, Job] = {}
+        self._leaving: dict[str, Job] = {}  # dismissed, but perhaps not ended yet
         self._guard = threading.RLock()  # of the jobs; a job's own thread never takes it
         self._changes = threading.Condition()
 
@@ -85,19 +86,22 @@ class Library:
         self._find_halves()
         with self._guard:
             job = self._jobs.get(plan.id)
-            if job is not None:
-                state = job.snapshot()
-                if not state.ended or state.resumable:
-                    if state.source != plan.source.text:
-                        what = {"model": plan.id, "source": state.source}
-                        raise refused("library_other_coming", param="source", hint="library_other_here", **what)
-                else:
-                    job = None
-            if job is None:
+            if job is None or not self._joins(plan, job):
                 self._refuse_present(plan)
-                job = self._jobs[plan.id] = self._job(plan, paused=False)
+                earlier = job or self._leaving.pop(plan.id, None)
+                job = self._jobs[plan.id] = self._job(plan, after=earlier)
         job.start()
         return job.snapshot()
+
+    def _joins(self, plan: Plan, job: Job) -> bool:
+        """Whether that download is this one. Raises InvalidRequest where it is another that has brought something."""
+        state = job.snapshot()
+        if state.source == plan.source.text:
+            return not state.ended or state.resumable
+        if not state.ended or (state.resumable and state.done):
+            what = {"model": plan.id, "source": state.source}
+            raise refused("library_other_coming", param="source", hint="library_other_here", **what)
+        return False
 
     def pause(self, id: str) -> Download:
         """Keep what has come and stop. Nothing happens to one that is not under way."""
@@ -131,7 +135,7 @@ class Library:
             if state.phase == "failed":
                 job.end("cancelled")
             with self._guard:
-                self._jobs.pop(id, None)
+                self._leaving[id] = self._jobs.pop(id, job)
 
     def remove(self, id: str) -> None:
         """Delete a model. A running engine is asked first: it knows whether the model is in use."""
@@ -195,7 +199,7 @@ class Library:
         plans = self._folder.plans()
         with self._guard:
             for id, job in tuple(self._jobs.items()):
-                if job.snapshot().phase == "paused" and (id not in plans or self._folder.busy(id)) and not job.alive:
+                if job.snapshot().phase == "paused" and (id not in plans or self._folder.busy(id)) and not job.thread:
                     del self._jobs[id]
         for id, said in plans.items():
             with self._guard:
@@ -217,8 +221,8 @@ class Library:
                 )
                 self._jobs[id] = self._job(plan, paused=True)
 
-    def _job(self, plan: Plan, *, paused: bool) -> Job:
-        return Job(plan, self._folder, self.hub, self._patience, self._say, paused=paused)
+    def _job(self, plan: Plan, *, paused: bool = False, after: Job | None = None) -> Job:
+        return Job(plan, self._folder, self.hub, self._patience, self._say, paused=paused, after=after)
 
     def _known(self, id: str) -> Job:
         self._find_halves()

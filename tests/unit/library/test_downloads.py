@@ -252,6 +252,23 @@ def test_a_half_that_another_process_has_ended_is_no_longer_told(open_library: O
     assert second.downloads() == ()
 
 
+def test_a_wrong_repository_does_not_keep_the_name_from_the_right_one(library: Library, served: FakeHub) -> None:
+    assert "no repository" in failure(ended(library, f"someone/else:{FILE}"))
+    assert ended(library).phase == "done"
+    assert library.installed()[0].source == SOURCE
+
+
+def test_one_that_was_cancelled_before_the_hub_said_a_word_can_begin_anew(open_library: Open, served: FakeHub) -> None:
+    library = open_library(patience=Patience(silence=4, tries=0))
+    served.head = "silent"
+    library.pull(SOURCE)
+    assert library.cancel(ID).phase == "cancelled"
+    library.dismiss(ID)
+    served.head = ""
+    assert ended(library).phase == "done"
+    assert left(library) == [f"{ID}.gguf", f"{ID}.json"]
+
+
 # --- refused by the hub ---
 
 
