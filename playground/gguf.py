@@ -32,7 +32,8 @@ class GgufError(Exception):
 @dataclass(frozen=True, slots=True)
 class Header:
     """What the engine needs of it. `vocabulary[id]` are the bytes that token `id` stands for; `control` are the ids of
-    tokens that are no text, `kv_width` the numbers that are kept of each token of a context, over all layers."""
+    tokens that are no text, `kv_width` the numbers that are kept of each token of a context, over all layers; `thinks`
+    says whether its chat template knows <think>."""
 
     architecture: str
     context_length: int
@@ -42,6 +43,7 @@ class Header:
     tokenizer_pre: str
     has_fill_in_middle: bool
     has_chat_template: bool
+    thinks: bool
     bos_token_id: int | None
     eos_token_id: int | None
     control: frozenset[int]
@@ -196,6 +198,8 @@ def _header(meta: dict[str, Any]) -> Header:
         tokenizer_pre=meta.get("tokenizer.ggml.pre", meta.get("tokenizer.ggml.model", "")),
         has_fill_in_middle=any(all(f"{part}_token_id" in named for part in names) for names in _FILL_IN),
         has_chat_template="tokenizer.chat_template" in meta,
+        # What a model thinks is part of its template: what it has thought is taken out of the conversation there.
+        thinks="</think>" in str(meta.get("tokenizer.chat_template")),
         bos_token_id=meta.get("tokenizer.ggml.bos_token_id"),
         eos_token_id=meta.get("tokenizer.ggml.eos_token_id"),
         control=frozenset(i for i, kind in enumerate(kinds) if kind == _CONTROL),

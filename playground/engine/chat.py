@@ -15,6 +15,7 @@ from playground.engine.errors import bad
 from playground.engine.generation import Generator, Piece, Sampling, Token
 from playground.engine.llama import SLOTS
 from playground.engine.schemas import ChatBody, speakable
+from playground.engine.thinking import ANSWERED, Phase, Split, opened
 
 UNKNOWN = -9999.0
 ROLES = ("system", "developer", "user", "assistant")
@@ -22,11 +23,13 @@ ROLES = ("system", "developer", "user", "assistant")
 
 @dataclass(slots=True)
 class Chat:
-    """A request that has been checked, with its conversation as the template renders it."""
+    """A request that has been checked, with its conversation as the template renders it. `begins` says where an answer
+    begins; None for a model that does not think."""
 
     body: ChatBody
     prompt: list[int]
     sampling: Sampling
+    begins: Phase | None = None
     id: str = field(default_factory=lambda: "chatcmpl-" + secrets.token_hex(14))
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -43,13 +46,13 @@ async def prepare(generator: Generator, body: ChatBody) -> Chat:
         raise bad("This model writes text only.", "modalities")
     if body.top_logprobs is not None and not body.logprobs:
         raise bad("top_logprobs needs logprobs: true.", "top_logprobs")
-    prompt = await rendered(generator, body.messages, body.tools)
+    prompt, begins = await _read(generator, body)
     limit = body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens
     if limit is None:
         # A conversation without a limit would keep the whole context from all others.
         limit = max(1, min(generator.llama.context - len(prompt), generator.llama.context // SLOTS))
     generator.fit(prompt, limit, "messages")
-    chat = Chat(body, prompt, _sampling(generator, body, limit))
+    chat = Chat(body, prompt, _sampling(generator, body, limit), begins)
     if chat.sampling.json_schema is not None:
         await generator.check_schema(chat.sampling.json_schema)
     return chat
@@ -61,6 +64,30 @@ async def rendered(generator: Generator, given: list[dict[str, Any]], tools: lis
     A last message of the assistant's is left open, so that the model continues it (llama.cpp's /apply-template does
     that). Raises a 400 for what this model does not read.
     """
+    messages = _conversation(generator, given, tools)
+    return await generator.llama.tokenize(await _prompt(generator, messages, thinking=True), add_special=True)
+
+
+async def _read(generator: Generator, body: ChatBody) -> tuple[list[int], Phase | None]:
+    """The tokens of a request's conversation, and where the answer begins. Raises a 400."""
+    messages = _conversation(generator, body.messages, body.tools)
+    # A grammar holds from the first token on: in JSON nobody can think.
+    thinking = body.reasoning_effort != "none" and _schema(body.response_format) is None
+    prompt = await _prompt(generator, messages, thinking=thinking)
+    begins: Phase | None = opened(prompt, messages) if generator.llama.header.thinks else None
+    if begins == "thinking" and not thinking:
+        prompt, begins = prompt.rstrip() + ANSWERED, "answer"
+    return await generator.llama.tokenize(prompt, add_special=True), begins
+
+
+async def _prompt(generator: Generator, messages: list[dict[str, Any]], *, thinking: bool) -> str:
+    # llama.cpp refuses to have an answer continued by a model that it takes to be thinking.
+    continues = messages[-1]["role"] == "assistant"
+    asked = (thinking and not continues) or not generator.llama.header.thinks
+    return await generator.llama.render(messages, thinking=asked)
+
+
+def _conversation(generator: Generator, given: list[dict[str, Any]], tools: list[Any] | None) -> list[dict[str, Any]]:
     if tools:
         raise bad("This model does not call tools.", "tools")
     messages = [_message(message, number) for number, message in enumerate(given)]
@@ -68,7 +95,7 @@ async def rendered(generator: Generator, given: list[dict[str, Any]], tools: lis
         # /apply-template would neither close the turn before nor open this one: the model would write the role itself.
         messages.pop()
     generator.check_length("".join(message["content"] for message in messages), "messages")
-    return await generator.llama.tokenize(await generator.llama.render(messages), add_special=True)
+    return messages
 
 
 def _sampling(generator: Generator, body: ChatBody, limit: int) -> Sampling:
@@ -127,21 +154,38 @@ async def whole(generator: Generator, chat: Chat) -> dict[str, Any]:
     async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
         async for piece in coming:
             pieces[piece.index].append(piece)
+    splits = [_split(chat) for _ in pieces]
     choices = [
-        {
-            "index": index,
-            "message": {"role": "assistant", "content": "".join(p.text for p in parts), "refusal": None},
-            "logprobs": _logprobs(chat, [token for p in parts for token in p.tokens]),
-            "finish_reason": parts[-1].finish_reason,
-        }
-        for index, parts in enumerate(pieces)
+        _choice(chat, index, parts, split) for index, (parts, split) in enumerate(zip(pieces, splits, strict=True))
     ]
-    spent = usage(len(chat.prompt), sum(parts[-1].completion_tokens for parts in pieces))
+    spent = _usage(chat, sum(parts[-1].completion_tokens for parts in pieces), splits)
     return {**chat.answer("chat.completion", choices), "usage": spent}
 
 
+def _split(chat: Chat) -> Split:
+    return Split(chat.begins or "answer")
+
+
+def _choice(chat: Chat, index: int, pieces: Sequence[Piece], split: Split) -> dict[str, Any]:
+    parts = [split.take(piece) for piece in pieces]
+    message = {"role": "assistant", "content": "".join(part.text for part in parts), "refusal": None}
+    if thought := "".join(part.thought for part in parts):
+        message["reasoning_content"] = thought
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": _logprobs(chat, [token for part in parts for token in part.tokens]),
+        "finish_reason": pieces[-1].finish_reason,
+    }
+
+
+def _usage(chat: Chat, completion_tokens: int, splits: Sequence[Split]) -> dict[str, Any]:
+    thought = None if chat.begins is None else sum(split.reasoning_tokens for split in splits)
+    return usage(len(chat.prompt), completion_tokens, thought)
+
+
 async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, Any]]:
-    """The answer as it comes: the role first, then the text."""
+    """The answer as it comes: the role first, then what is thought, then the text."""
     tail = {"usage": None} if chat.body.include_usage else {}
     each, completion_tokens = chat.body.n or 1, 0
 
@@ -150,18 +194,22 @@ async def chunks(generator: Generator, chat: Chat) -> AsyncGenerator[dict[str, A
         return {**chat.answer("chat.completion.chunk", [choice]), **tail}
 
     begun: set[int] = set()
+    splits = [_split(chat) for _ in range(each)]
     async with aclosing(generator.choices([chat.prompt], each, chat.sampling)) as coming:
         async for piece in coming:
             completion_tokens += piece.completion_tokens
             if piece.index not in begun:
                 begun.add(piece.index)
                 yield chunk(piece.index, {"role": "assistant", "content": ""})
-            if piece.text or piece.tokens:
-                yield chunk(piece.index, {"content": piece.text}, _logprobs(chat, piece.tokens))
+            part = splits[piece.index].take(piece)
+            if part.thought:
+                yield chunk(piece.index, {"reasoning_content": part.thought})
+            if part.text or part.tokens:
+                yield chunk(piece.index, {"content": part.text}, _logprobs(chat, part.tokens))
             if piece.finish_reason:
                 yield chunk(piece.index, {}, None, piece.finish_reason)
     if chat.body.include_usage:
-        yield {**chat.answer("chat.completion.chunk", []), "usage": usage(len(chat.prompt), completion_tokens)}
+        yield {**chat.answer("chat.completion.chunk", []), "usage": _usage(chat, completion_tokens, splits)}
 
 
 def _logprobs(chat: Chat, tokens: Sequence[Token]) -> dict[str, Any] | None:

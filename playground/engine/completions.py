@@ -228,9 +228,12 @@ async def _echoed(generator: Generator, job: Job, choice: Written) -> dict[str, 
     return {"index": choice.index, "text": job.texts[number], "logprobs": said, "finish_reason": None}
 
 
-def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
-    return {
+def usage(prompt_tokens: int, completion_tokens: int, reasoning_tokens: int | None = None) -> dict[str, Any]:
+    """`reasoning_tokens` are part of the completion's; None for a model that does not think."""
+    spent: dict[str, Any] = {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
     }
+    details = {"completion_tokens_details": {"reasoning_tokens": reasoning_tokens}}
+    return spent if reasoning_tokens is None else {**spent, **details}

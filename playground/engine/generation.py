@@ -43,13 +43,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """More of choice `index`. The last piece of a choice has its `finish_reason` and the tokens it took."""
+    """More of choice `index`, of which `so_far` tokens have been generated. The last piece of a choice has its
+    `finish_reason` and the tokens it took."""
 
     index: int
     text: str
     tokens: tuple[Token, ...] = ()
     finish_reason: FinishReason | None = None
     completion_tokens: int = 0
+    so_far: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +246,9 @@ class Aligner:
             # At the limit nothing is held back any more: what waits makes no text (half a character, a control token).
             tokens = (*self._due(), *(self._waiting if limit else ()))
         if not chunk["stop"]:
-            return Piece(index, text, tokens)
-        return Piece(index, text, tokens, "length" if limit else "stop", chunk["tokens_predicted"])
+            return Piece(index, text, tokens, so_far=chunk.get("tokens_predicted", 0))
+        spent = chunk["tokens_predicted"]
+        return Piece(index, text, tokens, "length" if limit else "stop", spent, spent)
 
     def _due(self) -> Iterator[Token]:
         """The waiting tokens whose text is out, and for bytes whose token llama.cpp left out, one of our own."""

@@ -92,9 +92,13 @@ class Llama:
         answer = await self._post("/detokenize", {"tokens": tokens})
         return str(answer["content"])
 
-    async def render(self, messages: list[dict[str, Any]]) -> str:
-        """The prompt that the model's chat template makes of a conversation."""
-        answer = await self._post("/apply-template", {"messages": messages}, param="messages")
+    async def render(self, messages: list[dict[str, Any]], *, thinking: bool = True) -> str:
+        """The prompt that the model's chat template makes of a conversation; without `thinking`, one after which the
+        model answers at once, where the template can say so."""
+        body: dict[str, Any] = {"messages": messages}
+        if not thinking:
+            body["chat_template_kwargs"] = {"enable_thinking": False}
+        answer = await self._post("/apply-template", body, param="messages")
         return str(answer["prompt"])
 
     async def generate(self, path: str, body: dict[str, Any], *, stream: bool) -> AsyncGenerator[dict[str, Any]]:

@@ -78,6 +78,7 @@ class ChatBody(Body):
     logprobs: bool | None = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: dict[str, Any] | None = None
+    reasoning_effort: Text | None = None
     tools: list[Any] | None = None
     functions: list[Any] | None = None
     modalities: list[Any] | None = None
