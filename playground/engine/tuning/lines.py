@@ -139,7 +139,8 @@ def _example(line: bytes, number: int, param: Param) -> Example:
     except UnicodeDecodeError:
         raise _at(number, "is not UTF-8.", param, "Save the file as UTF-8.") from None
     except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, json.JSONDecodeError) else "too deep"
+        # Not its own line: to JSON every one is the first.
+        what = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
         hint = _PREPARE if number == 1 else "Mend or remove that line, and upload the file again."
         if line.lstrip().startswith((b"[", b"{")) and number == 1:
             hint = "JSONL has one whole object on each line: no array around them, no line breaks within."

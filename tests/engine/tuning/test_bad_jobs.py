@@ -44,7 +44,7 @@ def with_line(line: Any, at: int = 6) -> bytes:
         (json.dumps(GOOD).encode(), "Line 1 is an array"),
         (json.dumps(GOOD, indent=1).encode(), "no array around them"),
         (b"\n\n  \n", "no examples"),
-        (with_line(b"{ not json"), "Line 7 is not JSON"),
+        (with_line(b"{ not json"), "Line 7 is not JSON (Expecting property name enclosed in double quotes, column 3)"),
         (with_line(b"\xff\xfe"), "Line 7 is not UTF-8"),
         (with_line(b"3"), "Line 7 is not a JSON object"),
         (with_line({"text": "x"}), "Line 7 has neither messages nor prompt and completion"),
