@@ -66,9 +66,10 @@ class Folder:
         """What is known of a model that is here; its header is read where its `.json` does not have it."""
         path, about = self.model(id), read_json(self.about(id))
         size = path.stat().st_size
-        if about.get("bytes") != size or "kv_width" not in about:
+        if about.get("bytes") != size or "vocabulary" not in about:
             about = {**about, **self._facts(id, path)}
         context, width = _whole(about.get("context")), _whole(about.get("kv_width"))
+        vocabulary = _whole(about.get("vocabulary"))
         held = min(context or MEMORY_CONTEXT, MEMORY_CONTEXT)
         return Installed(
             id=id,
@@ -82,7 +83,7 @@ class Folder:
             languages=tuple(filter(None, map(_text, about.get("languages") or ()))),
             architecture=_text(about.get("architecture")),
             context=context,
-            memory=memory_needed(size, width, held) if width is not None else None,
+            memory=memory_needed(size, width, held, vocabulary) if width is not None else None,
             memory_context=held if width is not None else None,
             chat_template=about.get("chat_template") is True,
             date=_text(about.get("date")),
@@ -172,6 +173,7 @@ def header_facts(path: Path) -> dict[str, Any]:
         "architecture": header.architecture,
         "context": header.context_length,
         "kv_width": header.kv_width,
+        "vocabulary": len(header.vocabulary),
         "chat_template": header.has_chat_template,
     }
 

@@ -13,8 +13,11 @@ from playground.library.records import Fact, Licence, Offer
 
 MEMORY_CONTEXT = 8192
 """Tokens that the engine gives a model's context where it can hold them."""
-OVERHEAD = 150_000_000
-"""Bytes that llama.cpp takes beside weights and context: the buffers it computes in (75 to 300 MB for these sizes)."""
+LARGEST_VOCABULARY = 300_000
+"""Tokens, where it is not known how many a model has: none of the list has more."""
+_SERVER, _PER_TOKEN, _WORKING = 32 * 2**20, 400, 32
+"""As the engine reckons (engine/budget.py), which measured it: bytes of a server, bytes a token of the vocabulary, and
+the part of the weights that a batch's activations are about as large as."""
 
 
 def offers(installed: Iterable[str] = ()) -> tuple[Offer, ...]:
@@ -28,9 +31,10 @@ def find(text: str) -> Offer | None:
     return next((offer for offer in _offers() if text in (offer.id, offer.source)), None)
 
 
-def memory_needed(size: int, kv_width: int, context: int) -> int:
+def memory_needed(size: int, kv_width: int, context: int, vocabulary: int | None) -> int:
     """Bytes for weights of `size` and a context of so many tokens: `kv_width` numbers of 16 bits are kept of each."""
-    return size + 2 * kv_width * context + OVERHEAD
+    tables = _PER_TOKEN * (LARGEST_VOCABULARY if vocabulary is None else vocabulary)
+    return size + 2 * kv_width * context + _SERVER + tables + size // _WORKING
 
 
 @cache
@@ -53,7 +57,7 @@ def _offer(model: Mapping[str, Any], licence: Licence) -> Offer:
         licence=licence,
         languages=tuple(model["languages"]),
         context=context,
-        memory=memory_needed(size, width, held) if known else None,
+        memory=memory_needed(size, width, held, model["vocabulary"]) if known else None,
         memory_context=held if known else None,
         thinks=model["thinks"],
         facts=tuple(Fact(**fact) for fact in model["facts"]),

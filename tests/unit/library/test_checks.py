@@ -59,7 +59,8 @@ def test_a_header_made_to_do_harm_is_refused(tmp_path: Path, body: bytes) -> Non
 def test_a_whole_model_is_told_of(model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(model)
-    assert header(path, "m.gguf") == {"architecture": "llama", "context": 512, "kv_width": 64, "chat_template": True}
+    told = {"architecture": "llama", "context": 512, "kv_width": 64, "vocabulary": 4, "chat_template": True}
+    assert header(path, "m.gguf") == told
 
 
 def test_a_checksum_is_taken_until_somebody_stops_it(model: bytes, tmp_path: Path) -> None:

@@ -59,11 +59,12 @@ def test_there_are_small_models_for_spanish_under_an_open_licence() -> None:
 
 
 def test_memory_is_weights_and_context_and_what_is_computed_in() -> None:
-    assert memory_needed(1_000, 10, 100) == 1_000 + 2 * 10 * 100 + 150_000_000
+    assert memory_needed(3_200, 10, 100, 50) == 3_200 + 2 * 10 * 100 + 400 * 50 + 100 + 32 * 2**20
+    assert memory_needed(3_200, 10, 100, None) == memory_needed(3_200, 10, 100, 300_000)
     offer = find("qwen2.5-0.5b-instruct")
     assert offer is not None
     assert offer.memory_context == MEMORY_CONTEXT
-    assert offer.memory == memory_needed(491_400_032, 6_144, MEMORY_CONTEXT)
+    assert offer.memory == memory_needed(491_400_032, 6_144, MEMORY_CONTEXT, 151_936)
 
 
 def test_an_offer_is_found_by_its_id_and_its_source_and_says_whether_it_is_here() -> None:
