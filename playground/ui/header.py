@@ -218,6 +218,14 @@ def _name(asked: Mapping[str, Any]) -> str:
     return name.strip()
 
 
+def linked_model(query: Any) -> str:
+    """The model of a shared link; "" where the page was opened without one, or with one that cannot be read."""
+    try:
+        return presets.from_link(query).model or "" if isinstance(query, str) and query else ""
+    except InvalidRequest:
+        return ""
+
+
 def from_link(query: Any) -> Updates:
     """The updates that open a shared link's preset. Raises InvalidRequest."""
     return opened(presets.from_link(query if isinstance(query, str) else ""))

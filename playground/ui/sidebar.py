@@ -32,8 +32,9 @@ def bind_side(
     # The browser remembers which model was chosen: a reload, or a new day, finds it again.
     kept = gr.BrowserState(None, storage_key="playground.model", secret="not secret")  # noqa: S106
 
-    async def on_load(remembered: Any) -> AsyncGenerator[tuple[Any, ...]]:
-        async for models, notice in load(deps, remembered):
+    async def on_load(remembered: Any, who: gr.Request) -> AsyncGenerator[tuple[Any, ...]]:
+        linked = header.linked_model(who.query_params.get("preset"))
+        async for models, notice in load(deps, remembered, linked=linked):
             yield models, *([notice] * len(lasts))
 
     async def on_refresh(now: Any) -> tuple[Any, ...]:
@@ -57,13 +58,16 @@ def bind_side(
     side.params.input(on_effort, [side.model, side.params], side.params, **LIVE)
 
 
-async def load(deps: Deps, remembered: Any) -> AsyncGenerator[tuple[Any, Any]]:
-    """Fill the picker; while the engine still starts, say so. `remembered` is the model chosen in this browser."""
+async def load(deps: Deps, remembered: Any, *, linked: str = "") -> AsyncGenerator[tuple[Any, Any]]:
+    """Fill the picker; while the engine still starts, say so. `remembered` is the model chosen in this browser,
+    `linked` that of a shared link, which stays whether it is known here or not: a run says that, and no other answers.
+    """
     if deps.engine is not None and deps.engine.state.phase != "ready":
         yield gr.skip(), {"cells": [], "notice": {"tone": "info", "key": "notice_starting"}}
     try:
         models = await deps.list_models()
-        yield picker(deps, remembered), {"cells": [], "notice": _listing_notice(deps, bool(models))}
+        found = gr.HTML(value=linked, groups=listed(deps)) if linked else picker(deps, remembered)
+        yield found, {"cells": [], "notice": _listing_notice(deps, bool(models))}
     except Exception as error:
         yield gr.skip(), {"cells": [], "notice": present.failure(shown(error))}
 

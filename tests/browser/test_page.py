@@ -123,6 +123,10 @@ async def test_a_buttons_words_can_be_read_while_the_mouse_is_over_it(visits: An
     )
     assert "no-repeat" in arrow
     assert " 12px " in arrow
+    # The panel's own are narrow: room for the arrow beside the word.
+    await screen.tab("chat")
+    narrow = screen.page.locator("#pg-params select.pg-select").first
+    assert await narrow.evaluate("node => parseFloat(getComputedStyle(node).paddingRight)") >= 20
 
 
 async def test_what_a_model_writes_is_text_and_never_html(

@@ -139,6 +139,7 @@ async def test_a_shared_link_opens_the_tab_as_it_was_and_carries_no_key(
     await screen.page.fill("#pg-variable-who", "a pirate")
     await screen.page.locator(".pg-message-text").last.fill("Hello 👋🏽")
     await screen.set("top_p", "0.5")
+    await screen.choose("server/ft:fake:acme:gone:ab12cd34")
     await screen.page.click(".pg-toolbar-right >> text=Share")
     link = await screen.page.input_value(".pg-share-link")
     assert link.startswith(f"{fake_app.url}/?preset=")
@@ -151,6 +152,10 @@ async def test_a_shared_link_opens_the_tab_as_it_was_and_carries_no_key(
     assert await other.messages() == [("user", "Hello 👋🏽")]
     assert await other.page.input_value("#pg-param-top_p") == "0.5"
     assert await other.page.input_value("#pg-variable-who") == "a pirate"
+    # Also a model that is not there, or no longer: another must not answer in its name.
+    await other.page.click("#pg-model input")
+    await other.page.locator("#pg-model .pg-option").first.wait_for()
+    assert await other.page.input_value("#pg-model input") == "server/ft:fake:acme:gone:ab12cd34"
 
 
 async def test_a_broken_link_says_so_and_the_page_lives(visits: Any, fake_app: Any) -> None:

@@ -73,6 +73,7 @@ async def test_what_happens_to_a_job(trainer: Trainer) -> None:
     numbers = {"n_epochs": 2, "batch_size": 4}
     good = trainer.end(trainer.create(validation_file=valid, hyperparameters=numbers)["id"])
     assert good["status"] == "succeeded"
+    assert trainer.http.delete(f"/v1/models/{good['fine_tuned_model']}").status_code == 200
     wild = trainer.train(n_epochs=50, learning_rate_multiplier=1e6)
     assert wild["status"] == "failed"
     jobs = [
