@@ -88,7 +88,7 @@ class TrainingEstimate:
     counted: int
     epochs: int
     candidates: tuple[Candidate, ...]
-    prices: str
+    prices: Said
     """Where the prices come from, and of when they are."""
 
 
@@ -141,7 +141,7 @@ def estimate(
         sample = _Sample(lengths[key], whole)
         candidates.append(_candidate(row, known, encoding, sample, epochs, as_chat=not chats, today=today))
     table = _data("finetune_prices")
-    prices = f"{table['source']}; {table['as_of']}"
+    prices = Said("estimate.prices", {"date": table["as_of"]})
     return TrainingEstimate(
         records=whole, counted=len(records), epochs=epochs, candidates=tuple(candidates), prices=prices
     )
@@ -250,7 +250,7 @@ def _later(model: str, prompt: Decimal, completion: Decimal) -> Decimal | None:
 
 def _sum(records: int, tokens: int, epochs: int, train_price: Decimal, training: Decimal) -> Said:
     counted = {"records": records, "average": tokens / records, "tokens": tokens, "epochs": epochs}
-    money = {"price": str(train_price), "amount": format_money(training)}
+    money = {"price": _rate(train_price), "amount": format_money(training)}
     return Said("estimate.training", {**counted, "billed": tokens * epochs, **money})
 
 
@@ -259,10 +259,15 @@ def _later_line(key: str, base: str, model: str, prompt: Decimal, completion: De
     prices = per_million(model, "openai")
     if prices is None:
         return Said(f"{key}_unknown", {"base": base})
-    # As a price list writes them: 0.30, 12, 1.875.
-    read, written = (f"{price.normalize():f}" for price in prices)
+    read, written = map(_rate, prices)
     rates = {"base": base, "read": read, "written": written, "amount": format_money(_later(model, prompt, completion))}
     return Said(key, {**rates, "prompt": float(prompt), "completion": float(completion)})
+
+
+def _rate(price: Decimal) -> str:
+    """Dollars per million, as a price list writes them: 0.30, 12, 1.875."""
+    whole, point, cents = f"{price.normalize():f}".partition(".")
+    return whole + point + (cents.ljust(2, "0") if point else "")
 
 
 def _status(known: ModelFacts, today: date) -> tuple[Status, list[Said]]:

@@ -34,7 +34,7 @@ def priced(found: TrainingEstimate, reader: Language) -> dict[str, Any]:
         "records": found.counted,
         "of": found.records,
         "epochs": found.epochs,
-        "source": f"{found.prices}. {Said('estimate.local').text(reader)}",
+        "source": f"{found.prices.text(reader)}. {Said('estimate.local').text(reader)}",
         "candidates": [_candidate(each, reader, about) for each in found.candidates],
     }
 

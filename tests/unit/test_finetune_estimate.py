@@ -185,8 +185,19 @@ def test_the_lines_are_the_arithmetic() -> None:
 
 
 def test_the_prices_say_where_they_come_from_and_when() -> None:
-    assert TABLE["as_of"] in costs(PAIRS).prices
-    assert TABLE["source"] in costs(PAIRS).prices
+    said = costs(PAIRS).prices
+    assert said.text() == f"{TABLE['source']}; {TABLE['as_of']}"
+    assert TABLE["as_of"] in said.text("es")
+    assert TABLE["source"] not in said.text("es")
+
+
+def test_rates_are_written_as_a_price_list_writes_them() -> None:
+    mini, base = (" ".join(line.text() for line in of(name, PAIRS).lines) for name in ("gpt-4o-mini", "davinci-002"))
+    assert "at $3 per million" in mini
+    assert "prompt tokens at $0.30 +" in mini
+    assert "completion tokens at $1.20 per million" in mini
+    assert "at $0.15 and $0.60:" in mini
+    assert "prompt tokens at $12 +" in base
 
 
 # --- which bases ---

@@ -72,12 +72,13 @@ function offer({kind, ratio}) {
   actions.replaceChildren(
     make('div', {class: 'pg-sets-row'}, field('sets_ratio', share), field('sets_seed', seed), button('sets_split', () => ask('split', about_({ratio: Number(share.value), seed: Number(seed.value)})))),
     make('div', {class: 'pg-sets-row'}, ...(pairs ? [system] : []), button(pairs ? 'sets_to_chat' : 'sets_to_pairs', () => ask('convert', about_({system: system.value})))),
-    make('div', {class: 'pg-sets-row'}, button('sets_unique', () => ask('unique', about_())), button('sets_price', () => ask('price', about_()))));
+    make('div', {class: 'pg-sets-row'}, button('sets_unique', () => ask('unique', about_())), button('sets_price', () => { playground.priceWaits(price, say); ask('price', about_()); })));
 }
 
 // --- what the server says ---
 
 function answered(value) {
+  if (value.of === 'price') price.querySelector(':scope > [role=status]')?.remove();
   if (value.notice) { if (value.of === 'look' && about.hidden) keep('sets', ids = {train: null, valid: null}); return tell(...playground.problem(value.notice)); }
   tell();
   if (value.id) { ids = value.role === 'valid' ? {...ids, valid: value.id} : {train: value.id, valid: null}; price.replaceChildren(); if (ids.train) look(); }

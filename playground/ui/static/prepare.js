@@ -31,7 +31,7 @@ function finding(found) {
 function changed(before, after) {
   const made = make('td'), at = after.indexOf(before);
   const parts = before === after ? null : at < 0 || !before ? diff(before, after) : [['in', after.slice(0, at)], ['same', before], ['in', after.slice(at + before.length)]].filter(([, text]) => text);
-  parts ? made.append(...parts.map(([kind, text]) => kind === 'same' ? text : make(kind === 'out' ? 'del' : 'ins', {text: visible(text)}))) : made.textContent = after;
+  parts ? made.append(...parts.map(([kind, text]) => kind === 'same' ? text : make(kind === 'out' ? 'del' : 'ins', {text: visible(text), ...(text.length < 12 ? {class: 'pg-whole'} : {})}))) : made.textContent = after;
   return made;
 }
 
@@ -46,13 +46,14 @@ function prepared(found) {
   result.replaceChildren(
     make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString(playground.language()))}),
       make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: '#'}), make('th', {scope: 'col', text: 'prompt'}), make('th', {scope: 'col', text: 'completion'}))), make('tbody', {}, ...rows))), ends,
-      make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_preset', () => ask('preset', about_())), button('prepare_price', () => ask('price', about_())),
+      make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_preset', () => ask('preset', about_())), button('prepare_price', () => { playground.priceWaits(price, say); ask('price', about_()); }),
         make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString(playground.language())})`).join(' · ')}))));
 }
 
 // --- what the server says ---
 
 function answered(value) {
+  if (value.of === 'price') price.querySelector(':scope > [role=status]')?.remove();
   if (value.notice) { if (value.of === 'prepare' && !list.children.length) id = null; return tell(...playground.problem(value.notice)); }
   tell();
   if (value.of === 'open') { id = value.id; refused = new Set(); price.replaceChildren(); result.replaceChildren(); list.replaceChildren(); return look(); }

@@ -1,3 +1,5 @@
+// While tokens are counted, which takes seconds the first time.
+window.playground.priceWaits = (home, say) => { if (!home.firstChild) home.replaceChildren(playground.make('p', {class: 'pg-quiet', role: 'status', text: say('price_counting')})); };
 // What a training would cost: a row a base, its arithmetic unfolded by a click. `again` is told other epochs.
 window.playground.priceTable = ({home, say, found, again}) => {
   const {make} = playground;

@@ -75,6 +75,7 @@ EN: dict[str, str] = {
     "in": "in",
     "out": "out",
     "unknown": "unknown",
+    "price_counting": "Counting tokens…",
     "price_unknown": "price unknown",
     "too_long": "too long",
     "local_price": "runs on this machine",

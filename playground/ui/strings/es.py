@@ -75,6 +75,7 @@ ES: dict[str, str] = {
     "in": "de entrada",
     "out": "de salida",
     "unknown": "desconocido",
+    "price_counting": "Contando los tokens…",
     "price_unknown": "precio desconocido",
     "too_long": "demasiado largo",
     "local_price": "se ejecuta en esta máquina",
