@@ -444,7 +444,7 @@ ES: dict[str, str] = {
     "prepare_price": "¿Cuánto costaría?",
     "price_title": "Lo que costaría entrenar en OpenAI",
     "price_base": "Modelo base",
-    "price_training": "Entrenamiento",
+    "price_training": "Entrenar",
     "price_tuned": "1000 peticiones, ajustado",
     "price_untuned": "1000 peticiones, base",
     "price_source": "Precios:",
