@@ -241,6 +241,7 @@ def _row(run: Run) -> dict[str, Any]:
             {
                 "text": choice.text,
                 "finish_reason": choice.finish_reason,
+                **({"reasoning": choice.reasoning} if choice.reasoning else {}),
                 **({"tool_calls": [call.body() for call in choice.tool_calls]} if choice.tool_calls else {}),
             }
             for choice in run.choices

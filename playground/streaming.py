@@ -168,11 +168,13 @@ class RunState:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Visible tokens after the first one per second of streaming; None where nothing streamed."""
+        """Tokens that came after the first one, per second of streaming; None where nothing streamed."""
         if self.usage is None or self.first_token_at is None or self.last_token_at is None:
             return None
         seconds = self.last_token_at - self.first_token_at
-        tokens = self.usage.completion_tokens - self.usage.reasoning_tokens - 1  # reasoning came before the first
+        # What is thought unseen comes before the first token; what is seen is itself streamed.
+        seen = any(growing.thoughts for growing in self._growing.values())
+        tokens = self.usage.completion_tokens - (0 if seen else self.usage.reasoning_tokens) - 1
         return tokens / seconds if seconds > 0.01 and tokens > 0 else None
 
     @property

@@ -102,13 +102,19 @@ def detail(run: Run) -> dict[str, Any]:
         "rating": run.rating,
         "request": dict(run.effective_request),
         "answers": [
-            {"text": choice.text, "finish": choice.finish_reason, "calls": present.calls(choice)}
+            {
+                "text": choice.text,
+                "finish": choice.finish_reason,
+                "calls": present.calls(choice),
+                "reasoning": choice.reasoning,
+            }
             for choice in run.choices
         ],
         "error": run.error,
         "facts": {
             "in": None if usage is None else usage.prompt_tokens,
             "out": None if usage is None else usage.completion_tokens,
+            "thought": usage.reasoning_tokens or None if usage else None,
             "cost": None if run.cost is None else pricing.format_money(run.cost),
             "latency": None if run.latency is None else present.seconds(run.latency),
             "ttft": None if run.time_to_first_token is None else present.seconds(run.time_to_first_token),

@@ -103,6 +103,8 @@ def cards(request: Request, state: RunState, *, busy: bool, run: int) -> Value:
 def _card(choice: Choice) -> Value:
     tokens = [_token(logprob) for logprob in whole_characters(choice.logprobs)]
     card = {"index": choice.index, "text": choice.text, "finish": choice.finish_reason, "tokens": tokens}
+    if choice.reasoning:
+        card["reasoning"] = choice.reasoning
     return {**card, "calls": calls(choice)} if choice.tool_calls else card
 
 
@@ -180,7 +182,11 @@ def last_run(progress: Progress, *, session: tuple[int, Decimal], kind: Endpoint
     if run.usage is not None:
         about = "≈ " if run.usage.estimated else ""
         cells.append(
-            _cell("usage", f"{about}{run.usage.prompt_tokens:,} {{in}} · {run.usage.completion_tokens:,} {{out}}")
+            _cell(
+                "usage",
+                f"{about}{run.usage.prompt_tokens:,} {{in}} · {run.usage.completion_tokens:,} {{out}}",
+                note=_thinking(run.usage),
+            )
         )
         cells.append(_cost(run.cost, run.usage, kind=kind, price_as=price_as))
     if run.latency is not None and run.choices:
@@ -192,6 +198,11 @@ def last_run(progress: Progress, *, session: tuple[int, Decimal], kind: Endpoint
     if session[0]:
         cells.append(session_cell(*session))
     return {"cells": cells, "notice": ended(progress)}
+
+
+def _thinking(usage: Usage) -> str:
+    """How much of what was written, and is paid for, was thought."""
+    return f"{{of_which}} {usage.reasoning_tokens:,} {{of_thinking}}" if usage.reasoning_tokens else ""
 
 
 def _cost(cost: Decimal | None, usage: Usage, *, kind: EndpointKind, price_as: str) -> Value:
@@ -216,7 +227,7 @@ def ended(progress: Progress) -> Value | None:
     """What there is to say of a run that ended; None where the text says it all."""
     run, state = progress.run, progress.state
     if state.error is not None:
-        return failure(state.error, kept=any(choice.text for choice in run.choices))
+        return failure(state.error, kept=any(choice.text or choice.reasoning for choice in run.choices))
     if progress.store_error is not None:
         return failure(progress.store_error, key="notice_store")
     if run.status == "stopped":
@@ -227,6 +238,8 @@ def ended(progress: Progress) -> Value | None:
     if any(choice.tool_calls for choice in run.choices):
         return {"tone": "info", "key": "notice_call"}
     if not any(choice.text for choice in run.choices):
+        if any(choice.reasoning and choice.finish_reason == "length" for choice in run.choices):
+            return {"tone": "info", "key": "notice_thinking_cut"}
         return {"tone": "info", "key": "notice_empty"}
     if len(run.choices) == 1 and run.choices[0].finish_reason == "length":
         return {"tone": "info", "key": "notice_cut"}

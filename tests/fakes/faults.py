@@ -15,6 +15,7 @@ Refusals answer with an error; the others are turns of the stream, and live in `
     broken_bytes           two tokens, then invalid UTF-8    running_usage    usage in every chunk
     error_midstream:CODE   two tokens, then an error object  error_first:CODE an error object before any text
     reasoning              thoughts before the answer        whole:JSON       this JSON, status 200, at any path
+    thinks:SEC             thoughts, a pause, the answer     thinks_only      thoughts, then the limit
 """
 
 from __future__ import annotations

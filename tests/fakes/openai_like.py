@@ -66,8 +66,12 @@ def whole_call(body: Any) -> dict[str, Any]:
     return {**payloads.CHUNK, "object": "chat.completion", "choices": [choice], "usage": payloads.usage(1, 5)}
 
 
-def thinking() -> bytes:
+def thinking(n: int = 1) -> bytes:
     """What a reasoning model behind vLLM or llama.cpp says before its answer."""
     parts = ("Let me ", "think.")
-    choices = [{"index": 0, "delta": {"reasoning_content": part}, "finish_reason": None} for part in parts]
+    choices = [
+        {"index": index, "delta": {"reasoning_content": part}, "finish_reason": None}
+        for part in parts
+        for index in range(n)
+    ]
     return b"".join(payloads.sse({**payloads.CHUNK, "choices": [choice]}) for choice in choices)

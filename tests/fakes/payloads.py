@@ -22,13 +22,13 @@ def sse(value: Any) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-def usage(n: int, tokens: int) -> dict[str, Any]:
+def usage(n: int, tokens: int, thought: int = 0) -> dict[str, Any]:
     return {
         "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": n * tokens,
-        "total_tokens": PROMPT_TOKENS + n * tokens,
+        "completion_tokens": n * (tokens + thought),
+        "total_tokens": PROMPT_TOKENS + n * (tokens + thought),
         "prompt_tokens_details": {"cached_tokens": 3},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": n * thought},
     }
 
 
@@ -92,8 +92,8 @@ def finish(*, chat: bool, n: int) -> bytes:
     )
 
 
-def usage_chunk(*, chat: bool, n: int, tokens: int) -> bytes:
-    return sse({**_base(chat, chunk=True), "choices": [], "usage": usage(n, tokens)})
+def usage_chunk(*, chat: bool, n: int, tokens: int, thought: int = 0) -> bytes:
+    return sse({**_base(chat, chunk=True), "choices": [], "usage": usage(n, tokens, thought)})
 
 
 def whole(*, chat: bool, tokens: tuple[str, ...], n: int, logprobs: str | None) -> dict[str, Any]:

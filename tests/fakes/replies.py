@@ -87,6 +87,18 @@ class Reply:
     def _reasoning(self, chunks: tuple[bytes, ...]) -> None:
         self._to.write(openai_like.thinking() + b"".join(chunks) + self._ending())
 
+    async def _thinks(self, chunks: tuple[bytes, ...]) -> None:
+        """Thoughts, a pause, then the answer, with the thoughts counted."""
+        self._to.write(openai_like.thinking(self._n))
+        await asyncio.sleep(float(self._arg or 1))
+        usage = payloads.usage_chunk(chat=True, n=self._n, tokens=len(self._tokens), thought=2)
+        self._to.write(b"".join(chunks) + payloads.finish(chat=True, n=self._n) + usage + payloads.DONE)
+
+    def _thinks_only(self, chunks: tuple[bytes, ...]) -> None:
+        cut = {**payloads.CHUNK, "choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
+        usage = payloads.usage_chunk(chat=True, n=1, tokens=0, thought=2)
+        self._to.write(openai_like.thinking() + payloads.sse(cut) + usage + payloads.DONE)
+
     def _ending(self) -> bytes:
         counted = (self._request.body.get("stream_options") or {}).get("include_usage") and self._fault != "no_usage"
         tail = payloads.usage_chunk(chat=self._chat, n=self._n, tokens=len(self._tokens)) if counted else b""

@@ -343,6 +343,12 @@ def run(number: int = 1, **more: Any) -> Run:
     )
 
 
+def test_runs_as_jsonl_keep_what_was_thought() -> None:
+    thought = Choice(index=0, text="4", finish_reason="stop", reasoning="2+2")
+    row = json.loads("".join(runs("jsonl", [run(choices=(thought,))])))
+    assert row["answers"] == [{"text": "4", "finish_reason": "stop", "reasoning": "2+2"}]
+
+
 def test_runs_as_jsonl_keep_everything_as_it_is() -> None:
     lines = "".join(runs("jsonl", [run(1), run(2)])).splitlines()
     first = json.loads(lines[0])

@@ -175,6 +175,26 @@ def test_the_last_run_shows_what_it_took() -> None:
     assert shown["session"] == "3,000 {tokens} · $0.50"
 
 
+def test_what_was_thought_is_said_as_a_part_of_what_was_written() -> None:
+    usage = Usage(prompt_tokens=7, completion_tokens=1_206, reasoning_tokens=1_200)
+    done = progress(usage=usage, latency=1.0)
+    (cell,) = [
+        each
+        for each in present.last_run(done, session=(0, Decimal(0)), kind="engine", price_as="gpt-4o")["cells"]
+        if each["key"] == "usage"
+    ]
+    assert (cell["text"], cell["note"]) == ("7 {in} · 1,206 {out}", "{of_which} 1,200 {of_thinking}")
+
+
+def test_an_answer_that_was_cut_while_it_was_thought_says_so() -> None:
+    cut = Choice(index=0, text="", reasoning="Let me", finish_reason="length")
+    assert present.ended(progress(choices=(cut,))) == {"tone": "info", "key": "notice_thinking_cut"}
+    assert present.ended(progress(choices=(replace(cut, finish_reason="stop"),))) == {
+        "tone": "info",
+        "key": "notice_empty",
+    }
+
+
 def test_a_session_that_used_nothing_is_not_mentioned() -> None:
     assert "session" not in cells(
         present.last_run(progress(), session=(0, Decimal(0)), kind="openai", price_as="gpt-4o")

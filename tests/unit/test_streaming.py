@@ -18,6 +18,7 @@ from playground.types import (
     Finished,
     Retrying,
     StreamEvent,
+    Thought,
     TokenLogprob,
     ToolDelta,
     Usage,
@@ -75,6 +76,16 @@ def test_times_are_those_of_the_clock() -> None:
     state.end()
     clock.now = 9.0
     assert [state.time_to_first_token, state.latency, state.tokens_per_second] == [0.5, 3.0, 50.0]
+
+
+def test_thoughts_that_were_streamed_are_part_of_the_speed() -> None:
+    clock = Clock()
+    state = RunState(clock=clock)
+    state.apply(Thought(0, "Let me"))
+    clock.now = 2.0
+    state.apply(Delta(0, "Four"))
+    state.apply(UsageReported(Usage(prompt_tokens=1, completion_tokens=121, reasoning_tokens=110)))
+    assert state.tokens_per_second == 60.0
 
 
 def test_a_run_that_ended_at_the_clocks_zero_has_ended() -> None:

@@ -48,9 +48,9 @@ function openPopover(span, card, at) {
 
 function build(data) {
   const title = make('span', {class: 'pg-card-title'}), finish = make('span', {class: 'pg-finish'});
-  const keep = make('button', {type: 'button', class: 'pg-keep', text: say('keep')}), body = make('div', {class: 'pg-card-text', tabindex: '0'});
-  const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), body);
-  const card = {node, title, finish, keep, body, text: '', tokens: [], index: data.index};
+  const keep = make('button', {type: 'button', class: 'pg-keep', text: say('keep')}), body = make('div', {class: 'pg-card-text', tabindex: '0'}), thought = make('details', {class: 'pg-thought', hidden: ''}, make('summary', {text: say('thinking')}), make('div'));
+  const node = make('article', {class: 'pg-card'}, make('header', {}, title, finish, keep), thought, body);
+  const card = {node, thought, title, finish, keep, body, text: '', tokens: [], index: data.index};
   keep.addEventListener('click', () => {
     const {text, calls = []} = (props.value?.cards || []).find((each) => each.index === data.index) || card;
     if (!tell('keep', {text, calls, index: data.index}).refused) show({cards: []});
@@ -68,6 +68,8 @@ function fill(card, data, value, busy) {
   card.keep.hidden = !value.keep; card.keep.disabled = busy;
   card.keep.setAttribute('aria-label', `${say('keep')} ${data.index + 1}`);
   data.tokens?.length ? fillTokens(card, data.tokens) : fillText(card, data.text);
+  card.thought.hidden = !data.reasoning;
+  if (data.reasoning) card.thought.lastChild.textContent = data.reasoning;
   if (data.verdict) card.finish.textContent += ' · ' + say(data.verdict);
   const calls = (data.calls || []).map((call) => make('div', {class: 'pg-call'}, make('code', {class: 'pg-call-name', text: call.name + '()'}), make('pre', {text: call.arguments})));
   if (calls.length) { card.node.querySelectorAll('.pg-call').forEach((node) => node.remove()); card.node.append(...calls); }

@@ -213,7 +213,9 @@ function answer(said) {
   // Only this row, and of it only what is new.
   const node = row.drawn = tree.get(id), atEnd = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
   row.write(node);
-  if (node.reasoning && !node.text) row.thought.open = true;
+  // Open while it thinks, folded when it answers; what the person folds or unfolds meanwhile stays so.
+  if (node.reasoning && !node.text && row.thinking === undefined) row.thinking = row.thought.open = true;
+  if (node.text && row.thinking) row.thinking = row.thought.open = false;
   if (node.calls.length) row.beside(node);
   if (atEnd) window.scrollTo({top: document.body.scrollHeight});
 }
@@ -227,7 +229,7 @@ function several(said) {
   if (!said.several.length) return;
   const {parent, was} = pending;
   offered = {key: tree.key, parent, was, ids: []};
-  for (const each of said.several) if (each.text || each.calls.length) offered.ids[each.index] = answerBelow(parent, each, was);
+  for (const each of said.several) if (each.text || each.calls.length || each.reasoning) offered.ids[each.index] = answerBelow(parent, each, was);
   const first = offered.ids.find(Boolean);
   if (first) tree.reveal(first);
 }
@@ -238,7 +240,7 @@ function ended() {
   bar.set(false);
   time.block(false);
   element.classList.remove('pg-busy');
-  if (node && empty(node)) takeBack(pending);
+  if (node && empty(node) && !node.reasoning) takeBack(pending);  // what was thought until Stop is kept
   pending = typing = null;
   settle();
   // Who sent with the keyboard goes on writing below; in the question that is answered now, a letter would be a new branch.
@@ -320,7 +322,7 @@ function restore() {
     }
     // The page was left before the first word of an answer.
     const last = tree.last(), node = tree.get(last);
-    if (node.made && empty(node)) tree.remove(last);
+    if (node.made && empty(node) && !node.reasoning) tree.remove(last);
   } catch { tree = new Tree(); }
   restored = true;
 }

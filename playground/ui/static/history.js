@@ -105,17 +105,18 @@ function show(title, ...parts_) {
 function panel(run, other) {
   const open = make('button', {type: 'button', class: 'pg-button pg-primary', text: say('open_in').replace('{tab}', say('tab_' + run.mode))});
   open.addEventListener('click', () => { dialog.close(); ask('open', {id: run.id}); });
-  const {facts} = run, said = [[say('cell_usage'), facts.in == null ? '–' : `${facts.in.toLocaleString()} ${say('in')} · ${facts.out.toLocaleString()} ${say('out')}`], [say('cell_cost'), facts.cost || '–'], [say('cell_latency'), facts.latency || '–'], [say('cell_ttft'), facts.ttft || '–']];
+  const {facts} = run, said = [[say('cell_usage'), facts.in == null ? '–' : `${facts.in.toLocaleString()} ${say('in')} · ${facts.out.toLocaleString()} ${say('out')}${facts.thought ? ` (${say('of_which')} ${facts.thought.toLocaleString()} ${say('of_thinking')})` : ''}`], [say('cell_cost'), facts.cost || '–'], [say('cell_latency'), facts.latency || '–'], [say('cell_ttft'), facts.ttft || '–']];
   const parameters = Object.entries(run.request).filter(([name]) => !['messages', 'prompt'].includes(name)), others = other ? other.request : {};
   return make('section', {class: 'pg-run-detail'},
     make('div', {class: 'pg-run-head'}, make('strong', {text: run.model}), make('span', {class: 'pg-quiet', text: time(run.at)}), open),
     make('dl', {}, ...said.map(([name, value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value})))),
     make('h3', {text: say('parameters')}), make('div', {class: 'pg-run-params'}, ...parameters.map(([name, value]) => make('code', {class: other && JSON.stringify(value) !== JSON.stringify(others[name]) ? 'pg-differs' : '', text: `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`}))),
     make('h3', {text: say('prompt')}), marked(asked(run), other && asked(other)),
-    make('h3', {text: say('answer')}), ...run.answers.map((answer, at) => marked(answer.text + answer.calls.map((call) => `${call.name}(${call.arguments})`).join('\n'), other?.answers[at]?.text)),
+    make('h3', {text: say('answer')}), ...run.answers.flatMap((answer, at) => [...thoughts(answer), marked(answer.text + answer.calls.map((call) => `${call.name}(${call.arguments})`).join('\n'), other?.answers[at]?.text)]),
     ...(run.error ? [make('div', {class: 'pg-notice', 'data-tone': 'error', text: run.error})] : []));
 }
 
+const thoughts = ({reasoning}) => reasoning ? [make('details', {class: 'pg-thought'}, make('summary', {text: say('thinking')}), make('div', {text: reasoning}))] : [];
 const asked = (run) => run.request.messages ? run.request.messages.map((said) => `${say('role_' + said.role).toUpperCase()}\n${typeof said.content === 'string' ? said.content : (said.content || []).map((part) => part.text || `[${say('image')}]`).join('\n')}`).join('\n\n') : run.request.prompt;
 
 // What the other does not have is marked.

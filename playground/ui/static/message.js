@@ -19,7 +19,7 @@ window.playground.messageRow = (() => {
       this.role = make('button', {type: 'button', class: 'pg-role', title: say('change_role')});
       this.box = make('textarea', {class: 'pg-message-text', rows: '1', spellcheck: 'false', autocomplete: 'off'});
       this.extra = make('div', {class: 'pg-message-extra'});
-      this.thought = make('details', {class: 'pg-thought'}, make('summary', {text: say('reasoning')}), make('div'));
+      this.thought = make('details', {class: 'pg-thought'}, make('summary', {text: say('thinking')}), make('div'));
       this.branch = make('span', {class: 'pg-branch'});
       this.tools = make('div', {class: 'pg-message-tools'}, ...ACTIONS.map(([name, label]) => this.button(name, label, () => on[name](this), {'data-act': name})));
       this.node = make('article', {class: 'pg-message'}, make('header', {}, this.role, this.branch), make('div', {class: 'pg-message-body'}, this.thought, this.box, this.extra), this.tools);

@@ -57,7 +57,7 @@ window.playground.tree = (() => {
     last() { return this.trail().at(-1) ?? ROOT; }
 
     // A place to write that nobody has written in.
-    isDraft(id) { const node = this.nodes.get(id); return empty(node) && !node.kids.length; }
+    isDraft(id) { const node = this.nodes.get(id); return empty(node) && !node.reasoning && !node.kids.length; }
 
     // A new message under `parent`, shown from now on; empty drafts beside it make room.
     add(parent, node) {
