@@ -251,6 +251,14 @@ def test_a_logarithm_cuts_the_line_where_it_has_no_place_for_it_and_says_so() ->
     assert labels == ["Loss: train_loss"]
 
 
+def test_what_is_smoothed_stays_inside_a_logarithmic_chart() -> None:
+    rows = "".join(f"{row},{0.5 if row % 20 == 1 else 0}\n" for row in range(1, 42))
+    page = check(report([("a", read(f"step,train_loss\n{rows}".encode()))], look=Look(alpha=0.3, log=True)))
+    heights = [float(y) for y in re.findall(r" ([\d.-]+)", _d(page, "line c0"))]
+    assert len(heights) == 41
+    assert 0 <= min(heights) < max(heights) <= HEIGHT - 40
+
+
 def test_what_a_legend_hides_is_in_the_tables_only() -> None:
     runs = [("a", read(TEXT.encode()))]
     page = check(report(runs, look=Look(hidden=[{"valid_loss", "extra"}])))
