@@ -62,6 +62,11 @@ async def test_a_run_is_found_by_its_words_and_opens_in_its_tab(screen: Any) -> 
     assert await screen.text() == "El pingüino canta bajo la lluviaHello, world!"
     assert await screen.marks() == ["Hello, world!"]
     assert await screen.page.input_value("#pg-param-max_tokens") == "33"
+    # Nothing has the focus after that: the keys are for the tab that was opened.
+    await screen.page.keyboard.press("Control+Enter")
+    await screen.until("document.querySelector('.pg-front').value.endsWith('!Hello, world!')")
+    await screen.ended()
+    assert await screen.text() == "El pingüino canta bajo la lluviaHello, world!Hello, world!"
 
 
 async def test_two_runs_are_compared_with_their_differences_marked(screen: Any) -> None:

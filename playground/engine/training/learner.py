@@ -152,6 +152,6 @@ def diverged(loss: float) -> TrainingError:
     return TrainingError(
         "diverged",
         f"Training diverged: the loss is {shown}. Create the job again with a learning_rate_multiplier of a third, or "
-        "continue with the last checkpoint; the curve so far is kept.",
+        "use its last checkpoint, if it has one; the curve so far is kept.",
         param="learning_rate_multiplier",
     )

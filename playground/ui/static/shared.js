@@ -151,10 +151,13 @@ window.playground = (() => {
       button.querySelector('kbd').textContent = now ? 'Esc' : (navigator.platform.startsWith('Mac') ? '⌘' : 'Ctrl') + ' ↵';
     };
     button.addEventListener('click', () => busy ? stop() : begin());
+    // The keys are for the editor one is in, or that one looks at when one is nowhere: a tab was just opened.
+    const nowhere = () => [null, document.body].includes(document.activeElement) || !document.activeElement.getClientRects().length;
+    const meant = () => element.contains(document.activeElement) || (element.offsetParent && nowhere() && !document.querySelector(ON_TOP));
     // Before anybody else hears the key: what is open on top takes Esc for itself, and is gone a moment later.
     document.addEventListener('keydown', (event) => {
       if (event.isComposing) return;
-      if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && element.contains(document.activeElement)) { event.preventDefault(); if (!event.repeat) begin(); }
+      if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && !busy && meant()) { event.preventDefault(); if (!event.repeat) begin(); }
       if (event.key === 'Escape' && busy && element.offsetParent && !document.querySelector(ON_TOP)) { event.preventDefault(); stop(); }
     }, true);
     set(false);

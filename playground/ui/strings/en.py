@@ -354,7 +354,7 @@ EN: dict[str, str] = {
     "delete_runs_sure": "Delete {count} run(s) from the history? This cannot be undone.",
     "history_empty": "Every run is kept here. Submit something in Complete, Chat or Edit.",
     "history_none_found": "No run matches. Change the search or the filters.",
-    "runs_shown": "{count} runs",
+    "runs_shown": "Runs: {count}",
     "usage_cost": "Cost",
     "usage_tokens": "Tokens",
     "usage_runs": "Runs",

@@ -369,7 +369,7 @@ ES: dict[str, str] = {
     "delete_runs_sure": "¿Eliminar {count} ejecución(es) del historial? No se puede deshacer.",
     "history_empty": "Aquí se guarda cada ejecución. Envía algo en Completar, Chat o Editar.",
     "history_none_found": "Ninguna ejecución coincide. Cambia la búsqueda o los filtros.",
-    "runs_shown": "{count} ejecuciones",
+    "runs_shown": "Ejecuciones: {count}",
     "usage_cost": "Coste",
     "usage_tokens": "Tokens",
     "usage_runs": "Ejecuciones",
