@@ -232,6 +232,8 @@ def open_deps(settings: Settings) -> Deps:
             model_path=settings.model_path,
             log_path=settings.data_dir / "engine.log",
             data_dir=settings.data_dir / "engine",
+            models_dir=settings.data_dir / "models",
+            model_memory=settings.model_memory,
         )
         engine.launch()
         endpoints.insert(0, engine.endpoint)

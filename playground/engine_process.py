@@ -38,6 +38,7 @@ NAME = "local"
 """What the engine is called among the servers."""
 KEY_VARIABLE = "PLAYGROUND_ENGINE_KEY"
 MODEL_VARIABLE = "PLAYGROUND_MODEL_PATH"
+MEMORY_VARIABLE = "PLAYGROUND_MODEL_MEMORY"
 
 READY_SECONDS = 180.0
 """How long `wait_ready` waits. The default model loads in 1–2 s; a large one from a slow disk takes minutes."""
@@ -128,13 +129,17 @@ class EngineProcess:
         model_path: Path | None,
         log_path: Path | None = None,
         data_dir: Path | None = None,
+        models_dir: Path | None = None,
+        model_memory: int | None = None,
         python: str = sys.executable,
         backoff: float = 0.5,
     ) -> None:
         """`model_path` None is the model that comes with the install; `data_dir` is where it keeps what it trains, None
-        for an engine that does not train. `backoff`: seconds before the first restart."""
+        for an engine that does not train; `models_dir` has the GGUFs that it serves too, which may take `model_memory`
+        bytes (None: what is free). `backoff`: seconds before the first restart."""
         self._model_path = model_path
-        self._data_dir = data_dir
+        self._data_dir, self._models_dir = data_dir, models_dir
+        self._model_memory = model_memory
         self._python = python
         self._backoff = backoff
         self._key = secrets.token_urlsafe(32)
@@ -275,6 +280,8 @@ class EngineProcess:
         command = [self._python, "-m", "playground.engine", "--port", str(self._port), "--parent-pid", str(os.getpid())]
         if self._data_dir is not None:
             command += ["--data", str(self._data_dir)]
+        if self._models_dir is not None:
+            command += ["--models", str(self._models_dir)]
         # A session of its own: Ctrl+C in the terminal reaches the app, which then ends the engine in order.
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
@@ -299,6 +306,7 @@ class EngineProcess:
         env[KEY_VARIABLE] = self._key
         if self._model_path is not None:
             env[MODEL_VARIABLE] = str(self._model_path)
+        env[MEMORY_VARIABLE] = "auto" if self._model_memory is None else str(self._model_memory)
         return env
 
     def _live(self, child: subprocess.Popen[bytes], stopping: threading.Event) -> bool:

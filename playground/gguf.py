@@ -18,6 +18,7 @@ _STRING, _ARRAY = 8, 9
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _DAMAGE = (struct.error, ValueError, LookupError, TypeError, AttributeError, MemoryError, RuntimeError, ArithmeticError)
 _MOST_BLOCKS = 2_000
+_MOST_CONTEXT = 2**31 - 1
 _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
 
 
@@ -32,13 +33,14 @@ class GgufError(Exception):
 @dataclass(frozen=True, slots=True)
 class Header:
     """What the engine needs of it. `vocabulary[id]` are the bytes that token `id` stands for; `control` are the ids of
-    tokens that are no text, `kv_width` the numbers that are kept of each token of a context, over all layers; `thinks`
-    says whether its chat template knows <think>."""
+    tokens that are no text, `tokens` how many there are of all, `kv_width` the numbers that are kept of each token of a
+    context, over all layers; `thinks` says whether its chat template knows <think>."""
 
     architecture: str
     context_length: int
     block_count: int
     kv_width: int
+    tokens: int
     tokenizer_model: str
     tokenizer_pre: str
     has_fill_in_middle: bool
@@ -53,8 +55,14 @@ class Header:
 def read(path: Path) -> Header:
     """The header of the file at `path`. Raises GgufError when it is not a whole GGUF."""
     meta = metadata(path)
+    return header(path, meta)
+
+
+def header(path: Path, meta: dict[str, Any], *, vocabulary: bool = True) -> Header:
+    """What the engine needs of the metadata of the file at `path`; without its `vocabulary`, which is most of it, where
+    a model is only told of. Raises GgufError when it describes no model."""
     try:
-        return _header(meta)
+        return _header(meta, vocabulary=vocabulary)
     except _DAMAGE as exc:
         raise _damaged(path) from exc
 
@@ -106,28 +114,35 @@ _MOST_TENSORS = 100_000
 def check_whole(path: Path) -> None:
     """Raises GgufError unless every tensor that the header names lies within the file. Of a type that is not known
     here, only its beginning has to."""
+    inspect(path)
+
+
+def inspect(path: Path) -> tuple[dict[str, Any], int]:
+    """What the header of a whole file says, and how many numbers its tensors hold. Raises as `check_whole`."""
     try:
         with path.open("rb") as file:
             tensors, _count = _begin(file)
             file.seek(0)
-            alignment = _metadata(file).get("general.alignment", 32)
+            meta = _metadata(file)
+            alignment = meta.get("general.alignment", 32)
             if not 0 < tensors <= _MOST_TENSORS:
                 raise ValueError("no such model")
-            ends = [_tensor_end(file) for _ in range(tensors)]
-            whole = -(-file.tell() // alignment) * alignment + max(ends) <= path.stat().st_size
+            told = [_tensor_end(file) for _ in range(tensors)]
+            whole = -(-file.tell() // alignment) * alignment + max(end for end, _ in told) <= path.stat().st_size
     except (OSError, *_DAMAGE) as exc:
         raise _damaged(path) from exc
     if not whole:
         raise _damaged(path)
+    return meta, sum(size for _, size in told)
 
 
-def _tensor_end(file: BinaryIO) -> int:
-    """Where the next tensor that is told of ends, in bytes from where the tensors begin."""
+def _tensor_end(file: BinaryIO) -> tuple[int, int]:
+    """Where the next tensor that is told of ends, in bytes from where the tensors begin; how many numbers it holds."""
     _string(file)
     size = prod(_number(file, "Q") for _ in range(_number(file, "I")))
     kind, offset = _number(file, "I"), _number(file, "Q")
     numbers, length = _BLOCKS.get(kind, (1, 0))
-    return int(offset + -(-size // numbers) * length)
+    return int(offset + -(-size // numbers) * length), size
 
 
 def _tensor(file: BinaryIO) -> tuple[int, int, int]:
@@ -178,22 +193,26 @@ def _string(file: BinaryIO) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _header(meta: dict[str, Any]) -> Header:
+def _header(meta: dict[str, Any], *, vocabulary: bool) -> Header:
     architecture = meta["general.architecture"]
     named = {key.removeprefix("tokenizer.ggml.") for key in meta}
     kinds = meta.get("tokenizer.ggml.token_type") or ()
     tokens = meta["tokenizer.ggml.tokens"]
     byte_level = meta.get("tokenizer.ggml.model") == "gpt2"
     # llama.cpp refuses most numbers that cannot be, but these end the process or come to light with a request.
-    if not 0 < meta[f"{architecture}.block_count"] <= _MOST_BLOCKS or not tokens:
+    blocks, context = (meta[f"{architecture}.{name}"] for name in ("block_count", "context_length"))
+    if not 0 < blocks <= _MOST_BLOCKS or not 0 < context <= _MOST_CONTEXT or not tokens:
+        raise ValueError("no such model")
+    if any(type(number) is not int for number in (blocks, context)) or not isinstance(architecture, str):
         raise ValueError("no such model")
     if not 0 <= (meta.get("tokenizer.ggml.bos_token_id") or 0) < len(tokens):
         raise ValueError("no such token")
     return Header(
         architecture=architecture,
-        context_length=meta[f"{architecture}.context_length"],
-        block_count=meta[f"{architecture}.block_count"],
+        context_length=context,
+        block_count=blocks,
         kv_width=_kv_width(meta, architecture),
+        tokens=len(tokens),
         tokenizer_model=meta.get("tokenizer.ggml.model", ""),
         tokenizer_pre=meta.get("tokenizer.ggml.pre", meta.get("tokenizer.ggml.model", "")),
         has_fill_in_middle=any(all(f"{part}_token_id" in named for part in names) for names in _FILL_IN),
@@ -204,7 +223,8 @@ def _header(meta: dict[str, Any]) -> Header:
         eos_token_id=meta.get("tokenizer.ggml.eos_token_id"),
         control=frozenset(i for i, kind in enumerate(kinds) if kind == _CONTROL),
         vocabulary=tuple(
-            _token_bytes(token, kinds[i] if i < len(kinds) else _NORMAL, byte_level) for i, token in enumerate(tokens)
+            _token_bytes(token, kinds[i] if i < len(kinds) else _NORMAL, byte_level)
+            for i, token in enumerate(tokens if vocabulary else ())
         ),
     )
 

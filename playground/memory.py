@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 UNKNOWN = 2**62
 """Where the system does not tell, nothing is refused for want of memory."""
 _GROUP = Path("/sys/fs/cgroup")
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of a size such as `4GB`, `1.5 GB` or `800MB`; None for `auto`. Raises ValueError saying what is allowed."""
+    said = text.strip().upper()
+    if said == "AUTO":
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMG]?)B?", said)
+    if found is None or float(found[1]) <= 0:
+        raise ValueError("it is auto, or a size such as 4GB or 800MB")
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def available_bytes() -> int:

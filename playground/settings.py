@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from playground.errors import ConfigurationError
+from playground.memory import parse_size
 from playground.types import Endpoint, EndpointKind
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -31,6 +32,7 @@ VARIABLES = (
     "PLAYGROUND_ENDPOINTS",
     "PLAYGROUND_ENGINE",
     "PLAYGROUND_MODEL_PATH",
+    "PLAYGROUND_MODEL_MEMORY",
     "PLAYGROUND_DATA_DIR",
     "DATABASE_URL",
     "PLAYGROUND_PASSWORD",
@@ -56,8 +58,10 @@ class Settings:
     """Whether the embedded engine is started: `auto` starts it when no server is named."""
     model_path: Path | None = None
     """A GGUF to serve in place of the one that comes with the install."""
+    model_memory: int | None = None
+    """Bytes that the engine's loaded models may take together; None is what is free, less a reserve."""
     data_dir: Path
-    """Where runs are kept."""
+    """Where runs and models are kept."""
     database_url: str | None = field(default=None, repr=False)
     """Another database than the SQLite file in `data_dir`."""
     password: str | None = field(default=None, repr=False)
@@ -101,6 +105,7 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         endpoints=endpoints,
         engine=switch == "on" or (switch == "auto" and not endpoints),
         model_path=Path(model_path).expanduser() if model_path else None,
+        model_memory=_size("PLAYGROUND_MODEL_MEMORY", get("PLAYGROUND_MODEL_MEMORY")),
         data_dir=Path(get("PLAYGROUND_DATA_DIR") or _default_data_dir(values)).expanduser(),
         database_url=get("DATABASE_URL"),
         password=get("PLAYGROUND_PASSWORD"),
@@ -187,6 +192,15 @@ def _number(variable: str, text: str | None, *, default: float, low: float, high
             f"{variable} is not a number from {low:g} to {high:g}.", hint="Correct it in .env or the environment."
         )
     return value
+
+
+def _size(variable: str, text: str | None) -> int | None:
+    try:
+        return parse_size(text or "auto")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{variable} is not a size: {error}.", hint="Correct it in .env or the environment."
+        ) from None
 
 
 def _default_data_dir(values: Mapping[str, str]) -> str:

@@ -86,7 +86,13 @@ def served(server: str | None = None) -> Iterator[Servers]:
         yield settings.endpoints
         return
     data = settings.data_dir
-    engine = EngineProcess(model_path=settings.model_path, log_path=data / "engine.log", data_dir=data / "engine")
+    engine = EngineProcess(
+        model_path=settings.model_path,
+        log_path=data / "engine.log",
+        data_dir=data / "engine",
+        models_dir=data / "models",
+        model_memory=settings.model_memory,
+    )
     engine.launch()
     try:
         yield (*settings.endpoints, engine.wait_ready())

@@ -15,6 +15,10 @@ which asks how much of it there is. They meet over HTTP, as with any other serve
     room         who may generate now, and who waits
     llama        llama.cpp's own server, on a loopback port that only we know the key of
     weights      which GGUF is served
-    serving      which models answer by name: the base, and the fine-tunes that are asked for
+    shelf        which models there are: the base, and every GGUF of a folder, told of from their headers
+    budget       what each takes of memory, and how long a context there is room for
+    trial        a file is tried in a process of its own before it is loaded for the first time
+    serving      which models answer by name: the base, the folder's, and the fine-tunes that are asked for
+    waiting      a stream says that its model is being loaded;  cards: what is said of each model
     tuning/      OpenAI's files and fine-tuning API, and who trains when (its __init__ draws its own rooms)
 """

@@ -16,13 +16,18 @@ from typing import NoReturn
 import uvicorn
 
 from playground.engine.app import Engine, build_app
+from playground.engine.budget import Budget
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
 from playground.engine.serving import Serving
+from playground.engine.shelf import Shelf, describe
+from playground.engine.trial import Trials
 from playground.engine.tuning.service import Tuning
 from playground.engine.weights import Weights, check, find
 from playground.gguf import GgufError
+from playground.memory import parse_size
 
+MEMORY_VARIABLE = "PLAYGROUND_MODEL_MEMORY"
 MISSING, DAMAGED = 3, 4
 """Exit codes for a model file that is not there, and for one that is not what it should be."""
 
@@ -44,7 +49,7 @@ def main() -> None:
         listener = _listen(args.host, args.port)
     except OSError as error:
         _give_up(f"The engine cannot listen on {args.host}:{args.port}: {error.strerror}. Choose another --port.", 1)
-    asyncio.run(_serve(listener, weights, args.data))
+    asyncio.run(_serve(listener, weights, args))
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,8 +59,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--model", type=Path, default=Path(path) if path else None, help="a GGUF file")
     parser.add_argument("--data", type=Path, help="a folder for files, fine-tuning jobs and the models they make")
+    parser.add_argument("--models", type=Path, help="a folder whose GGUF files are served too, loaded when asked for")
+    parser.add_argument(
+        "--memory",
+        type=_memory,
+        default=os.environ.get(MEMORY_VARIABLE) or "auto",
+        help="what loaded models may take together, such as 4GB; auto: what is free, less a reserve",
+    )
     parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
     return parser.parse_args()
+
+
+def _memory(text: str) -> int | None:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -69,30 +88,30 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(listener: socket.socket, weights: Weights, data: Path | None) -> None:
+async def _serve(listener: socket.socket, weights: Weights, args: argparse.Namespace) -> None:
     """Answer at once, with 503 until the model is loaded."""
     key = os.environ.get("PLAYGROUND_ENGINE_KEY") or None
-    engine = Engine(model_id=weights.model_id, key=key, created=int(weights.path.stat().st_mtime), data=data)
+    engine = Engine(model_id=weights.model_id, key=key, data=args.data)
     # On the way out, a stream gets a second to end before it is cut.
     config = uvicorn.Config(
         build_app(engine), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    loading = asyncio.create_task(_load(engine, weights))
+    loading = asyncio.create_task(_load(engine, weights, Budget(args.memory), args.models))
     await server.serve(sockets=[listener])
     # Not waited for: unloading llama.cpp in order takes longer than the system takes to free it, and may hang.
     loading.cancel()
     os._exit(0)
 
 
-async def _load(engine: Engine, weights: Weights) -> None:
+async def _load(engine: Engine, weights: Weights, budget: Budget, models: Path | None) -> None:
     try:
         await asyncio.to_thread(check, weights)
+        base = await asyncio.to_thread(describe, weights.path, weights.model_id)
         llama = await asyncio.to_thread(Llama, weights.path)
-        await llama.describe()
-        generator = Generator(llama)
+        shelf = Shelf(base, models)
         if engine.data is not None:
-            engine.trains = await asyncio.to_thread(Tuning, engine.data, generator, weights.path, weights.model_id)
+            engine.trains = await asyncio.to_thread(Tuning, engine.data, shelf)
     except GgufError as error:
         _give_up(str(error), MISSING if error.missing else DAMAGED)
     except OSError as error:
@@ -100,11 +119,10 @@ async def _load(engine: Engine, weights: Weights) -> None:
     except Exception as error:
         # Nobody awaits this task: unsaid, its end would be a health that says "loading" for ever.
         _give_up(f"The engine could not start: {error!r}", 1)
-    engine.loaded = Serving(
-        generator, weights.path, weights.model_id, engine.trains.models.find if engine.trains else _none
-    )
+    find = engine.trains.models.find if engine.trains else _none
+    engine.loaded = Serving(Generator(llama), shelf, find, budget, Trials(engine.data))
     if engine.trains is not None:
-        await engine.trains.supervisor.run()
+        await engine.trains.supervisor.run(engine.loaded)
 
 
 def _none(_name: str) -> None:

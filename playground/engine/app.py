@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from playground.engine import chat, completions
+from playground.engine import cards, chat, completions
 from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
 from playground.engine.gone import CancelWhenGone, Scope
@@ -23,17 +23,18 @@ from playground.engine.serving import Serving
 from playground.engine.tuning import routes
 from playground.engine.tuning.folder import FULL, disk_full
 from playground.engine.tuning.service import Tuning
+from playground.engine.waiting import answered
 
 MAX_BODY = 16 * 2**20
+MODEL_NOT_LOADED = "model_not_loaded"
 
 
 class Engine:
     """What the routes answer from; `loaded` is None until the model is, `trains` None without a data folder."""
 
-    def __init__(self, *, model_id: str, key: str | None, created: int, data: Path | None = None) -> None:
+    def __init__(self, *, model_id: str, key: str | None, data: Path | None = None) -> None:
         self.model_id = model_id
         self.key = key
-        self.created = created
         self.data = data
         self.loaded: Serving | None = None
         self.trains: Tuning | None = None
@@ -43,10 +44,6 @@ class Engine:
         if self.loaded is None:
             raise ApiError(503, "The model is still being loaded.", type="server_error", code="loading")
         return self.loaded
-
-    @property
-    def ready(self) -> Generator:
-        return self.serving.base
 
     @property
     def tuning(self) -> Tuning:
@@ -62,31 +59,24 @@ class Engine:
         assert self.trains is not None  # noqa: S101 - made before the model is said to be loaded
         return self.trains
 
-    def models(self) -> list[dict[str, Any]]:
-        """The base, and then what has been made of it."""
-        base = self.card()
-        tunes = self.trains.models if self.trains else None
-        return [base, *(tunes.card(adapter, base) for adapter in tunes.listed())] if tunes else [base]
+    async def models(self) -> list[dict[str, Any]]:
+        """The base, what is in the folder, and then what has been made of them."""
+        tunes = self.trains.models.listed() if self.trains else []
+        return [*await cards.listed(self.serving), *[await self.model(adapter.name) for adapter in tunes]]
 
-    def model(self, name: str) -> dict[str, Any]:
+    async def model(self, name: str) -> dict[str, Any]:
         """Raises a 404."""
-        adapter = self.serving.adapter(name)
-        return self.trains.models.card(adapter, self.card()) if adapter and self.trains else self.card()
+        return cards.card(self.serving, await self.serving.wanted(name))
 
-    def card(self) -> dict[str, Any]:
-        """The model as OpenAI lists one, and in `meta` what a playground wants to know."""
-        llama = self.ready.llama
-        meta = {
-            "context_length": llama.context,
-            "n_params": llama.n_params,
-            "size_bytes": llama.size_bytes,
-            "tokenizer_model": llama.header.tokenizer_model,
-            "tokenizer_pre": llama.header.tokenizer_pre,
-            "has_fill_in_middle": llama.header.has_fill_in_middle,
-            "has_chat_template": llama.header.has_chat_template,
-        }
-        head = {"id": self.model_id, "object": "model", "created": self.created, "owned_by": "playground"}
-        return {**head, "meta": meta}
+    async def reader(self, name: str | None) -> Generator:
+        """Who makes texts into tokens for that model, the base unless one is named. Raises a 404, and a 400 while it is
+        not loaded: what only counts does not load it."""
+        if name is None:
+            return self.serving.base
+        found = self.serving.peek(await self.serving.wanted(name))
+        if found is None:
+            raise bad(f"The model {name[:120]!r} is not loaded: its first answer does that.", "model", MODEL_NOT_LOADED)
+        return found
 
 
 def build_app(engine: Engine) -> CancelWhenGone:
@@ -104,20 +94,21 @@ def build_app(engine: Engine) -> CancelWhenGone:
 
     @app.get("/v1/models")
     async def models() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": engine.models()})
+        return JSONResponse({"object": "list", "data": await engine.models()})
 
     # Before the model's own address, which takes whatever follows.
     app.include_router(routes.build(engine))
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> JSONResponse:
-        return JSONResponse(engine.model(name))
+        return JSONResponse(await engine.model(name))
 
     @app.post("/v1/completions")
     async def complete(request: Request) -> Response:
         body = parse(CompletionBody, await request.body())
         if body.stream:
-            return await _streamed(_completions(engine.serving, body))
+            answer = functools.partial(_completions, body)
+            return await _streamed(answered(engine.serving, body.model, "text_completion", answer))
         async with engine.serving.use(body.model) as generator:
             return JSONResponse(await completions.whole(generator, await completions.prepare(generator, body)))
 
@@ -125,7 +116,8 @@ def build_app(engine: Engine) -> CancelWhenGone:
     async def converse(request: Request) -> Response:
         body = parse(ChatBody, await request.body())
         if body.stream:
-            return await _streamed(_chat(engine.serving, body))
+            answer = functools.partial(_chat, body)
+            return await _streamed(answered(engine.serving, body.model, "chat.completion.chunk", answer))
         async with engine.serving.use(body.model) as generator:
             return JSONResponse(await chat.whole(generator, await chat.prepare(generator, body)))
 
@@ -133,43 +125,42 @@ def build_app(engine: Engine) -> CancelWhenGone:
     async def tokenize(request: Request) -> JSONResponse:
         body = parse(TokenizeBody, await request.body())
         tokens: list[Any]
+        reader = await engine.reader(body.model)
         if body.messages is not None:
-            tokens = await chat.rendered(engine.ready, body.messages, body.tools)
+            tokens = await chat.rendered(reader, body.messages, body.tools)
         elif body.content is not None:
-            tokens = await engine.ready.llama.tokenize(body.content, add_special=body.add_special)
+            tokens = await reader.llama.tokenize(body.content, add_special=body.add_special)
         else:
             raise bad("You must provide a content parameter.", "content")
         if body.with_pieces:
-            vocabulary = engine.ready.llama.header.vocabulary
+            vocabulary = reader.llama.header.vocabulary
             tokens = [{"id": token, "piece": _piece(vocabulary[token])} for token in tokens]
-        limit = {"max_model_len": engine.ready.llama.context} if body.messages is not None else {}
+        limit = {"max_model_len": reader.llama.context} if body.messages is not None else {}
         return JSONResponse({"tokens": tokens, "count": len(tokens), **limit})
 
     @app.post("/detokenize")
     async def detokenize(request: Request) -> JSONResponse:
         body = parse(DetokenizeBody, await request.body())
-        if any(token >= len(engine.ready.llama.header.vocabulary) for token in body.tokens):
+        reader = await engine.reader(body.model)
+        if any(token >= len(reader.llama.header.vocabulary) for token in body.tokens):
             raise ApiError(400, "A token id is beyond the vocabulary.", param="tokens")
-        return JSONResponse({"content": await engine.ready.llama.detokenize(body.tokens)})
+        return JSONResponse({"content": await reader.llama.detokenize(body.tokens)})
 
     return CancelWhenGone(app, max_body=MAX_BODY, refuse=functools.partial(_refusal, engine.key), uploads=routes.FILES)
 
 
-async def _completions(serving: Serving, body: CompletionBody) -> AsyncGenerator[dict[str, Any]]:
-    """The chunks of an answer, whose model stays loaded until the last of them."""
-    async with serving.use(body.model) as generator:
-        job = await completions.prepare(generator, body)
-        async with aclosing(completions.chunks(generator, job)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+async def _completions(body: CompletionBody, generator: Generator) -> AsyncGenerator[dict[str, Any]]:
+    job = await completions.prepare(generator, body)
+    async with aclosing(completions.chunks(generator, job)) as chunks:
+        async for chunk in chunks:
+            yield chunk
 
 
-async def _chat(serving: Serving, body: ChatBody) -> AsyncGenerator[dict[str, Any]]:
-    async with serving.use(body.model) as generator:
-        job = await chat.prepare(generator, body)
-        async with aclosing(chat.chunks(generator, job)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+async def _chat(body: ChatBody, generator: Generator) -> AsyncGenerator[dict[str, Any]]:
+    job = await chat.prepare(generator, body)
+    async with aclosing(chat.chunks(generator, job)) as chunks:
+        async for chunk in chunks:
+            yield chunk
 
 
 def _piece(raw: bytes) -> str | list[int]:

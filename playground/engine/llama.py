@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,22 @@ CONTEXT = 8_192
 SLOTS = 4
 BATCH = 512
 """Tokens of a prompt that are read at once. Between two batches the others write on, and who went away is noticed."""
+CLOSING = 20.0
+"""Seconds that llama.cpp may take to end a server."""
 _MESSAGE = 300
 """Characters of a message of llama.cpp's that are repeated."""
 
 
 class Llama:
     """A loaded model, with one LoRA adapter over it if given. `context` is in tokens, shared by everything that is
-    generated at once; `kv_bytes` is what its keys and values take."""
+    generated at once; `header` is the file's, where it has been read already."""
 
-    def __init__(self, path: Path, *, adapter: Path | None = None) -> None:
-        self.header: Header = read(path)
+    def __init__(
+        self, path: Path, *, adapter: Path | None = None, context: int = CONTEXT, header: Header | None = None
+    ) -> None:
+        self.header: Header = header or read(path)
         self.size_bytes = path.stat().st_size
-        self.context = min(CONTEXT, self.header.context_length)
-        self.kv_bytes = 2 * self.header.kv_width * self.context
+        self.context = min(context, self.header.context_length)
         self._key = secrets.token_urlsafe(32)
         self._server = self._load(path, adapter)
         self._http = httpx.AsyncClient(
@@ -45,7 +49,6 @@ class Llama:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,
         )
-        self.n_params = 0
 
     def _load(self, path: Path, adapter: Path | None) -> Any:
         import xllamacpp
@@ -63,6 +66,8 @@ class Llama:
         params.ui = False
         # One for each slot's answer, and some that /tokenize never has to wait for.
         params.n_threads_http = 2 * SLOTS + 4
+        # Whether it fits was reckoned before; llama.cpp would load a model twice to find out, and take as long again.
+        params.fit_params = False
         # Idle memory for prompts of the past: of little use for one person, and it leaks between adapters.
         params.cache_ram_mib = 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = physical_cores()
@@ -77,11 +82,6 @@ class Llama:
                 f"llama.cpp cannot load the model file {path}: it is damaged, cut short, too large for the memory, or "
                 f"newer than this llama.cpp. Download it again, or set PLAYGROUND_MODEL_PATH to another. ({exc})",
             ) from exc
-
-    async def describe(self) -> None:
-        """Ask llama.cpp for what the header does not say."""
-        listed = (await self._http.get("/v1/models")).json()
-        self.n_params = listed["data"][0]["meta"]["n_params"]
 
     async def tokenize(self, text: str, *, add_special: bool = False) -> list[int]:
         answer = await self._post("/tokenize", {"content": text, "add_special": add_special})
@@ -130,10 +130,13 @@ class Llama:
 
     async def aclose(self) -> None:
         await self._http.aclose()
-        # In a thread: llama.cpp ends its own threads, and waits for them.
+        # In a thread: llama.cpp ends its own threads, and waits for them. In one of its own, and not for ever: it has
+        # been seen to hang, and then what it holds stays where it is, but nobody else waits.
         server = [self._server]
         self._server = None
-        await asyncio.to_thread(server.clear)
+        ending = threading.Thread(target=server.clear, name="llama.cpp ends", daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, CLOSING)
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:

@@ -89,6 +89,7 @@ class TokenizeBody(BaseModel):
     /v1/chat/completions would read, and that always leaves the word to the assistant."""
 
     model_config = ConfigDict(strict=True)
+    model: Text | None = None
     content: Text | None = None
     add_special: bool = False
     with_pieces: bool = False
@@ -101,6 +102,7 @@ class DetokenizeBody(BaseModel):
     """POST /detokenize."""
 
     model_config = ConfigDict(strict=True)
+    model: Text | None = None
     tokens: list[TokenId]
 
 

@@ -29,7 +29,7 @@ def test_health_says_loading_and_then_ok_without_a_key(engine: Any) -> None:
 async def test_while_the_model_loads_every_request_is_told_so() -> None:
     from playground.engine.app import Engine, build_app
 
-    app: Any = build_app(Engine(model_id=MODEL, key=None, created=0))
+    app: Any = build_app(Engine(model_id=MODEL, key=None))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         asked = [await client.get(path) for path in ("/v1/models", f"/v1/models/{MODEL}")]
         asked.append(await client.post("/v1/completions", json={"model": MODEL, "prompt": "x"}))
@@ -56,8 +56,17 @@ def test_models_are_listed_with_what_a_playground_wants_to_know(engine: Any, val
     valid("ListModelsResponse", listed)
     one = engine.http.get(f"/v1/models/{MODEL}").json()
     assert listed["data"] == [one]
-    assert one["meta"] == {
+    meta = one["meta"]
+    memory = [meta.pop(name) for name in ("memory", "training_memory")]
+    assert 250 << 20 < memory[0] < 500 << 20
+    assert 500 << 20 < memory[1] < 4_000 << 20
+    assert meta == {
         "context_length": 8192,
+        "trained_context_length": 8192,
+        "architecture": "llama",
+        "loaded": True,
+        "loading": None,
+        "trainable": "numpy",
         "n_params": 134515008,
         "size_bytes": 98362432,
         "tokenizer_model": "gpt2",

@@ -86,6 +86,18 @@ def random_weights(layers: int, vocabulary: int, *, seed: int, tied: bool) -> di
     return arrays
 
 
+def more_tensors(architecture: str, *, layers: int = LAYERS) -> dict[str, np.ndarray]:
+    """What a Qwen has beside a Llama: biases of q, k and v, or norms of each head's q and k."""
+    random, head = np.random.default_rng(5), WIDTH // HEADS
+    rows = {"q": WIDTH, "k": head * KV_HEADS, "v": head * KV_HEADS}
+    blocks = range(layers)
+    if architecture == "qwen2":
+        return {f"blk.{n}.attn_{one}.bias": random.normal(0, 0.5, rows[one]) for n in blocks for one in "qkv"}
+    if architecture == "qwen3":
+        return {f"blk.{n}.attn_{one}_norm.weight": 1 + random.normal(0, 0.1, head) for n in blocks for one in "qk"}
+    return {}
+
+
 def _kind_of(value: Any) -> GGUFValueType:
     if isinstance(value, str):
         return GGUFValueType.STRING

@@ -165,7 +165,11 @@ def test_the_child_gets_the_model_the_data_folder_and_the_parent_but_nobody_else
         monkeypatch.setenv(name, "canary")
     fake.plan({})
     engine = EngineProcess(
-        model_path=Path("/models/other.gguf"), data_dir=Path("/data/engine"), python=str(fake.python)
+        model_path=Path("/models/other.gguf"),
+        data_dir=Path("/data/engine"),
+        models_dir=Path("/data/models"),
+        model_memory=5_000_000_000,
+        python=str(fake.python),
     )
     engine.launch()
     engine.wait_ready()
@@ -173,6 +177,8 @@ def test_the_child_gets_the_model_the_data_folder_and_the_parent_but_nobody_else
     assert life["argv"][:2] == ["-m", "playground.engine"]
     assert life["argv"][life["argv"].index("--parent-pid") + 1] == str(os.getpid())
     assert life["argv"][life["argv"].index("--data") + 1] == "/data/engine"
+    assert life["argv"][life["argv"].index("--models") + 1] == "/data/models"
+    assert life["env"]["PLAYGROUND_MODEL_MEMORY"] == "5000000000"
     assert life["env"]["PLAYGROUND_MODEL_PATH"] == "/models/other.gguf"
     assert str(ROOT) in life["env"]["PYTHONPATH"].split(os.pathsep)
     assert "canary" not in life["env"].values()

@@ -157,6 +157,19 @@ def test_allowed_hosts_are_a_list_in_lower_case() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "size"), [("auto", None), ("", None), ("4GB", 4 << 30), ("1.5 gb", 3 << 29), ("800M", 800 << 20), ("7", 7)]
+)
+def test_memory_for_models_is_a_size_or_what_is_free(text: str, size: int | None) -> None:
+    assert read(PLAYGROUND_MODEL_MEMORY=text).model_memory == size
+
+
+@pytest.mark.parametrize("text", ["much", "-1GB", "0", "4TB", "4 GB 2", "1e9", "nan"])
+def test_what_is_no_size_is_refused_by_its_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_MODEL_MEMORY"):
+        read(PLAYGROUND_MODEL_MEMORY=text)
+
+
 def test_the_hub_is_read_from_its_own_variables() -> None:
     plain = load({}, dotenv=None)
     assert (plain.hub_url, plain.hub_token, plain.hub_offline) == ("https://huggingface.co", None, False)

@@ -68,6 +68,11 @@ def read(path: Path, trainer: Trainer = "numpy") -> Shape:
         # GgufError names the path, which a job's message does not.
         message = "The model file is missing, damaged or not a GGUF. Download it again, or choose another base."
         raise TrainingError("bad_base", message, param="model") from exc
+    return of(meta, trainer)
+
+
+def of(meta: Mapping[str, Any], trainer: Trainer = "numpy") -> Shape:
+    """The shape that a GGUF's metadata describes. Raises as `read`."""
     architecture = str(meta.get("general.architecture"))
     if architecture not in ARCHITECTURES[trainer]:
         raise unsupported(f"its architecture is {architecture[:40]!r}", trainer)
@@ -79,7 +84,7 @@ def read(path: Path, trainer: Trainer = "numpy") -> Shape:
         ) from exc
 
 
-def _shape(own: dict[str, Any], meta: dict[str, Any], trainer: Trainer) -> Shape:
+def _shape(own: dict[str, Any], meta: Mapping[str, Any], trainer: Trainer) -> Shape:
     heads, width = _count(own["attention.head_count"]), _count(own["embedding_length"])
     size = _count(own.get("attention.key_length", width // heads))
     if own.get("attention.value_length", size) != size:

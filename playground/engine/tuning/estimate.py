@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from playground.engine.errors import bad
 from playground.engine.llama import Llama
 from playground.engine.schemas import Text, parse
+from playground.engine.serving import Serving
 from playground.engine.training import memory, shape
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.plan import Plan
 from playground.engine.tuning import lines, plans
-from playground.engine.tuning.asked import hyperparameters
+from playground.engine.tuning.asked import Asked, hyperparameters
 from playground.engine.tuning.examples import Speech
 from playground.engine.tuning.jobs import Jobs
 from playground.memory import available_bytes
@@ -38,16 +40,24 @@ class EstimateBody(BaseModel):
     hyperparameters: dict[str, Any] | None = None
 
 
-async def estimate(content: bytes, *, base: Path, model_id: str, llama: Llama, jobs: Jobs) -> dict[str, Any]:
-    """Numbers for the base at `base`, called `model_id`. Raises a 400."""
+async def estimate(content: bytes, *, serving: Serving, jobs: Jobs) -> dict[str, Any]:
+    """Numbers for one of the models of `serving`, which is loaded to count tokens. Raises a 400."""
     body = parse(EstimateBody, content)
-    if body.model != model_id:
-        raise bad(f"The model {body.model[:120]!r} cannot be trained here, but {model_id!r} can.", "model")
+    if serving.shelf.path(body.model) is None:
+        raise bad(f"The model {body.model[:120]!r} cannot be trained here, but {serving.model_id!r} can.", "model")
     asked = hyperparameters(body.hyperparameters, "hyperparameters")
+    base = (await serving.wanted(body.model)).model.path
     try:
-        model = shape.read(base, asked.trainer or "numpy")
+        model = await asyncio.to_thread(shape.read, base, asked.trainer or "numpy")
     except TrainingError as error:
         raise bad(error.message, error.param, error.code) from None
+    async with serving.use(body.model) as generator:
+        return await _told(body, asked, base, model, generator.llama, jobs)
+
+
+async def _told(
+    body: EstimateBody, asked: Asked, base: Path, model: shape.Shape, llama: Llama, jobs: Jobs
+) -> dict[str, Any]:
     line = body.longest.encode()
     made = await (await Speech.of(llama)).examples(lines.one(line))
     longest = max((len(each.tokens) for each in made), default=1)

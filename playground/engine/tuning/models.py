@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from playground.engine.errors import ApiError
 from playground.engine.serving import Adapter
@@ -17,11 +16,12 @@ _NAME = re.compile(r"(?P<model>ft:[^:]+:local:[^:]*:[a-z0-9]{8})(?::ckpt-step-(?
 
 
 class Models:
-    """What the jobs of a folder have made for one base: `base_bytes` tells it from another GGUF of the same name."""
+    """What the jobs of a folder have made: `size` says how many bytes the GGUF of a base has, which tells it from
+    another of the same name; None where it is not served."""
 
-    def __init__(self, jobs: Jobs, base: str, base_bytes: int) -> None:
+    def __init__(self, jobs: Jobs, size: Callable[[str], int | None]) -> None:
         self._jobs = jobs
-        self._base, self._base_bytes = base, base_bytes
+        self._size = size
 
     def find(self, name: str) -> Adapter | None:
         """None for a name that nobody has. Raises a 404 for a model of another base."""
@@ -33,8 +33,8 @@ class Models:
         if adapter is not None and not self._ours(record):
             raise ApiError(
                 404,
-                f"The model {name!r} was made from {record.job['model']!r}, in another file than the one that this "
-                "engine serves now.",
+                f"The model {name!r} was made from {record.job['model']!r}, and this engine no longer has that file: "
+                "it was deleted, or is another one now.",
                 param="model",
                 code="model_not_found",
             )
@@ -71,11 +71,6 @@ class Models:
         self._jobs.events(record).add(f"{name} was deleted")
         return [self._jobs.adapter(record, each) for each in steps]
 
-    def card(self, adapter: Adapter, base: dict[str, Any]) -> dict[str, Any]:
-        """As OpenAI lists a model; `meta` is the base's, and what it was made of."""
-        meta = {**base["meta"], "base": adapter.base, "job": adapter.job, "step": adapter.step}
-        return {**base, "id": adapter.name, "created": adapter.created, "meta": meta}
-
     def _record(self, name: str) -> tuple[Record, int | None] | None:
         parts = _NAME.fullmatch(name)
         record = parts and next((each for each in self._jobs.all() if each.model == parts["model"]), None)
@@ -89,7 +84,7 @@ class Models:
         )
 
     def _ours(self, record: Record) -> bool:
-        return (record.job["model"], record.base_bytes) == (self._base, self._base_bytes)
+        return self._size(record.job["model"]) == record.base_bytes
 
     def _of(self, record: Record) -> Iterator[Adapter]:
         if final := self._final(record):

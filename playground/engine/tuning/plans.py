@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playground.engine.errors import ApiError
 from playground.engine.llama import physical_cores
+from playground.engine.shelf import Model
 from playground.engine.training import memory
 from playground.engine.training.plan import LEARNING_RATE, NICE, Classification, Plan, first_layer
 from playground.engine.training.shape import Shape
@@ -70,6 +71,23 @@ def _classification(asked: Asked) -> Classification | None:
     if not asked.compute_classification_metrics:
         return None
     return Classification(asked.classification_n_classes or 2, asked.classification_positive_class)
+
+
+def check_weights(asked: Asked, base: Model, shape: Shape) -> None:
+    """That the smallest training there is would fit, before anything of it is begun. Raises ApiError, out_of_memory."""
+    plan = make(
+        asked, base=base.path, layers=shape.layers, context=base.header.context_length, examples=1, seed=0, lines=1
+    )
+    needed = memory.estimate(replace(plan, memory=SMALLER[-1]), shape, longest=1, batch=1)
+    free = available_bytes() - RESERVE
+    if needed > free:
+        raise ApiError(
+            400,
+            f"Training {base.id!r} needs at least {needed >> 20:,} MB of memory, and {max(0, free) >> 20:,} MB are "
+            "free. Close other programs, or choose a smaller model.",
+            param="model",
+            code="out_of_memory",
+        )
 
 
 def fitted(plan: Plan, shape: Shape, *, longest: int) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -20,7 +21,9 @@ JOBS = "/v1/fine_tuning/jobs"
 
 
 class Parts(Protocol):
-    """What these routes need of the engine. Both raise ApiError while there is none."""
+    """What these routes need of the engine. The last two raise ApiError while there is none."""
+
+    data: Path | None
 
     @property
     def tuning(self) -> Tuning: ...
@@ -104,14 +107,7 @@ def _jobs(router: APIRouter, engine: Parts) -> None:
 def _about_jobs(router: APIRouter, engine: Parts) -> None:
     @router.post("/v1/fine_tuning/estimate")
     async def estimated(request: Request) -> Any:
-        tuning, serving = engine.tuning, engine.serving
-        return await estimate(
-            await request.body(),
-            base=tuning.base,
-            model_id=serving.model_id,
-            llama=serving.base.llama,
-            jobs=tuning.jobs,
-        )
+        return await estimate(await request.body(), serving=engine.serving, jobs=engine.tuning.jobs)
 
     @router.get(JOBS + "/{name}/events")
     async def events(name: str, request: Request) -> Any:
@@ -135,6 +131,11 @@ def _models(router: APIRouter, engine: Parts) -> None:
         serving = engine.serving
         if name == serving.model_id:
             raise ApiError(403, "The base model came with the engine: it is not deleted.", param="model")
+        if serving.shelf.path(name) is not None:
+            if engine.data is not None:
+                engine.tuning.check_unused(name)
+            await serving.remove(name)
+            return {"id": name, "object": "model", "deleted": True}
         engine.tuning.supervisor.check_ours()
         for path in engine.tuning.models.delete(name):
             await serving.drop(path)
@@ -145,11 +146,10 @@ def _models(router: APIRouter, engine: Parts) -> None:
         kind, tuning = request.query_params.get("type", "q8_0"), engine.tuning
         if kind not in ("f16", "q8_0"):
             raise bad("type is f16 or q8_0: a smaller one would round the tune away.", "type")
-        adapter = engine.serving.adapter(name)
-        if adapter is None:
+        wanted = await engine.serving.wanted(name)
+        if (adapter := wanted.adapter) is None:
             raise bad("Only a fine-tune is merged: the base is a GGUF already.", "model")
-        n_params = engine.serving.base.llama.n_params
-        path = await export.make(tuning.base, adapter, n_params, kind, tuning.data / "exports")  # type: ignore[arg-type]
+        path = await export.make(wanted.model.path, adapter, wanted.model.n_params, kind, tuning.data / "exports")  # type: ignore[arg-type]
         headers = {
             "Content-Disposition": f"attachment; filename*=utf-8''{quote(export.file_name(adapter, kind))}",  # type: ignore[arg-type]
             "Content-Length": str(path.stat().st_size),

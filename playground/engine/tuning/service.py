@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from playground.engine.errors import ApiError, bad
-from playground.engine.generation import Generator
+from playground.engine.shelf import Model, Shelf
 from playground.engine.training import extra, shape
 from playground.engine.training.errors import TrainingError
-from playground.engine.tuning import asked, lines
+from playground.engine.tuning import asked, lines, plans
 from playground.engine.tuning.asked import SEEDS, Asked, JobBody
 from playground.engine.tuning.files import Files
 from playground.engine.tuning.folder import Lock
@@ -19,6 +19,7 @@ from playground.engine.tuning.jobs import Jobs, Record
 from playground.engine.tuning.lines import Param
 from playground.engine.tuning.models import Models
 from playground.engine.tuning.supervisor import Supervisor
+from playground.gguf import GgufError
 
 QUICK = 4 * 2**20
 """Bytes of a file that is read while whoever creates the job waits; of a larger one the job says what is wrong."""
@@ -27,21 +28,19 @@ QUICK = 4 * 2**20
 class Tuning:
     """Files, jobs and models of one data folder. Raises OSError where it cannot be written."""
 
-    def __init__(self, data: Path, generator: Generator, base: Path, model_id: str) -> None:
+    def __init__(self, data: Path, shelf: Shelf) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.data, self.base, self._model_id = data, base, model_id
+        self.data, self._shelf = data, shelf
         self.files = Files(data / "files")
         self.jobs = Jobs(data / "jobs")
-        self._base_bytes = base.stat().st_size
-        self.models = Models(self.jobs, model_id, self._base_bytes)
-        self.supervisor = Supervisor(self.jobs, self.files, Lock(data / "lock"), generator, base)
-        self._architecture = generator.llama.header.architecture
+        self.models = Models(self.jobs, shelf.bytes)
+        self.supervisor = Supervisor(self.jobs, self.files, Lock(data / "lock"))
 
     async def create(self, content: bytes) -> dict[str, Any]:
         """POST /v1/fine_tuning/jobs. Raises a 400."""
         self.supervisor.check_ours()
         body, wanted = asked.read(content)
-        self._check_base(body, wanted)
+        base = await self._base(body, wanted)
         await self._check_files(body)
         said = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
         said |= {name: value for name, value in wanted.model_dump().items() if value is not None}
@@ -55,7 +54,7 @@ class Tuning:
             hyperparameters=said,
             method={"type": "supervised", "supervised": {"hyperparameters": said}},
             asked=wanted.model_dump(),
-            base_bytes=self._base_bytes,
+            base_bytes=base.bytes,
         )
         try:
             self._announce(record)
@@ -73,17 +72,35 @@ class Tuning:
         also = f" and validation file: {also}" if also else ""
         events.add(f"Validating training file: {record.job['training_file']}{also}")
 
-    def _check_base(self, body: JobBody, wanted: Asked) -> None:
-        if body.model != self._model_id:
+    def check_unused(self, base: str) -> None:
+        """Raises a 409 for a model that a job is to train, or is training."""
+        job = next((each for each in self.jobs.all() if not each.ended and each.job["model"] == base), None)
+        if job is not None:
+            raise ApiError(
+                409,
+                f"The job {job.id} trains {base!r}. Cancel it first, or wait for its end.",
+                param="model",
+                code="model_in_training",
+            )
+
+    async def _base(self, body: JobBody, wanted: Asked) -> Model:
+        try:
+            base = await self._shelf.get(body.model)
+        except GgufError as error:
+            raise bad(str(error), "model", "bad_base") from None
+        if base is None:
             tuned = "It was fine-tuned already, and is not trained further." if body.model.startswith("ft:") else ""
-            said = f"The model {body.model[:120]!r} cannot be trained here, but {self._model_id!r} can. {tuned}".strip()
+            able = ", ".join(repr(model.id) for model in await self._shelf.listed() if model.trainable)[:300]
+            said = f"The model {body.model[:120]!r} cannot be trained here; these can: {able}. {tuned}".strip()
             raise bad(said, "model", "model_not_available")
         try:
             if wanted.trainer == "torch":
                 extra.check()
-            shape.read(self.base, wanted.trainer or "numpy")
+            model = await asyncio.to_thread(shape.read, base.path, wanted.trainer or "numpy")
+            plans.check_weights(wanted, base, model)
         except TrainingError as error:
             raise bad(error.message, error.param, error.code) from None
+        return base
 
     async def _check_files(self, body: JobBody) -> None:
         """That the files are there, and of those that are read in a moment, that they can be trained on."""

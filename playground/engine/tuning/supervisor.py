@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from playground.engine.errors import ApiError, bad
-from playground.engine.generation import Generator
+from playground.engine.serving import Serving
 from playground.engine.training.errors import TrainingError
 from playground.engine.tuning import remains
 from playground.engine.tuning.files import Files
@@ -51,10 +51,8 @@ class _Now:
 class Supervisor:
     """Works through the jobs of a folder while it holds the folder's lock. All of it runs on one event loop."""
 
-    def __init__(self, jobs: Jobs, files: Files, lock: Lock, generator: Generator, base: Path) -> None:
+    def __init__(self, jobs: Jobs, files: Files, lock: Lock) -> None:
         self._jobs, self._files, self._lock = jobs, files, lock
-        self._generator, self._base = generator, base
-        self._base_bytes = base.stat().st_size
         self._now: _Now | None = None
         self._news = asyncio.Condition()
         self._asked: set[asyncio.Task[None]] = set()
@@ -72,15 +70,16 @@ class Supervisor:
                 code="data_folder_in_use",
             )
 
-    async def run(self) -> None:
-        """For ever. Another engine's jobs become ours when it is gone."""
+    async def run(self, serving: Serving) -> None:
+        """For ever, with the models of `serving` as bases. Another engine's jobs become ours when it is gone."""
         if self._lock.take():
             # Nothing is waited for before this: what is half written is not yet our own.
             self._files.sweep()
         while not self._lock.take():  # noqa: ASYNC110 - the other engine is another process
             await asyncio.sleep(ASKED_AGAIN)
         self._tidy()
-        await asyncio.gather(self._work("validating_files", self._validate), self._work("queued", self._train))
+        validate = functools.partial(self._validate, serving)
+        await asyncio.gather(self._work("validating_files", validate), self._work("queued", self._train))
 
     def _tidy(self) -> None:
         for record in self._jobs.all():
@@ -188,10 +187,10 @@ class Supervisor:
         wanted = ("running", status) if status == "queued" else (status,)
         return next((record for name in wanted for record in open_ if record.status == name), None)
 
-    async def _validate(self, record: Record) -> None:
+    async def _validate(self, serving: Serving, record: Record) -> None:
         run = self._run(record)
         try:
-            await run.prepare(self._generator, self._base, self._base_bytes)
+            await run.prepare(serving)
         except ApiError as error:
             if record.status == "validating_files":
                 said = error.body["error"]

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from playground.engine.errors import ApiError
 from playground.engine.generation import Generator
+from playground.engine.serving import Serving
+from playground.engine.shelf import Model
 from playground.engine.training import shape
 from playground.engine.training.plan import Plan
 from playground.engine.tuning import examples, lines, plans, remains
@@ -61,12 +62,17 @@ class TrainingRun:
     def prepared(self) -> bool:
         return (self._folder / "plan.json").exists()
 
-    async def prepare(self, generator: Generator, base: Path, base_bytes: int) -> None:
-        """Files → tokens and a plan. Raises ApiError for a file that is not fit; returns early when the job's status is
-        changed meanwhile."""
+    async def prepare(self, serving: Serving) -> None:
+        """Files → tokens and a plan, by the tokenizer and the chat template of the job's base. Raises ApiError for a
+        file that is not fit; returns early when the job's status is changed meanwhile."""
+        name = self.record.job["model"]
+        if serving.shelf.bytes(name) != self.record.base_bytes:
+            raise ApiError(400, f"The engine no longer serves {name!r}.", param="model", code="bad_base")
+        async with serving.use(name) as generator:
+            await self._prepare(generator, (await serving.wanted(name)).model)
+
+    async def _prepare(self, generator: Generator, base: Model) -> None:
         record = self.record
-        if base_bytes != record.base_bytes:
-            raise ApiError(400, f"The engine no longer serves {record.job['model']!r}.", param="model", code="bad_base")
         speech = await examples.Speech.of(generator.llama)
         training = await self._tokens(speech, "training_file", generator.llama.context)
         if record.status != "validating_files":
@@ -80,7 +86,7 @@ class TrainingRun:
         summary, written = training
         plan = plans.make(
             Asked(**record.asked),
-            base=base,
+            base=base.path,
             layers=generator.llama.header.block_count,
             context=generator.llama.context,
             examples=written.examples,

@@ -85,24 +85,6 @@ def test_a_batch_in_parts_and_with_checkpointing_is_the_same_batch(tmp_path: Pat
     )
 
 
-QWEN = {
-    "qwen2": {f"blk.{layer}.attn_{one}.bias": (one, layer) for layer in range(2) for one in "qkv"},
-    "qwen3": {f"blk.{layer}.attn_{one}_norm.weight": (one, layer) for layer in range(2) for one in "qk"},
-}
-
-
-def more_tensors(architecture: str) -> dict[str, np.ndarray]:
-    """What a Qwen has beside a Llama: biases of q, k and v, or norms of each head's q and k."""
-    random = np.random.default_rng(5)
-    head = tiny_gguf.WIDTH // tiny_gguf.HEADS
-    rows = {"q": tiny_gguf.WIDTH, "k": head * tiny_gguf.KV_HEADS, "v": head * tiny_gguf.KV_HEADS}
-    if architecture == "qwen2":
-        return {name: random.normal(0, 0.5, rows[one]) for name, (one, _) in QWEN["qwen2"].items()}
-    if architecture == "qwen3":
-        return {name: 1 + random.normal(0, 0.1, head) for name in QWEN["qwen3"]}
-    return {}
-
-
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
 def test_llama_cpp_serves_what_torch_has_learnt(
     architecture: str, tmp_path: Path, llama: Callable[..., PlainLlama]
@@ -112,7 +94,7 @@ def test_llama_cpp_serves_what_torch_has_learnt(
         tmp_path / "tiny.gguf",
         architecture=architecture,
         tokenizer_of=find(None).path,
-        tensors=more_tensors(architecture),
+        tensors=tiny_gguf.more_tensors(architecture),
         metadata={"attention.key_length": head, "attention.value_length": head},
     )
     plan = plan_for(path, targets=MODULES)

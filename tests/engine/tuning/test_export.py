@@ -62,7 +62,7 @@ def test_a_name_of_a_file_is_one_that_every_system_takes(tmp_path: Path) -> None
 
     base = find(None).path
     name = adapters.plant(tmp_path, base, DEFAULT_ID, seed=3)
-    found = models.Models(Jobs(tmp_path / "jobs"), DEFAULT_ID, base.stat().st_size).find(f"{name}:ckpt-step-1")
+    found = models.Models(Jobs(tmp_path / "jobs"), lambda _name: base.stat().st_size).find(f"{name}:ckpt-step-1")
     assert found
     assert re.fullmatch(
         r"smollm2-135m-instruct-seed3-[a-z0-9]{8}-ckpt-step-1-f16\.gguf", export.file_name(found, "f16")
