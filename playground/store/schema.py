@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -89,6 +89,18 @@ PRESETS = Table(
     # As `playground.presets.to_json` writes it.
     Column("content", JSON, nullable=False),
     UniqueConstraint("name", name="uq_presets_name"),
+)
+
+VOTES = Table(
+    "votes",
+    METADATA,
+    # The comparison that was voted on: it has one vote.
+    Column("id", String(64), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    # [{run, system}, …]. No foreign key: a vote counts on when its runs have been deleted.
+    Column("shown", JSON, nullable=False),
+    # The place in `shown`; NULL: none is better.
+    Column("chosen", SmallInteger),
 )
 
 #: SQLite's full-text index over `runs`, and the tables that it keeps itself: made by a migration, not by METADATA.

@@ -1,4 +1,4 @@
-"""The record of runs, and the presets beside it."""
+"""The record of runs, with the presets and the votes beside it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from playground.settings import Settings
-from playground.store import history, presets, records
+from playground.store import history, presets, records, votes
 from playground.store.database import connect, folder_of, mapped, writing
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.owner import Owner, alive, sweep
 from playground.store.presets import PresetRow
 from playground.store.records import Cursor, Listed
 from playground.store.schema import RUNS
+from playground.store.votes import Shown, VoteRow
 from playground.types import Run
 
 ABANDONED = 2 * 3600
@@ -169,6 +170,21 @@ class Store:
         """Whether there was one of this id."""
         with mapped("write to"), writing(self._engine) as connection:
             return presets.delete(connection, id)
+
+    def votes(self) -> list[VoteRow]:
+        """Every vote, oldest first."""
+        with mapped("read"), self._engine.connect() as connection:
+            return votes.read(connection)
+
+    def save_vote(self, id: str, shown: Sequence[Shown], chosen: int | None) -> bool:
+        """Keep the vote on the comparison `id`; False where it has one already."""
+        with mapped("write to"), writing(self._engine) as connection:
+            return votes.save(connection, id, shown, chosen, now=_now())
+
+    def delete_votes(self) -> int:
+        """Forget all votes; how many they were."""
+        with mapped("write to"), writing(self._engine) as connection:
+            return votes.delete(connection)
 
     def mark_interrupted(self) -> int:
         """Mark the running runs of dead processes as interrupted, their text kept; how many they were.

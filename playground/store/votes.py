@@ -1,0 +1,52 @@
+"""Blind votes as rows: what was shown side by side, and which of it a person preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from playground.store.schema import VOTES
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One of the answers that were shown: its run, and what it is counted under (its model, and what sets it apart)."""
+
+    run: str
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRow:
+    """A vote on one comparison, named by `id`. `chosen` is a place in `shown`; None: none is better."""
+
+    id: str
+    shown: tuple[Shown, ...]
+    chosen: int | None
+
+
+def read(connection: sa.Connection) -> list[VoteRow]:
+    """All votes, oldest first."""
+    query = sa.select(VOTES.c.id, VOTES.c.shown, VOTES.c.chosen).order_by(VOTES.c.created_at, VOTES.c.id)
+    return [
+        VoteRow(id, tuple(Shown(each["run"], each["system"]) for each in shown), chosen)
+        for id, shown, chosen in connection.execute(query)
+    ]
+
+
+def save(connection: sa.Connection, id: str, shown: Sequence[Shown], chosen: int | None, *, now: int) -> bool:
+    """Keep a vote; False where this comparison has one, which stays as it is. ValueError for no place in `shown`."""
+    if chosen is not None and not 0 <= chosen < len(shown):
+        raise ValueError("The chosen answer is none of those that were shown.")
+    if connection.scalar(sa.select(sa.exists().where(VOTES.c.id == id))):
+        return False
+    kept = [{"run": each.run, "system": each.system} for each in shown]
+    connection.execute(sa.insert(VOTES).values(id=id, created_at=now, shown=kept, chosen=chosen))
+    return True
+
+
+def delete(connection: sa.Connection) -> int:
+    """Delete all votes; how many there were."""
+    return connection.execute(sa.delete(VOTES)).rowcount
