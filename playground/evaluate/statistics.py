@@ -239,17 +239,14 @@ def pareto_front(points: Sequence[Sequence[float | None]], *, higher_is_better: 
 
     A point with a None is on no front. Of equal points all are on it.
     """
-    signs = [-1 if higher else 1 for higher in higher_is_better]
-    known = [(at, tuple(sign * value for sign, value in zip(signs, point, strict=True) if value is not None))
-             for at, point in enumerate(points)]  # fmt: skip
-    # Sorted, whoever is beaten is beaten by one that comes before it and stands on the front.
-    whole = sorted((costs, at) for at, costs in known if len(costs) == len(signs))
-    front: list[tuple[tuple[float, ...], int]] = []
-    for costs, at in whole:
-        if not any(_beats(better, costs) for better, _ in front):
-            front.append((costs, at))
-    return sorted(at for _, at in front)
-
-
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+    signs = [-1.0 if higher else 1.0 for higher in higher_is_better]
+    whole = [at for at, point in enumerate(points) if None not in point]
+    costs = np.array([points[at] for at in whole], np.float64).reshape(len(whole), len(signs)) * signs
+    front, kept = np.empty_like(costs), list[int]()
+    # Sorted by all costs, the first counting most, whoever is beaten is beaten by one before it that is on the front.
+    for place in np.lexsort(costs.T[::-1]):
+        before = front[: len(kept)]
+        if not np.any(np.all(before <= costs[place], axis=1) & np.any(before < costs[place], axis=1)):
+            front[len(kept)] = costs[place]
+            kept.append(whole[place])
+    return sorted(kept)
