@@ -121,7 +121,7 @@ async def _use(deps: Deps, asked: Asked) -> Answer:
     updates = await _listed(deps)
     ref = f"{_engine(deps)}/{id}"
     if all(info.ref != ref for info in deps.models):
-        raise refused("library_no_model", param="model", model=id[:100])
+        raise refused("model_not_served", param="model", model=id[:100])
     return {"use": ref}, updates
 
 

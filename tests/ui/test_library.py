@@ -82,6 +82,13 @@ async def test_a_model_is_removed_and_its_base_named(deps: Deps, file: Path) -> 
     assert "no model mine" in again["notice"]["message"]
 
 
+async def test_a_model_that_the_engine_does_not_list_is_not_chosen(deps: Deps, file: Path) -> None:
+    await fetched(deps, file)
+    said = await ask(deps, "use", id="mine", language="es")
+    assert "use" not in said
+    assert "El motor no sirve mine" in said["notice"]["message"]
+
+
 async def test_a_download_that_failed_is_put_aside(deps: Deps, tmp_path: Path) -> None:
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"GGUF" + bytes(100))

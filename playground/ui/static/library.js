@@ -13,7 +13,7 @@ const {fill} = rows;
 
 // --- below the picker ---
 
-const opener = textButton(say('library_open'), () => open()), status = make('span', {class: 'pg-library-status', role: 'status'});
+const opener = textButton(say('library_open'), () => open()), status = make('span', {class: 'pg-library-status'});
 opener.className = 'pg-link';
 home.prepend(opener, status);
 
@@ -121,7 +121,7 @@ function changed(before) {
 
 function failed(value) {
   const texts = playground.problem(value.notice);
-  (cause ?? about).append(notice);
+  cause ? cause.append(notice) : offline.after(notice);
   tell(...texts);
   notice.scrollIntoView({block: 'nearest'});
 }

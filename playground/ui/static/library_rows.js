@@ -35,7 +35,7 @@ window.playground.libraryRows = ({say, act}) => {
   function begin(key) {
     const parts = {
       title: make('strong', {class: 'pg-model-title'}), about: make('p', {class: 'pg-model-about'}), facts: make('p', {class: 'pg-quiet pg-model-facts'}), licence: make('p', {class: 'pg-quiet pg-model-licence', hidden: ''}),
-      fit: make('p', {class: 'pg-model-fit', hidden: ''}), progress: make('progress', {max: '1', hidden: ''}), pace: make('p', {class: 'pg-quiet pg-model-pace', role: 'status', hidden: ''}), error: make('p', {class: 'pg-job-error', role: 'alert', hidden: ''}),
+      fit: make('p', {class: 'pg-model-fit', hidden: ''}), progress: make('progress', {max: '1', hidden: ''}), pace: make('p', {class: 'pg-quiet pg-model-pace', hidden: ''}), error: make('p', {class: 'pg-job-error', role: 'alert', hidden: ''}),
       sure: make('div', {class: 'pg-job-sure', role: 'group', hidden: ''}), actions: make('div', {class: 'pg-prepare-actions'}),
     };
     const node = make('section', {class: 'pg-model', 'data-key': key}, ...Object.values(parts));
