@@ -62,7 +62,7 @@ function draw() {
   offline.textContent = said.offline;
   offline.hidden = !said.offline;
   const present = new Set(said.models.map((model) => model.id)), offered = said.offers.filter((each) => !present.has(each.id)), byId = Object.fromEntries(said.downloads.filter((each) => !['done', 'cancelled'].includes(each.phase)).map((each) => [each.id, each]));
-  const nodes = [said.models.map((model) => rows.here(model, document.getElementById('pg-picker-input')?.value)), Object.values(byId).filter((each) => !offered.some(({id}) => id === each.id)).map(rows.download), offered.map((each) => rows.offer(each, byId[each.id]))];
+  const nodes = [said.models.map((model) => rows.here({...model, fit: total && model.memory > total ? 'too_large' : null}, document.getElementById('pg-picker-input')?.value)), Object.values(byId).filter((each) => !offered.some(({id}) => id === each.id)).map(rows.download), offered.map((each) => rows.offer(each, byId[each.id]))];
   [here, coming, offers].forEach((place, at) => swap(place, nodes[at]));
   heads.arriving.hidden = !nodes[1].length;
   heads.offers.hidden = !nodes[2].length;
