@@ -90,8 +90,8 @@ class Tuning:
             raise bad(str(error), "model", "bad_base") from None
         if base is None:
             tuned = "It was fine-tuned already, and is not trained further." if body.model.startswith("ft:") else ""
-            able = ", ".join(repr(model.id) for model in await self._shelf.listed() if model.trainable)[:300]
-            said = f"The model {body.model[:120]!r} cannot be trained here; these can: {able}. {tuned}".strip()
+            able = self._shelf.base.id
+            said = f"The model {body.model[:120]!r} cannot be trained here, but {able!r} can. {tuned}".strip()
             raise bad(said, "model", "model_not_available")
         try:
             if wanted.trainer == "torch":

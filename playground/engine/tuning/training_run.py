@@ -69,9 +69,10 @@ class TrainingRun:
         if serving.shelf.bytes(name) != self.record.base_bytes:
             raise ApiError(400, f"The engine no longer serves {name!r}.", param="model", code="bad_base")
         async with serving.use(name) as generator:
-            await self._prepare(generator, (await serving.wanted(name)).model)
+            await self.prepare_with(generator, (await serving.wanted(name)).model)
 
-    async def _prepare(self, generator: Generator, base: Model) -> None:
+    async def prepare_with(self, generator: Generator, base: Model) -> None:
+        """As `prepare`, once the base is loaded."""
         record = self.record
         speech = await examples.Speech.of(generator.llama)
         training = await self._tokens(speech, "training_file", generator.llama.context)

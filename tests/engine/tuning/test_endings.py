@@ -19,7 +19,10 @@ from starlette.datastructures import UploadFile
 
 from playground.engine import serving
 from playground.engine.app import _own_error
+from playground.engine.budget import Budget
 from playground.engine.errors import ApiError
+from playground.engine.shelf import Shelf, describe
+from playground.engine.trial import Trials
 from playground.engine.tuning import examples, lines, remains, training_run, uploads
 from playground.engine.tuning.events import Events
 from playground.engine.tuning.examples import Tokens
@@ -80,7 +83,8 @@ class Folder:
     def prepare(self) -> None:
         header = SimpleNamespace(block_count=4)
         generator: Any = SimpleNamespace(llama=SimpleNamespace(context=64, header=header))
-        asyncio.run(self.run.prepare(generator, Path("tiny.gguf"), 1))
+        base: Any = SimpleNamespace(path=Path("tiny.gguf"))
+        asyncio.run(self.run.prepare_with(generator, base))
 
 
 @pytest.fixture
@@ -159,8 +163,7 @@ async def test_a_job_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing
     def no_room(_self: Events, *_said: Any, **_more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    generator: Any = SimpleNamespace(llama=SimpleNamespace(header=SimpleNamespace(architecture="llama")))
-    tuning = Tuning(folder.data, generator, tiny, "tiny")
+    tuning = Tuning(folder.data, Shelf(describe(tiny, "tiny")))
     assert tuning.supervisor._lock.take()
     monkeypatch.setattr(Events, "add", no_room)
     body = {"model": "tiny", "training_file": folder.record.job["training_file"]}
@@ -281,12 +284,10 @@ def test_a_file_is_gone_at_once_though_an_engine_is_killed_while_it_deletes(
 async def test_an_engine_that_takes_over_leaves_what_it_is_writing_itself(folder: Folder) -> None:
     first = Lock(folder.data / "lock")
     assert first.take()
-    base = folder.data / "base.gguf"
-    base.write_bytes(b"x")
-    generator: Any = None
+    served: Any = None
     folder.record.job["status"] = "cancelled"
-    second = Supervisor(folder.jobs, folder.files, Lock(folder.data / "lock"), generator, base)
-    working = asyncio.create_task(second.run())
+    second = Supervisor(folder.jobs, folder.files, Lock(folder.data / "lock"))
+    working = asyncio.create_task(second.run(served))
     await asyncio.sleep(0)
     half, merged = folder.data / "files" / (".file-" + "a" * 24), folder.data / "exports"
     half.mkdir()
@@ -332,6 +333,13 @@ def test_a_model_whose_last_checkpoints_name_was_deleted_is_deleted_too(trainer:
         assert trainer.http.delete(f"/v1/models/{gone}").status_code == 404
 
 
+def serving_of(base: Path, adapter: serving.Adapter) -> serving.Serving:
+    """One that has a single fine-tune, and enough memory for it."""
+    generator: Any = SimpleNamespace(llama=SimpleNamespace(context=64, header=None))
+    shelf = Shelf(describe(base, "tiny"))
+    return serving.Serving(generator, shelf, lambda _name: adapter, Budget(2**40), Trials(None))
+
+
 async def test_a_model_that_is_deleted_while_it_is_loaded_is_not_kept(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +348,7 @@ async def test_a_model_that_is_deleted_while_it_is_loaded_is_not_kept(
     closed = []
 
     class Loading:
-        def __init__(self, _base: Path, *, adapter: Path) -> None:
+        def __init__(self, _base: Path, *, adapter: Path, **_more: Any) -> None:
             adapter.unlink()
             self.context, self.header = 64, SimpleNamespace(vocabulary=[b"x"])
 
@@ -348,19 +356,16 @@ async def test_a_model_that_is_deleted_while_it_is_loaded_is_not_kept(
             closed.append(self)
 
     monkeypatch.setattr(serving, "Llama", Loading)
-    llama = SimpleNamespace(header=SimpleNamespace(architecture="llama"), kv_bytes=1, n_params=1)
-    base: Any = SimpleNamespace(llama=llama)
-    served = serving.Serving(base, tiny, "tiny", lambda _name: adapter)
+    served = serving_of(tiny, adapter)
     async with served.use("ft:x"):
         assert not closed
-    assert served.loaded == 0
+    assert served.state(await served.wanted("ft:x")) == (None, None)
     assert len(closed) == 1
 
 
 async def test_a_model_that_is_deleted_while_a_request_waits_for_it_is_not_found(tiny: Path, tmp_path: Path) -> None:
     gone = serving.Adapter(name="ft:x", path=tmp_path / "adapter.gguf", created=1, base="tiny", job="ftjob-1")
-    base: Any = SimpleNamespace(llama=SimpleNamespace(header=SimpleNamespace(architecture="llama"), kv_bytes=1))
-    served = serving.Serving(base, tiny, "tiny", lambda _name: gone)
+    served = serving_of(tiny, gone)
     with pytest.raises(ApiError) as refused:
         async with served.use("ft:x"):
             raise AssertionError
