@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -214,3 +215,10 @@ async def test_the_conversation_is_worked_with_the_keyboard_alone(visits: Any, f
     await screen.page.keyboard.press("Enter")
     await screen.answered()
     assert await screen.branch(1) == "2/2"
+
+
+async def test_figures_are_written_as_the_reader_writes_them(visits: Any, fake_app: Any) -> None:
+    screen = await visits(fake_app, model="server/fake", locale="es-ES")
+    await screen.write("hola " * 12_000)
+    cell = screen.page.locator("#pg-next-complete .pg-cell[data-key='prompt'] .pg-cell-value")
+    await cell.filter(has_text=re.compile(r"^(≈ )?\d{2}\.\d{3} tokens$")).wait_for()

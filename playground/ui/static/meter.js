@@ -4,7 +4,10 @@
 const {make} = playground, say = playground.saying();
 const cells = element.querySelector('.pg-cells'), notice = element.querySelector('.pg-notice');
 
-const words = (text) => text.replace(/\{(\w+)\}/g, (_, key) => say(key));
+// Figures come as English writes them. Money stays so everywhere, and a model's name is no figure.
+const FIGURE = /(?<![\w.$-])(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(?=$|\s)/g, language = playground.language();
+const figure = (text, whole, places = '') => Number(text.replaceAll(',', '')).toLocaleString(language, {minimumFractionDigits: places.length, maximumFractionDigits: places.length});
+const words = (text) => (language === 'en' ? text : text.replace(FIGURE, figure)).replace(/\{(\w+)\}/g, (_, key) => say(key));
 
 function cell({key, text, note, tone, title}) {
   const node = make('div', {class: 'pg-cell', 'data-key': key, 'data-tone': tone || ''},
