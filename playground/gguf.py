@@ -19,6 +19,7 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _DAMAGE = (struct.error, ValueError, LookupError, TypeError, AttributeError, MemoryError, RuntimeError, ArithmeticError)
 _MOST_BLOCKS = 2_000
 _MOST_CONTEXT = 2**31 - 1
+_MOST_ENTRIES = 100_000
 _FILL_IN = (("fim_pre", "fim_suf", "fim_mid"), ("prefix", "suffix", "middle"))
 
 
@@ -159,8 +160,10 @@ def _begin(file: BinaryIO) -> tuple[int, int]:
     if file.read(4) != MAGIC:
         raise GgufError("The model file is not a GGUF. Choose a file that ends in .gguf.")
     version, tensors, count = struct.unpack("<IQQ", file.read(20))
-    if version not in (2, 3) or count > 100_000:
+    if version not in (2, 3):
         raise GgufError(f"The model file is a GGUF of version {version}, which is not read.")
+    if count > _MOST_ENTRIES:
+        raise ValueError("no such header")
     return tensors, count
 
 

@@ -96,8 +96,8 @@ class Budget:
         todo = "Raise it" if self.most is not None else "Close other programs, wait for a training job to end"
         return ApiError(
             400,
-            f"The model {model.id!r} does not fit: it takes {needed >> 20:,} MB with {tokens:,} tokens of context, and "
-            f"{where} {room >> 20:,} MB for it. {todo}, or choose a smaller model.",
+            f"The model {model.id!r} does not fit: it takes {needed >> 20} MB with {tokens} tokens of context, and "
+            f"{where} {room >> 20} MB for it. {todo}, or choose a smaller model.",
             param="model",
             code="out_of_memory",
         )

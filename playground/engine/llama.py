@@ -80,7 +80,7 @@ class Llama:
         except Exception as exc:
             raise GgufError(
                 f"llama.cpp cannot load the model file {path}: it is damaged, cut short, too large for the memory, or "
-                f"newer than this llama.cpp. Download it again, or set PLAYGROUND_MODEL_PATH to another. ({exc})",
+                f"newer than this llama.cpp. Download it again, or choose another. ({exc})",
             ) from exc
 
     async def tokenize(self, text: str, *, add_special: bool = False) -> list[int]:

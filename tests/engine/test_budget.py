@@ -16,6 +16,7 @@ from playground.engine.budget import Budget, Need, need
 from playground.engine.errors import ApiError
 from playground.engine.shelf import Model, describe
 from playground.engine.weights import DEFAULT_ID, find
+from playground.engine_words import recognised
 
 MB = 2**20
 
@@ -45,14 +46,19 @@ def test_the_longest_context_that_fits_is_chosen(model: Model, context: int, mor
     assert Budget(longer + more).context(model, [], []) == context
 
 
-def test_less_than_the_shortest_context_is_refused_with_the_numbers(model: Model) -> None:
+def test_less_than_the_shortest_context_is_refused_with_the_numbers(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     least = need(model, 2_048).whole
     few = Budget(least - MB)
     assert few.context(model, [], []) is None
     said = few.refusal(model, [], []).body["error"]
-    assert f"{least >> 20:,} MB" in said["message"]
-    assert f"{(least - MB) >> 20:,} MB" in said["message"]
+    assert f"{least >> 20} MB" in said["message"]
+    assert f"{(least - MB) >> 20} MB" in said["message"]
     assert said["code"] == "out_of_memory"
+    assert recognised(said["message"])
+    monkeypatch.setattr(budget, "available_bytes", lambda: least)
+    assert recognised(Budget().refusal(model, [], []).body["error"]["message"])
 
 
 def test_a_roomy_context_beside_another_model_is_better_than_a_longer_one_in_its_place(model: Model) -> None:

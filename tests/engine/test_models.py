@@ -14,6 +14,7 @@ import pytest
 
 from playground.engine.training.merge import merge
 from playground.engine.weights import find
+from playground.engine_words import recognised
 from tests.engine.conftest import MODEL
 from tests.fakes import adapters, tiny_gguf
 
@@ -181,6 +182,7 @@ def test_a_file_that_cannot_be_served_is_said_and_costs_nobody_else_anything(
         error = json.loads(said.text.rpartition("data: ")[2])["error"]
         assert error["code"] in ("model_damaged", "out_of_memory"), error
         assert error["param"] == "model"
+        assert recognised(error["message"]), error["message"]
     assert many.http.get("/health").status_code == 200
     assert answer(many, "merged") == before
     assert many.process.poll() is None

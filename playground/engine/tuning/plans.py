@@ -83,7 +83,7 @@ def check_weights(asked: Asked, base: Model, shape: Shape) -> None:
     if needed > free:
         raise ApiError(
             400,
-            f"Training {base.id!r} needs at least {needed >> 20:,} MB of memory, and {max(0, free) >> 20:,} MB are "
+            f"Training {base.id!r} needs at least {needed >> 20} MB of memory, and {max(0, free) >> 20} MB are "
             "free. Close other programs, or choose a smaller model.",
             param="model",
             code="out_of_memory",
