@@ -158,7 +158,7 @@ def _finished(request: Request, run: Run, state: RunState, client: Client, count
     whole = bool(choices) and all(c.finish_reason for c in choices)
     status: RunStatus = "failed" if state.error else "stopped" if stopped and not whole else "done"
     if state.usage is None and choices:
-        state.usage = _estimated(request, choices, counter)
+        state.usage = estimated(request, choices, counter)
     kind = client.kind_of(request.endpoint)
     return replace(
         run,
@@ -172,7 +172,7 @@ def _finished(request: Request, run: Run, state: RunState, client: Client, count
     )
 
 
-def _estimated(request: Request, choices: Sequence[Choice], counter: Counter) -> Usage:
+def estimated(request: Request, choices: Sequence[Choice], counter: Counter) -> Usage:
     """Our own count where the server gave none (it was stopped, or never says)."""
 
     def count(text: str) -> int:

@@ -50,12 +50,14 @@ class Client(Tuned):
         super().add(endpoint)
         self._cannot = {each for each in self._cannot if each[0] != endpoint.name}
 
-    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
+    async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
         """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.
 
         What fails before the first text is tried again by the retry policy, each time after a `Retrying`; what has
-        been paid for is never asked for again. Closing the generator closes the request.
+        been paid for is never asked for again. Closing the generator closes the request. `retry` is another policy than
+        the client's own, for this request.
         """
+        policy = retry or self._retry
         try:
             endpoint = self._endpoint(request.endpoint)
         except InvalidRequest as error:
@@ -80,13 +82,13 @@ class Client(Tuned):
                 continue
             # What is not streamed sends nothing until it is whole: when it times out it may well have been paid for.
             lost = begun or (not _streamable(request) and isinstance(failure, TimedOut))
-            delay = None if lost else self._retry.delay(failure, attempt)
+            delay = None if lost else policy.delay(failure, attempt)
             if delay is None:
                 yield Failed(failure)
                 return
             attempt += 1
-            yield Retrying(attempt, self._retry.attempts, delay, failure)
-            await self._retry.sleep(delay)
+            yield Retrying(attempt, policy.attempts, delay, failure)
+            await policy.sleep(delay)
 
     async def _once(self, endpoint: Endpoint, request: Request, *, with_usage: bool) -> AsyncGenerator[StreamEvent]:
         """One attempt. Raises an EndpointError."""

@@ -4,5 +4,7 @@ dataset.py      cases, and what they are made of;  dataset_files.py  files, hist
 spec.py         what a sweep tries, checked (spec_files.py reads YAML and JSON; spec_values.py its fields)
 plan.py         a spec's calls, numbered, lazily;  plan_cost.py  what they may cost and take
 metrics/        an answer's score, and a set's
+sweeping.py     a sweep begun, gone on with, foreseen
+running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
 """

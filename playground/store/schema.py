@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -101,6 +101,69 @@ VOTES = Table(
     Column("shown", JSON, nullable=False),
     # The place in `shown`; NULL: none is better.
     Column("chosen", SmallInteger),
+)
+
+DATASETS = Table(
+    "datasets",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    # Of the cases, as `evaluate.dataset.case_json` writes them.
+    Column("cases", JSON, nullable=False),
+    UniqueConstraint("name", name="uq_datasets_name"),
+)
+
+SWEEPS = Table(
+    "sweeps",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    # The process that runs it, as `owner.Owner.name`; NULL while nobody does.
+    Column("owner", String(128)),
+    # What the calls are: a sweep goes on only where it is the same.
+    Column("fingerprint", String(64), nullable=False),
+    Column("calls", Integer, nullable=False),
+    # Picodollars, as in `runs`. `spent` also holds what was paid for answers that are not kept; `reserved` is what the
+    # calls under way may cost at most: of a dead process it counts as spent.
+    Column("spent", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("why", JSON(none_as_null=True)),
+    Column("spec", JSON, nullable=False),
+    Column("cells", JSON, nullable=False),
+    # Frozen as they were: a dataset that changes later changes no result. Last, so that lists never read them.
+    Column("cases", JSON, nullable=False),
+)
+
+OUTPUTS = Table(
+    "outputs",
+    METADATA,
+    # No foreign key: SQLite checks it at every answer. Deleting a sweep deletes its outputs.
+    Column("sweep", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("cell", Integer, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("usage_estimated", Boolean),
+    Column("cost", BigInteger),
+    Column("latency", Double),
+    Column("time_to_first_token", Double),
+    Column("finish_reason", String(64)),
+    Column("attempts", Integer, nullable=False),
+    Column("scores", JSON, nullable=False),
+    Column("error", Text),
+    Column("answer", Text, nullable=False),
+    # What came beside the answer: thoughts, function calls.
+    Column("beside", JSON(none_as_null=True)),
 )
 
 #: SQLite's full-text index over `runs`, and the tables that it keeps itself: made by a migration, not by METADATA.

@@ -1,4 +1,4 @@
-"""The record of runs, with the presets and the votes beside it."""
+"""The record of runs, with the presets and the votes beside it; `datasets` and `sweeps` are parts of their own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from playground.settings import Settings
 from playground.store import history, presets, records, votes
 from playground.store.database import connect, folder_of, mapped, writing
+from playground.store.datasets import Datasets
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.owner import Owner, alive, sweep
 from playground.store.presets import PresetRow
 from playground.store.records import Cursor, Listed
 from playground.store.schema import RUNS
+from playground.store.sweeps import Sweeps
 from playground.store.votes import Shown, VoteRow
 from playground.types import Run
 
@@ -43,6 +45,8 @@ class Store:
         self._locks = folder_of(engine, settings) / "locks"
         self._owner: Owner | None = None
         self._guard = threading.Lock()
+        self.datasets = Datasets(engine)
+        self.sweeps = Sweeps(engine, self._owner_name, self._is_dead)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
