@@ -212,16 +212,14 @@ class Job:
         self._keep()
 
     def _copied(self, source: Path, part: Path) -> Remote:
-        """A link where the disk is the same, a copy elsewhere."""
+        """A copy, never a link: what is later written into the person's own file must not reach the engine, which has
+        the model's file mapped and would be ended by its getting shorter."""
         part.unlink(missing_ok=True)
         try:
             size = source.stat().st_size
             with source.open("rb") as file:
-                try:
-                    os.link(source.resolve(), part)
-                except OSError:
-                    room(part.parent, self.plan.title, size, 0)
-                    self._copy(file, part, size)
+                room(part.parent, self.plan.title, size, 0)
+                self._copy(file, part, size)
         except OSError as error:
             if not source.is_file() or not os.access(source, os.R_OK):
                 self._folder.discard(self.plan.id)

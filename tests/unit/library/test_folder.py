@@ -30,18 +30,28 @@ def test_a_library_that_was_never_used_is_empty_and_makes_no_folder(library: Lib
     assert not library.folder.exists()
 
 
-def test_a_file_of_this_machine_is_linked_and_stays_where_it_was(library: Library, mine: Path) -> None:
+def test_a_file_of_this_machine_is_copied_and_stays_where_it_was(library: Library, mine: Path) -> None:
     assert library.pull(str(mine)).id == "mine-q8_0"
     ended = library.wait("mine-q8_0")
     assert (ended.phase, ended.error) == ("done", None)
     (model,) = library.installed()
     assert model.path.read_bytes() == mine.read_bytes()
-    assert os.path.samefile(model.path, mine)
+    assert mine.is_file() and not os.path.samefile(model.path, mine)
     assert (model.id, model.title, model.source) == ("mine-q8_0", "Mine-Q8_0.gguf", str(mine))
     assert (model.architecture, model.context, model.memory_context) == ("llama", 512, 512)
     assert model.sha256 == hashlib.sha256(mine.read_bytes()).hexdigest()
     assert model.bytes == mine.stat().st_size
     assert not list((library.folder / ".partial").glob("*.part"))
+
+
+def test_what_becomes_of_the_persons_own_file_does_not_reach_the_model(library: Library, mine: Path) -> None:
+    # An engine that has the file mapped would be ended by its getting shorter.
+    data = mine.read_bytes()
+    library.pull(str(mine))
+    library.wait("mine-q8_0")
+    os.truncate(mine, 100)
+    (model,) = library.installed()
+    assert model.path.read_bytes() == data
 
 
 def test_a_name_may_be_given(library: Library, mine: Path) -> None:
