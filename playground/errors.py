@@ -51,6 +51,11 @@ class PlaygroundError(Exception):
     def kind(self) -> str:
         return type(self).__name__
 
+    @property
+    def key(self) -> str:
+        """The key of its message's text, such as `error.no_rows`; empty where it has none."""
+        return self._said[0].key if isinstance(self._said[0], Said) else ""
+
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 

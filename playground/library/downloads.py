@@ -27,6 +27,10 @@ from playground.library.transfer import CHUNK, Fetch, Patience, Remote
 
 WINDOW = 8.0
 """Seconds over which the speed is measured."""
+NOTHING_THERE = tuple(
+    f"error.library_{key}" for key in ("no_repository", "no_hub_file", "no_revision", "not_there", "no_package")
+)
+"""Failures of a source that does not exist: another start of the app has nothing to go on with."""
 log = logging.getLogger(__name__)
 
 
@@ -153,7 +157,7 @@ class Job:
             with self._folder.held(self.plan.id):
                 self._stop.check()
                 self._keep()
-                self._checked(self._fetch())
+                self._bring()
             self._set(phase="done", resumable=False)
         except Stopped:
             self._stopped(self._stop.why)
@@ -170,7 +174,16 @@ class Job:
         if self._stop.why is not None:
             self._stopped(self._stop.why)  # it was told to end before it could tell that it had failed
             return
-        self._set(phase="failed", error=error, resumable=self._folder.plan(self.plan.id).is_file())
+        again = error.key in NOTHING_THERE or self._folder.plan(self.plan.id).is_file()
+        self._set(phase="failed", error=error, resumable=again)
+
+    def _bring(self) -> None:
+        try:
+            self._checked(self._fetch())
+        except PlaygroundError as error:
+            if error.key in NOTHING_THERE and not self._folder.part(self.plan.id).exists():
+                self._folder.discard(self.plan.id)
+            raise
 
     # --- the steps ---
 

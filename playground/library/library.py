@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from playground.errors import PlaygroundError, refused
+from playground.errors import PlaygroundError, library_failed, refused
 from playground.library import offers as curated
 from playground.library.downloads import Job, Plan
 from playground.library.folder import Folder, named
@@ -142,6 +142,8 @@ class Library:
         if id in RESERVED:
             raise refused("library_default", param="model", name=id)
         if not self._folder.has(named(id)):
+            if id in self._folder.plans() and self._folder.busy(id):
+                raise library_failed("library_elsewhere", model=id)
             raise refused("library_no_model", param="model", model=id)
         if self._engine is not None and self._engine(id) and not self._folder.has(id):
             self._folder.about(id).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ const {make, textButton, iconButton, swap, bytes} = playground, say = playground
 const home = element.querySelector('.pg-library'), dialog = element.querySelector('dialog');
 const {ask, heard} = playground.asking({props, trigger, answered});
 const SOON = 700, LATER = 3000;  // milliseconds between two looks: while something comes, while somebody reads
-let said = null, ids = '', timer = 0, waiting = false, wanted = '', cause = null;
+let said = null, ids = '', timer = 0, waiting = false, wanted = '', begun = '', cause = null;
 
 const rows = playground.libraryRows({say, act});
 const {fill} = rows;
@@ -67,6 +67,9 @@ function draw() {
   heads.arriving.hidden = !nodes[1].length;
   heads.offers.hidden = !nodes[2].length;
   rows.forget(nodes.flat());
+  // What has just begun is seen, wherever in the panel it was asked for.
+  const [row] = ['download', 'offer'].map((key) => begun && dialog.querySelector(`.pg-model[data-key="${key} ${begun}"]`)).filter(Boolean);
+  if (row && byId[begun]) { begun = ''; row.scrollIntoView({block: 'nearest'}); }
   if (wanted) show(dialog.querySelector(`.pg-model[data-${wanted}="true"]:not([data-fit="too_large"])`));
 }
 
@@ -107,7 +110,7 @@ function answered(value) {
   }
   if (value.of !== 'state') waiting = false;
   if (value.notice) failed(value);
-  if (value.begun) { source.value = ''; ask('state', {open: dialog.open}); }
+  if (value.begun) { source.value = ''; begun = value.begun; ask('state', {open: dialog.open}); }
   if (value.changed) ask('state', {open: dialog.open});
   if (value.removed) { playground.tell('deleted', {deleted: value.removed, base: value.base}); ask('state', {open: dialog.open}); }
   if (value.use) { playground.tell('choose', {ref: value.use}); dialog.close(); }

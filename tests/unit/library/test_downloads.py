@@ -235,6 +235,9 @@ def test_two_processes_do_not_write_one_file(open_library: Open, served: FakeHub
     first.pull(SOURCE)
     first.wait(ID, until=lambda state: state.done >= 262_144, timeout=60)
     assert "Another window or command is fetching" in failure(ended(second))
+    # Nor is it told that there is no such model.
+    with pytest.raises(LibraryError, match="Another window or command is fetching"):
+        second.remove(ID)
     third = open_library()
     assert third.downloads() == ()
     served.storage.gate.set()
@@ -277,6 +280,21 @@ def test_a_repository_that_is_not_there_is_told(library: Library, served: FakeHu
     assert "no repository owner/none" in said
     assert "HF_TOKEN" in said
     assert library.downloads()[0].resumable
+
+
+@pytest.mark.parametrize("source", ["owner/none:m.gguf", f"{REPO}:none.gguf", f"{REPO}@none:{FILE}"])
+def test_what_does_not_exist_is_not_taken_for_half_done_by_another_start_of_the_app(
+    open_library: Open, served: FakeHub, source: str
+) -> None:
+    library = open_library()
+    assert failure(ended(library, source))
+    assert left(library) == []
+    assert open_library().downloads() == ()
+    # Here it can be tried again: a repository may be made meanwhile.
+    (failed,) = library.downloads()
+    served.add("owner/none", "m.gguf", served.repositories[REPO].files[FILE].data)
+    library.resume(failed.id)
+    assert library.wait(failed.id, timeout=60).phase == ("done" if "owner/none" in source else "failed")
 
 
 def test_a_private_repository_opens_with_a_token(open_library: Open, served: FakeHub) -> None:
