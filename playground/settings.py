@@ -45,6 +45,8 @@ VARIABLES = (
     "GRADIO_SERVER_NAME",
     "GRADIO_SERVER_PORT",
     "TIKTOKEN_CACHE_DIR",
+    "TELEGRAM_API_KEY",
+    "MODEL_ENGINE",
 )
 
 
@@ -78,6 +80,10 @@ class Settings:
     """For repositories that are private, or open only to those who have accepted their terms."""
     hub_offline: bool = False
     """Whether models are never fetched from the net."""
+    telegram_key: str | None = field(default=None, repr=False)
+    """The token of a Telegram bot, as @BotFather gives it."""
+    model_engine: str | None = None
+    """The model that answers in the Telegram bot."""
     host: str = "127.0.0.1"
     port: int = 0
     """0: the first free one from 7860 on."""
@@ -115,6 +121,8 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         hub_url=_url("HF_ENDPOINT", get("HF_ENDPOINT") or HUB_URL),
         hub_token=_key("HF_TOKEN", values),
         hub_offline=(get("HF_HUB_OFFLINE") or "").upper() in TRUE,
+        telegram_key=_key("TELEGRAM_API_KEY", values),
+        model_engine=get("MODEL_ENGINE"),
         host=get("GRADIO_SERVER_NAME") or "127.0.0.1",
         port=int(_number("GRADIO_SERVER_PORT", get("GRADIO_SERVER_PORT"), default=0, low=0, high=65535)),
     )

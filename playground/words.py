@@ -13,7 +13,14 @@ from typing import Any, Literal, get_args
 
 Language = Literal["en", "es"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-FILES = ("error_words.json", "finetune_words.json", "evaluate_words.json", "library_words.json", "engine_words.json")
+FILES = (
+    "error_words.json",
+    "finetune_words.json",
+    "evaluate_words.json",
+    "library_words.json",
+    "engine_words.json",
+    "telegram_words.json",
+)
 
 
 @dataclass(frozen=True, slots=True)

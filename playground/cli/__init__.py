@@ -1,4 +1,4 @@
-"""The command line: `python -m playground complete|tokens|cost|models|neighbours|prepare|results|finetune`.
+"""The command line: `python -m playground complete|tokens|cost|models|neighbours|prepare|results|finetune|telegram`.
 
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
 What is heavy is imported inside the commands: counting tokens must not pay for a database and an SDK.
@@ -19,6 +19,7 @@ from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
 from playground.cli.prepare import prepare
 from playground.cli.results import results
+from playground.cli.telegram import telegram
 
 app = typer.Typer(
     help="A playground for language models.",
@@ -44,7 +45,7 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, neighbours, prepare, results):
+for command in (complete, tokens, cost, neighbours, prepare, results, telegram):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")

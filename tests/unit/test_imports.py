@@ -31,7 +31,8 @@ LAYERS = (
     ("client", "store", "engine_process", "library", "neighbours"),
     ("runner",),
     ("evaluate", "finetune", "export", "limits", "deps"),
-    ("ui", "cli", "bots"),
+    ("bots",),
+    ("ui", "cli"),
     ("app", "__main__"),
 )
 
@@ -53,6 +54,7 @@ DOORS = {
     "yaml": {"evaluate"},
     "regex": {"evaluate"},
     "huggingface_hub": {"library"},
+    "telegram": {"bots"},
 }
 
 
