@@ -65,8 +65,16 @@ def variable(endpoint: Endpoint) -> str | None:
     return None if endpoint.kind == "engine" or endpoint.api_key is None else key_variable(endpoint.name)
 
 
-def _address(endpoint: Endpoint) -> str:
+def address(endpoint: Endpoint) -> str:
+    """The base URL that code reaches the endpoint at."""
     return _ENGINE_URL if endpoint.kind == "engine" else endpoint.base_url.rstrip("/")
+
+
+def arguments(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """`body` as the SDK's `create` takes it: what it does not take by name in its `extra_body`."""
+    named = {name: value for name, value in body.items() if name in NAMED[path]}
+    extra = {name: value for name, value in body.items() if name not in NAMED[path]}
+    return {**named, **({"extra_body": extra} if extra else {})}
 
 
 def _method(path: str) -> str:
@@ -86,20 +94,17 @@ def _json(value: Any) -> str:
 
 
 def _python(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
-    key, address = variable(endpoint), _address(endpoint)
+    key, url = variable(endpoint), address(endpoint)
     options = [f"api_key=os.environ[{_quoted(key)}]" if key else 'api_key="none"']
-    if address != OPENAI_URL:
-        options.append(f"base_url={_quoted(address)}")
-    arguments = {name: value for name, value in body.items() if name in NAMED[path]}
-    if extra := {name: value for name, value in body.items() if name not in NAMED[path]}:
-        arguments["extra_body"] = extra
+    if url != OPENAI_URL:
+        options.append(f"base_url={_quoted(url)}")
     return [
         *(["import os", ""] if key else []),
         "from openai import OpenAI",
         "",
         f"client = OpenAI({', '.join(options)})",
         f"answer = client.{_method(path)}(",
-        *(f"    {name}={_literal(value, 4, len(name) + 1)}," for name, value in arguments.items()),
+        *(f"    {name}={_literal(value, 4, len(name) + 1)}," for name, value in arguments(path, body).items()),
         ")",
         *_python_prints(chat="chat" in path, stream=bool(body.get("stream"))),
     ]
@@ -149,7 +154,7 @@ def _curl(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
     key = variable(endpoint)
     buffer = " --no-buffer" if body.get("stream") else ""
     return [
-        f"curl --fail-with-body --silent --show-error{buffer} {shlex.quote(_address(endpoint) + path)} \\",
+        f"curl --fail-with-body --silent --show-error{buffer} {shlex.quote(address(endpoint) + path)} \\",
         *([f'  --header "Authorization: Bearer ${key}" \\'] if key else []),
         "  --header 'Content-Type: application/json' \\",
         # Nothing in the body can end it: a line break inside a text is \n, and no other line of JSON reads JSON.
@@ -163,10 +168,10 @@ def _curl(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
 
 
 def _javascript(path: str, body: Mapping[str, Any], endpoint: Endpoint) -> list[str]:
-    key, address = variable(endpoint), _address(endpoint)
+    key, url = variable(endpoint), address(endpoint)
     options = [f"apiKey: process.env.{key}" if key else 'apiKey: "none"']
-    if address != OPENAI_URL:
-        options.append(f"baseURL: {_json(address)}")
+    if url != OPENAI_URL:
+        options.append(f"baseURL: {_json(url)}")
     # JSON is JavaScript, but for a name that would set the object's prototype.
     request = re.sub(r'^( +)"__proto__":', r'\1["__proto__"]:', _json(body), flags=re.MULTILINE)
     return [

@@ -81,16 +81,17 @@ class Preset:
 def builtin() -> tuple[Preset, ...]:
     """The examples that come with Playground."""
     text = files("playground").joinpath("data", "presets.json").read_text(encoding="utf-8")
-    return tuple(replace(preset, id=f"builtin-{_slug(preset.name)}", builtin=True) for preset in load(text))
+    return tuple(replace(preset, id=f"builtin-{slug(preset.name)}", builtin=True) for preset in load(text))
 
 
 def file_name(preset: Preset) -> str:
     """A name for a download that every file system takes, whatever the preset is called."""
-    slug = _slug(preset.name)
-    return f"preset-{slug}.json" if slug else "preset.json"
+    found = slug(preset.name)
+    return f"preset-{found}.json" if found else "preset.json"
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """Small letters, digits and hyphens of a name; "" where it has none of them."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:60].strip("-")
 

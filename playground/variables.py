@@ -42,6 +42,22 @@ def names_in(value: Any) -> set[str]:
     return set().union(*map(names_in, parts))
 
 
+def pieces(text: str) -> list[str]:
+    """What stands before, between and after the variables, as it is sent."""
+    found, at, part = [], 0, ""
+    for match in _VARIABLE.finditer(text):
+        if not is_name(match[2]):
+            continue
+        part += text[at : match.start()]
+        at = match.end()
+        if match[1]:
+            part += match[0][1:]
+        else:
+            found.append(part)
+            part = ""
+    return [*found, part + text[at:]]
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
     """`text` with each `{{name}}` replaced by its value. A value is text: what looks like a name in it stays.
 

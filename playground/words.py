@@ -17,6 +17,7 @@ FILES = (
     "error_words.json",
     "finetune_words.json",
     "evaluate_words.json",
+    "deploy_words.json",
     "library_words.json",
     "engine_words.json",
     "telegram_words.json",

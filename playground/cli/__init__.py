@@ -1,4 +1,4 @@
-"""The command line: `python -m playground complete|tokens|cost|models|neighbours|prepare|results|finetune|telegram`.
+"""The command line: `python -m playground complete|tokens|cost|models|…` (`--help` lists all).
 
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
 What is heavy is imported inside the commands: counting tokens must not pay for a database and an SDK.
@@ -14,6 +14,7 @@ import typer
 from playground import __version__
 from playground.cli.complete import complete
 from playground.cli.counting import cost, tokens
+from playground.cli.deploy import deploy
 from playground.cli.finetune import app as finetune
 from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
@@ -45,7 +46,7 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, neighbours, prepare, results, telegram):
+for command in (complete, tokens, cost, neighbours, prepare, results, deploy, telegram):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")

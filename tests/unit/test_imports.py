@@ -30,7 +30,7 @@ LAYERS = (
     ("accepts", "picker"),
     ("client", "store", "engine_process", "library", "neighbours"),
     ("runner",),
-    ("evaluate", "finetune", "export", "limits", "deps"),
+    ("evaluate", "finetune", "export", "limits", "deps", "deploy"),
     ("bots",),
     ("ui", "cli"),
     ("app", "__main__"),
