@@ -60,10 +60,10 @@ def test_n_choices_are_streamed_each_with_its_role_and_end(engine: Any, valid: A
 
 
 def test_stop_ends_a_chat(engine: Any) -> None:
-    said = engine.chat("Count: 1, 2, 3", temperature=0, max_tokens=12)["choices"][0]["message"]["content"]
-    middle = said[len(said) // 2 : len(said) // 2 + 3]
-    choice = engine.chat("Count: 1, 2, 3", temperature=0, max_tokens=12, stop=middle)["choices"][0]
-    assert choice["message"]["content"] == said[: said.index(middle)]
+    # Not one answer against another: at temperature 0, too, a prompt that is still in the cache may tip a near tie.
+    choice = engine.chat("Count: 1, 2, 3", temperature=0, max_tokens=60, stop=" ")["choices"][0]
+    assert choice["message"]["content"]
+    assert " " not in choice["message"]["content"]
     assert choice["finish_reason"] == "stop"
 
 
