@@ -20,6 +20,7 @@ from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
 from playground.cli.prepare import prepare
 from playground.cli.results import results
+from playground.cli.sweep import evaluate, sweep
 from playground.cli.telegram import telegram
 
 app = typer.Typer(
@@ -46,7 +47,7 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, neighbours, prepare, results, deploy, telegram):
+for command in (complete, tokens, cost, neighbours, prepare, results, sweep, evaluate, deploy, telegram):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")

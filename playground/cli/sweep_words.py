@@ -1,0 +1,151 @@
+"""What the command line says of a sweep: data in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from playground.pricing import format_money
+
+if TYPE_CHECKING:
+    from playground.evaluate.plan import Plan
+    from playground.evaluate.plan_cost import PlanEstimate
+    from playground.evaluate.running import Progress
+
+WIDTH = 24
+MOST_CELLS = 40
+
+
+def planned(plan: Plan, found: PlanEstimate) -> Iterator[str]:
+    """What a plan is going to do, before it does it."""
+    yield (
+        f"{plan.spec.name}: {found.calls:,} calls = {len(plan.cells):,} cells × {len(plan.cases):,} cases × "
+        f"{plan.spec.repeats:,} repeats, {plan.spec.concurrency} at once"
+    )
+    for each in found.models if len(found.models) > 1 else ():
+        yield f"  {each.ref}: {each.calls:,} calls, {each.prompt_tokens:,} prompt tokens"
+    about = "" if found.exact else " (prompts are estimated)"
+    expected, worst = _cost(plan, found.expected), _cost(plan, found.worst)
+    yield f"  cost: {expected if expected == worst else f'expected {expected}, at worst {worst}'}{about}"
+    if plan.spec.budget is not None:
+        yield f"  budget: {format_money(plan.spec.budget)}: it stops before it would pass that"
+    yield f"  time: {'about ' + duration(found.seconds) if found.seconds is not None else 'not known yet'}" + (
+        f", at worst {duration(found.worst_seconds)}" if found.worst_seconds is not None else ""
+    )
+    if found.judged:
+        yield f"  on top of that: {found.judged:,} calls to a judge"
+    for note in plan.notes:
+        yield f"  note: {note.text()}"
+
+
+def bar(progress: Progress) -> str:
+    """One line: how far it is, and how long it may still take."""
+    over = progress.done + progress.failed
+    share = over / progress.calls if progress.calls else 1.0
+    full = int(share * WIDTH)
+    parts = [f"{share:4.0%} [{'#' * full}{'.' * (WIDTH - full)}] {over:,}/{progress.calls:,}"]
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    if progress.spent or progress.budget is not None:
+        cap = "" if progress.budget is None else f" of {format_money(progress.budget)}"
+        parts.append(f"{format_money(progress.spent)}{cap}")
+    if progress.held >= 1:
+        parts.append(f"the server asks to wait {progress.held:.0f} s")
+    if progress.eta is not None and progress.state == "running":
+        parts.append(f"{duration(progress.eta)} left")
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """45 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole else "less than a second"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def told(said: Mapping[str, Any]) -> Iterator[str]:
+    """A report (`evaluate.report.report`) on a terminal."""
+    measure = said["measure"]
+    yield (
+        f"{said['name']} ({said['id']}): {said['state']}, {said['answered']:,} of {said['calls']:,} answered"
+        + (f", {said['failed']:,} failed" if said["failed"] else "")
+        + (f", {_dollars(said['spent'])} spent" if float(said["spent"]) else "")
+    )
+    marked = " (given by a model)" if measure["judged"] else ""
+    best = "higher" if measure["higher_is_better"] else "lower"
+    yield f"{measure['name']}{marked}, {best} is better: mean over cases [95 % interval]"
+    cells = sorted(said["cells"], key=lambda cell: _rank(cell, measure["higher_is_better"]))
+    for cell in cells[:MOST_CELLS]:
+        yield from _cell(cell, measure["name"])
+    if len(cells) > MOST_CELLS:
+        yield f"  … and {len(cells) - MOST_CELLS:,} more: see the files"
+    if any(cell["front"] for cell in cells) and len(cells) > 1:
+        yield "  * nothing is better in quality, cost and latency at once (Pareto front)"
+    yield from verdict(said["verdict"], len(cells))
+    yield from (f"note: {note}" for note in said["notes"])
+
+
+def verdict(found: Mapping[str, Any] | None, cells: int) -> Iterator[str]:
+    if found is None:
+        yield "No answer has a score."
+        return
+    if cells < 2:
+        return
+    worst = max((each["p_value"] for each in found["against"]), default=None)
+    if found["winner"] is not None:
+        yield f"Winner: {found['winner']}: better than every other (p ≤ {worst:.3g}, paired tests, Holm)."
+        return
+    yield (
+        f"No difference shown: {found['best']} has the best figure, and {len(found['level']):,} of {cells - 1:,} "
+        "others may be as good" + (f" (p up to {worst:.2g}, paired tests, Holm)." if worst is not None else ".")
+    )
+
+
+def _cell(cell: Mapping[str, Any], shown: str) -> Iterator[str]:
+    parts = [f"  {'*' if cell['front'] else ' '} {cell['name']}: {_figure(cell['quality'])}"]
+    if cell["agreement"] is not None:
+        parts.append(f"agreement {cell['agreement']:.0%}")
+    if cell["cost"] is not None:
+        parts.append(f"{_dollars(cell['cost'])} a call")
+    if cell["latency"] is not None:
+        parts.append(f"{_seconds(cell['latency'])} (p95 {_seconds(cell['latency_p95'])})")
+    if cell["failed"]:
+        parts.append(f"{cell['failed']:,} failed")
+    yield "  ".join(parts)
+    others = [f"{name} {_figure(each)}" for name, each in cell["figures"].items() if name != shown]
+    others += [f"{name} of all {value:.4g}" for name, value in cell["whole"].items() if value is not None]
+    if others:
+        yield f"      {', '.join(others)}"
+
+
+def _figure(interval: Mapping[str, Any] | None) -> str:
+    if interval is None:
+        return "no score"
+    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}] n={interval['count']}"
+
+
+def _rank(cell: Mapping[str, Any], higher: bool) -> float:
+    if cell["quality"] is None:
+        return float("inf")
+    value: float = cell["quality"]["value"]
+    return -value if higher else value
+
+
+def _cost(plan: Plan, amount: Any) -> str:
+    if amount is None and all(cell.kind == "engine" for cell in plan.cells):
+        return "nothing (this machine's own)"
+    return format_money(amount)
+
+
+def _dollars(amount: Any) -> str:
+    from decimal import Decimal
+
+    return format_money(Decimal(str(amount)))
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

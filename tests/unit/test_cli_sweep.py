@@ -1,0 +1,191 @@
+"""`sweep` and `evaluate` as a person runs them, in processes of their own, against a real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.settings import Settings
+from playground.store import Store
+from tests.fakes.server import FakeServer
+from tests.fakes.terminal import Cli
+
+SPEC = {
+    "name": "hello",
+    "models": ["server/fake"],
+    "prompt": "{{q}}",
+    "mode": "complete",
+    "grid": {"temperature": [0, 0.5], "top_p": [0.5, 1]},
+    "dataset": "cases.csv",
+    "repeats": 2,
+    "metrics": ["exact_match"],
+    "concurrency": 4,
+}
+CALLS = 2 * 2 * 5 * 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = "".join(f'question {at},"Hello, world!"\n' for at in range(5))
+    (tmp_path / "cases.csv").write_text(f"q,expected\n{rows}")
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    return tmp_path
+
+
+@pytest.fixture
+def served(server: FakeServer, environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "OPENAI_BASE_URL": server.url}
+
+
+def asked(server: FakeServer) -> Counter[tuple[Any, ...]]:
+    """How often each (prompt, temperature, top_p) was asked."""
+    bodies = [each.body for each in server.requests if each.path == "/v1/completions"]
+    return Counter((body["prompt"], body["temperature"], body["top_p"]) for body in bodies)
+
+
+def test_a_sweep_says_what_it_will_do_runs_and_tells_what_came_of_it(
+    folder: Path, cli: Cli, server: FakeServer
+) -> None:
+    done = cli("sweep", "spec.json", "--yes", "--out", "results", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert "40 calls = 4 cells × 5 cases × 2 repeats, 4 at once" in done.stderr
+    assert "cost: price unknown" in done.stderr
+    assert "40 of 40 answered" in done.stdout
+    assert "1.000 [1.000, 1.000] n=5  agreement 100%" in done.stdout
+    assert "No difference shown" in done.stdout
+    assert set(asked(server).values()) == {2}
+    rows = list(csv.DictReader(io.StringIO((folder / "results/outputs.csv").read_text("utf-8-sig"))))
+    assert len(rows) == CALLS
+    assert rows[0]["answer"] == "Hello, world!"
+    said = json.loads((folder / "results/report.json").read_text())
+    assert len(said["outputs"]) == CALLS
+    assert [said["heatmap"][name] for name in ("x", "y")] == ["temperature", "top_p"]
+    assert {square["count"] for square in said["heatmap"]["squares"]} == {10}
+
+
+def test_nothing_runs_where_nobody_agreed(folder: Path, cli: Cli, server: FakeServer) -> None:
+    done = cli("sweep", "spec.json", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 2
+    assert "Add --yes" in done.stderr
+    assert asked(server) == {}
+
+
+def test_json_is_all_that_stands_on_standard_output(folder: Path, cli: Cli, server: FakeServer) -> None:
+    said = json.loads(cli("sweep", "spec.json", "--yes", "--json", OPENAI_BASE_URL=server.url).stdout)
+    assert (said["answered"], said["verdict"]["winner"], said["state"]) == (CALLS, None, "done")
+
+
+def test_a_sweep_that_was_killed_asks_nothing_again_that_was_answered(
+    folder: Path, cli: Cli, server: FakeServer, served: dict[str, str], settings: Settings
+) -> None:
+    server.pace = "slow:40"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "playground", "sweep", "spec.json", "--yes"],
+        cwd=folder,
+        env=served,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: sum(each.finished_at is not None for each in list(server.requests)) > 14)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait(10)
+    store = Store.open(settings)
+    (left,) = store.sweeps.listed()
+    before = {each.number for each in store.sweeps.outputs(left.id)}
+    assert left.state == "interrupted"
+    assert 0 < len(before) < CALLS
+    server.pace = "ok"
+    done = cli("sweep", "--resume", left.id[:6], OPENAI_BASE_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(before)} of 40 calls are answered" in done.stderr
+    assert {each.number for each in store.sweeps.outputs(left.id)} == set(range(CALLS))
+    assert sum(asked(server).values()) <= CALLS + SPEC["concurrency"]  # type: ignore[operator]
+    store.close()
+
+
+def test_ctrl_c_pauses_and_says_how_to_go_on(
+    folder: Path, cli: Cli, server: FakeServer, served: dict[str, str]
+) -> None:
+    server.pace = "slow:40"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "playground", "sweep", "spec.json", "--yes"],
+        cwd=folder,
+        env=served,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_for(lambda: sum(each.finished_at is not None for each in list(server.requests)) > 8)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    id = said.split("--resume ")[1].split()[0]
+    assert cli("sweep", "--resume", id, OPENAI_BASE_URL=server.url).returncode == 0
+    assert set(asked(server).values()) == {2}
+
+
+def test_a_server_that_fails_is_said_and_going_on_asks_again(folder: Path, cli: Cli, server: FakeServer) -> None:
+    server.enqueue("ok", *["400"] * 100)
+    done = cli("sweep", "spec.json", "--yes", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 1
+    assert "in a row" in done.stderr
+    server._queue.clear()
+    id = done.stderr.split("--resume ")[1].split()[0]
+    done = cli("sweep", "--resume", id, OPENAI_BASE_URL=server.url)
+    assert done.returncode == 0
+    assert "40 of 40 answered" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grid": {"heat": [1, 2]}}, "heat"),
+        ({"grid": {"temperature": []}}, "temperature"),
+        ({"grid": {name: {"from": 0, "to": 1, "step": 0.001} for name in ("temperature", "top_p")}}, "combinations"),
+        ({"prompt": "{{nothing}}"}, "nothing"),
+        ({"budget": 1}, "price of server/fake is not known"),
+        ({"dataset": "other.csv"}, "no file"),
+        ({"metrics": ["domain"]}, "training texts"),
+    ],
+)
+def test_a_spec_that_cannot_run_is_refused_before_anything_is_asked(
+    folder: Path, cli: Cli, server: FakeServer, changes: dict[str, Any], said: str
+) -> None:
+    (folder / "spec.json").write_text(json.dumps({**SPEC, **changes}))
+    done = cli("sweep", "spec.json", "--yes", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert asked(server) == {}
+
+
+def test_models_are_evaluated_side_by_side(folder: Path, cli: Cli, server: FakeServer) -> None:
+    server.models = {"object": "list", "data": [{"id": "one"}, {"id": "two"}]}
+    done = cli(
+        *("evaluate", "cases.csv", "--model", "server/one", "--model", "server/two", "--prompt", "{{q}}"),
+        *("--metric", "exact_match", "--metric", "{contains: {text: world}}", "--metric", "distinct", "--yes"),
+        OPENAI_BASE_URL=server.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "server/one: 1.000 [1.000, 1.000] n=5" in done.stdout
+    assert "server/two: 1.000 [1.000, 1.000] n=5" in done.stdout
+    assert "contains 1.000" in done.stdout
+    assert "distinct_2 of all" in done.stdout
+    assert "No difference shown" in done.stdout
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit, "it did not happen in time"
+        time.sleep(0.02)
