@@ -56,7 +56,7 @@ class Answerer:
         if not self.budget.holds(self.state.spent(day=day)[0], most):
             return self._unasked(incoming, replies.over_budget(language))
         number = self.state.asking(incoming, day, most)
-        last = await self._run(request)
+        last = await self._run(request, incoming.text)
         text, turn = self._text(last, language), None
         parts = split(text)
         answered = last.state.error is None and bool(_answer(last))
@@ -144,9 +144,10 @@ class Answerer:
         dollars = worst_cost(request, info, kind, tokens)
         return Amount(tokens=tokens + most, picodollars=budget.picodollars(dollars))
 
-    async def _run(self, request: Request) -> Progress:
+    async def _run(self, request: Request, text: str) -> Progress:
         deps, mode = self.deps, self.asking.preset.mode
-        running = run(request, client=deps.client, store=deps.store, counter=deps.counter, mode=mode)
+        asked = {**request.body(), **self.asking.kept(text)}
+        running = run(request, client=deps.client, store=deps.store, counter=deps.counter, mode=mode, asked=asked)
         async with aclosing(running) as progress:
             *_, last = [each async for each in progress if each.finished]
         if last.store_error is not None:

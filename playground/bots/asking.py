@@ -64,6 +64,12 @@ class Asking:
         messages = self._edit(text) if self.preset.mode == "edit" else self._messages(text, turns)
         return accepts.effective(validate_chat({**values, "messages": messages}, **where), self.kind)[0]
 
+    def kept(self, text: str) -> dict[str, Any]:
+        """What the history needs besides the request to show an edit in its tab again."""
+        if self.preset.mode != "edit":
+            return {}
+        return {"input": text, "instruction": self._filled(self.preset.instruction, text)}
+
     def _filled(self, value: Any, text: str) -> Any:
         return fill_all(value, {**self.preset.variables, **({self.slot: text} if self.slot else {})})
 

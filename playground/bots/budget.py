@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from playground.errors import refused
 
@@ -67,7 +67,7 @@ def parse(given: Sequence[str]) -> Budget:
 
 def picodollars(dollars: Decimal | None) -> int:
     """Whole picodollars, rounded up: a limit is never passed by a rounding."""
-    return 0 if dollars is None else -int(-(dollars * PICO) // 1)
+    return 0 if dollars is None else int((dollars * PICO).to_integral_value(ROUND_CEILING))
 
 
 def today() -> str:

@@ -46,13 +46,11 @@ def _reach(text: str, most: int) -> int:
 def _break(text: str, end: int) -> int:
     """The best place to break at or before `end`. A break that leaves the part less than half full is worth it only for
     a word's sake."""
-    if text[end].isspace():
-        return end
     for mark in ("\n\n", "\n", ". ", "? ", "! ", "。"):
-        at = text.rfind(mark, end // 2, end)
+        at = text.rfind(mark, end // 2, end + len(mark) - len(mark.rstrip()))
         if at >= 0:
             return at + len(mark)
-    at = next((at for at in range(end - 1, 0, -1) if text[at].isspace()), 0)
+    at = next((at for at in range(end, 0, -1) if text[at].isspace()), 0)
     return at or _between_characters(text, end)
 
 

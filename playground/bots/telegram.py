@@ -72,7 +72,7 @@ class TelegramBot:
     say: Callable[[str], None]
     chats: frozenset[int] = frozenset()
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _queues: dict[int, deque[Incoming]] = field(default_factory=dict)
+    _queues: dict[int, deque[tuple[Incoming, int]]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _resets: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -169,18 +169,18 @@ class TelegramBot:
         elif incoming.kind == "other":
             self._start(self._reply(incoming, replies.said("only_text", incoming.language)))
         elif incoming.chat not in self._queues:
-            self._queues[incoming.chat] = deque([incoming])
+            self._queues[incoming.chat] = deque([(incoming, self._resets[incoming.chat])])
             self._start(self._chat(incoming.chat))
         elif len(self._queues[incoming.chat]) >= WAITING:
             self._start(self._reply(incoming, replies.said("busy", incoming.language)))
         else:
-            self._queues[incoming.chat].append(incoming)
+            self._queues[incoming.chat].append((incoming, self._resets[incoming.chat]))
 
     async def _chat(self, chat: int) -> None:
         try:
             while queue := self._queues.get(chat):
                 try:
-                    await self._answer(queue.popleft())
+                    await self._answer(*queue.popleft())
                 except Exception as error:  # one message must not cost the others theirs
                     self._failed(error)
         finally:
@@ -188,8 +188,8 @@ class TelegramBot:
 
     # --- what goes out ---
 
-    async def _answer(self, incoming: Incoming) -> None:
-        reset = self._resets[incoming.chat]
+    async def _answer(self, incoming: Incoming, reset: int) -> None:
+        """`reset`: how often the chat had been reset when the message came."""
         async with self._places, self.sender.typing(incoming.chat):
             parts = await self.answerer.answer(incoming, lambda: self._resets[incoming.chat] == reset)
         await self._deliver(incoming, parts)
