@@ -17,6 +17,7 @@ from playground.types import Mode
 from playground.ui import api, components
 from playground.ui.chat import build_chat
 from playground.ui.chat_files import build_chat_files
+from playground.ui.compare import build_compare
 from playground.ui.complete import build_complete
 from playground.ui.edit import build_edit
 from playground.ui.events import Visits
@@ -45,6 +46,7 @@ PORTS = range(7860, 7960)
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
+    "compare": build_compare,
     "finetune": lambda deps: _together(
         build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps), build_tuned(deps)
     ),
@@ -84,7 +86,7 @@ def build_app(deps: Deps) -> gr.Blocks:
         for tab in tabs.values():
             bind(deps, visits, tab, side)
         editors = {name: tab.main for name, tab in tabs.items()}
-        places = Places(editors, [side.model, side.params, side.variables], opener)
+        places = Places(editors, [side.model, side.params, side.variables], opener, visits)
         bind_side(deps, page, side, [tab.last for tab in tabs.values()], toolbar, places)
         bind_header(deps, visits, toolbar, dict(tabs.items()), places)
         for other in (*others, *beneath):

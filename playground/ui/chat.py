@@ -8,7 +8,6 @@ from typing import Any
 from playground.errors import InvalidRequest
 from playground.messages import check_count
 from playground.runner import Progress
-from playground.types import Choice
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
 from playground.ui.running import Prepared, Tab, no_text, number
@@ -34,19 +33,10 @@ def during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any
     choices = progress.state.choices()
     if (prepared.request.n or 1) > 1:
         # While they arrive they are cards; at the end the conversation takes all of them in, as branches.
-        now["several"] = [] if busy else [{"index": choice.index, **_answer(choice)} for choice in choices]
+        now["several"] = [] if busy else [{"index": choice.index, **present.answer(choice)} for choice in choices]
     elif choices:
-        now.update(_answer(choices[0]))
+        now.update(present.answer(choices[0]))
     return now, present.cards(prepared.request, progress.state, busy=busy, run=number(value))
-
-
-def _answer(choice: Choice) -> dict[str, Any]:
-    return {
-        "text": choice.text,
-        "reasoning": choice.reasoning,
-        "calls": present.calls(choice),
-        "finish": choice.finish_reason,
-    }
 
 
 TAB = Tab(mode="chat", read=read, still=no_text, during=during)

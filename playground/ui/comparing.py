@@ -1,61 +1,48 @@
-"""One prompt answered by a job's base, one of its checkpoints and its final model, side by side as they stream."""
+"""Several models, or one with several settings, asked one thing at once: they stream side by side and stop together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from playground import catalog
+from playground import panel
 from playground.deps import Deps
-from playground.errors import refused
 from playground.runner import Progress
-from playground.types import Mode
-from playground.ui import present
-from playground.ui.asking import Asked, language
-from playground.ui.events import Visit, shown
-from playground.ui.result_jobs import Opened
-from playground.ui.running import Inputs, Prepared, Tab, chosen, no_text, submit
+from playground.types import Run
+from playground.ui import chat, present
+from playground.ui.events import Visit
+from playground.ui.running import Inputs, Prepared, Tab, no_text, submit
 
 FRAME = 0.04
 """Seconds between two updates of the page, whichever column has something new."""
-COMPARED = "compare"
-"""What a visit knows this run by."""
+LEAST, MOST = 2, 6
+"""Columns side by side."""
+ONE_ANSWER = ("n", "best_of", "echo", "logprobs")
+"""What is not sent from a column: it shows one answer, and as text."""
 Column = dict[str, Any]
 
 
-async def compared(deps: Deps, visit: Visit, held: Callable[[Any], Opened], value: Any) -> AsyncGenerator[Any]:
-    """{n, columns: [{model, text, busy, notice}]} as the answers grow, then the same with `done`. Never raises.
+async def side_by_side(
+    deps: Deps, tab: Tab, visit: Visit, columns: Sequence[Inputs], stop: asyncio.Event
+) -> AsyncGenerator[list[Column]]:
+    """All columns as often as there is something new, and at the end: {text, reasoning, calls, finish, run, busy,
+    notice, cells} each. A column that fails says so and stops no other; `stop` ends all.
 
-    `visit.stop(COMPARED)` ends all three. Each is kept in the history as a run of its own.
+    Each is kept in the history as a run of its own. Closing this ends what still runs.
     """
-    asked = value if isinstance(value, Mapping) else {}
-    n = asked.get("n")
-    try:
-        async with visit.begin(COMPARED) as stop:
-            names, inputs, tab = _prepared(deps, held(asked.get("id")), asked)
-            columns: list[Column] = [{"model": name, "text": "", "busy": True, "notice": None} for name in names]
-            async with aclosing(_streamed(deps, tab, names, inputs, columns, stop)) as frames:
-                async for _ in frames:
-                    yield {"n": n, "columns": [dict(column) for column in columns]}
-            yield {"n": n, "columns": columns, "done": True}
-    except Exception as error:
-        yield {"n": n, "notice": present.failure(shown(error), reader=language(asked))}
+    shown: list[Column] = [{**_NOTHING, "busy": True} for _ in columns]
+    changed = asyncio.Event()
 
-
-async def _streamed(
-    deps: Deps, tab: Tab, names: list[str], inputs: Mapping[str, Any], columns: list[Column], stop: asyncio.Event
-) -> AsyncGenerator[None]:
-    """Runs all columns at once; yields when there is something new. Closing it ends what still runs."""
-    visits, changed = [Visit() for _ in names], asyncio.Event()
-
-    async def one(name: str, visit: Visit, column: Column) -> None:
-        main = Inputs(inputs["prompt"], name, inputs["params"])
+    async def one(place: int, inputs: Inputs, column: Column) -> None:
         try:
-            async with aclosing(submit(deps, tab, visit, main)) as updates:
+            async with aclosing(submit(deps, tab, visit, inputs, key=_key(place))) as updates:
                 async for now, _, line in updates:
-                    column.update(text=now["text"], notice=line.get("notice"))
+                    column.update(now, notice=line.get("notice"), cells=_own(line["cells"]))
+                    column["busy"] = True
                     changed.set()
         finally:
             column["busy"] = False
@@ -63,44 +50,95 @@ async def _streamed(
 
     async def stopped() -> None:
         await stop.wait()
-        for visit in visits:
-            visit.stop(tab.mode)
+        for place in range(len(columns)):
+            visit.stop(_key(place))
 
-    tasks = [asyncio.ensure_future(one(*each)) for each in zip(names, visits, columns, strict=True)]
+    tasks = [asyncio.ensure_future(one(*each)) for each in zip(range(len(columns)), columns, shown, strict=True)]
     stopping = asyncio.ensure_future(stopped())
     try:
         while not all(task.done() for task in tasks):
             await changed.wait()
             changed.clear()
-            yield
+            yield [dict(column) for column in shown]
             await asyncio.sleep(FRAME)
     finally:
         for task in (*tasks, stopping):
             task.cancel()
         await asyncio.gather(*tasks, stopping, return_exceptions=True)
+    yield [dict(column) for column in shown]
 
 
-def _prepared(deps: Deps, file: Opened, asked: Asked) -> tuple[list[str], dict[str, Any], Tab]:
-    """The models, what each is sent, and how. Raises InvalidRequest."""
-    number, prompt, stop = asked.get("checkpoint"), asked.get("prompt"), asked.get("stop")
-    if file.job is None or type(number) is not int or not 0 <= number < len(file.checkpoints):
-        raise refused("no_checkpoint", param="checkpoint")
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise refused("no_prompt", param="prompt")
-    models = (file.job.base, file.checkpoints[number].model, file.job.fine_tuned_model or "")
-    names = [f"{file.server}/{model}" for model in models]
-    mode: Mode = "complete" if catalog.completes(chosen(deps, names[1])) else "chat"
-    params = {"temperature": 0, "max_tokens": asked.get("most"), "stop": [stop] if stop else None}
-    tab = Tab(mode=mode, read=_READ[mode], still=no_text, during=_during)
-    return names, {"prompt": prompt, "params": params}, tab
+_NOTHING: Column = {"text": "", "reasoning": "", "calls": [], "finish": None, "run": "", "notice": None, "cells": []}
 
 
-_READ: dict[Mode, Callable[[Any], dict[str, Any]]] = {
-    "complete": lambda prompt: {"prompt": prompt},
-    "chat": lambda prompt: {"messages": [{"role": "user", "content": prompt}]},
-}
+def _key(place: int) -> str:
+    """What the visit knows a column's run by."""
+    return f"column {place}"
+
+
+def _own(cells: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Without the session's total, which is no column's."""
+    return [cell for cell in cells if cell["key"] != "session"]
 
 
 def _during(value: Any, prepared: Prepared, progress: Progress) -> tuple[Any, Any]:
     choices = progress.state.choices()
-    return {"text": choices[0].text if choices else ""}, None
+    said = present.answer(choices[0]) if choices else {}
+    return {**said, "run": progress.run.id}, None
+
+
+def _prompt(value: Any) -> dict[str, Any]:
+    """Raises InvalidRequest where no text came."""
+    return {"prompt": present.Page.read(value).text}
+
+
+TABS: dict[Any, Tab] = {
+    "complete": Tab(mode="complete", read=_prompt, still=no_text, during=_during),
+    "chat": Tab(mode="chat", read=chat.read, still=no_text, during=_during),
+}
+"""How a column runs: as a prompt that is continued, or as a conversation that is answered."""
+
+
+def settings(base: Any, own: Any) -> dict[str, Any]:
+    """The panel's values with a column's own in their place; what makes several answers of one is left out."""
+    values = {**(base if isinstance(base, Mapping) else {}), **(own if isinstance(own, Mapping) else {})}
+    return {name: value for name, value in values.items() if name not in ONE_ANSWER}
+
+
+def from_runs(runs: Sequence[Run]) -> dict[str, Any]:
+    """Runs of the history as columns, over what the first of them asked."""
+    first = runs[0]
+    kind = "complete" if first.mode == "complete" else "chat"
+    asked: dict[str, Any] = {"text": str(first.request.get("prompt") or "")}
+    if kind == "chat":
+        messages = list(first.request.get("messages") or ())
+        begins = bool(messages) and messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str)
+        asked = {"system": messages.pop(0)["content"] if begins else "", "messages": messages}
+    columns = [
+        {"model": f"{run.endpoint}/{run.model}", "params": settings({}, panel.panel_values(run.request, run.mode))}
+        for run in runs
+    ]
+    return {"kind": kind, **asked, "columns": columns, "whole": True}
+
+
+def systems(runs: Sequence[Run]) -> list[str]:
+    """What the votes on these runs count for: each run's model, with the parameters that not all of them share.
+
+    Of runs that are alike in both, the second and later ones are numbered.
+    """
+    values = [settings({}, panel.panel_values(run.request, run.mode)) for run in runs]
+    names = [name for name in panel.NAMES if len({json.dumps(each.get(name)) for each in values}) > 1]
+    told = []
+    seen: Counter[str] = Counter()
+    for run, own in zip(runs, values, strict=True):
+        label = " · ".join([f"{run.endpoint}/{run.model}", *(f"{name} {_shown(own.get(name))}" for name in names)])
+        seen[label] += 1
+        told.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return told
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    text = value if isinstance(value, str) else f"{value:g}" if type(value) is float else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

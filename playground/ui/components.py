@@ -37,6 +37,12 @@ _EDIT = f"""<div class="pg-edit"><div class="pg-edit-pair"><div><label for="pg-e
 <textarea id="pg-edit-how" class="pg-edit-instruction" rows="3" spellcheck="false" autocomplete="off"></textarea>
 <div class="pg-bar-actions">{_SUBMIT}{_UNDO}</div></div>"""
 
+_COMPARE = f"""<div class="pg-versus"><div class="pg-versus-ask"></div>
+<div class="pg-versus-bar"><div class="pg-bar-actions">{_SUBMIT}{_UNDO}</div></div>
+<div class="pg-notice" aria-live="polite" hidden></div><div class="pg-versus-columns"></div>
+<div class="pg-versus-vote" hidden></div><div class="pg-versus-total pg-cells"></div>
+<details class="pg-versus-wins"><summary></summary><div></div></details></div>"""
+
 _METER = (
     '<div class="pg-meter"><div class="pg-notice" aria-live="polite" hidden></div><div class="pg-cells"></div></div>'
 )
@@ -56,6 +62,11 @@ _SHARED = (
     "tree.js",
     "pictures.js",
     "message.js",
+    "param_row.js",
+    "model_box.js",
+    "said.js",
+    "compare_ask.js",
+    "compare_column.js",
     "files.js",
     "price.js",
     "vendor/uPlot-1.6.32.min.js",
@@ -108,6 +119,11 @@ def conversation() -> gr.HTML:
 def edit() -> gr.HTML:
     """`{input, instruction, run}`."""
     return component("edit.js", _EDIT, {"input": "", "instruction": ""}, elem_id="pg-edit")
+
+
+def compare(*, least: int, most: int) -> gr.HTML:
+    """`{kind, text | system, messages, columns: [{model, params}]}`: from `least` to `most` columns."""
+    return component("compare.js", _COMPARE, {}, least=least, most=most, elem_id="pg-compare")
 
 
 def answer(event: str) -> gr.HTML:

@@ -9,11 +9,12 @@ from typing import Any
 
 from playground import export, pricing
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
 from playground.ui.asking import Answer, Asked, answered, in_parts
+from playground.ui.comparing import LEAST, MOST, from_runs
 from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, from_run
 from playground.unicode import well_formed
@@ -90,6 +91,14 @@ def _show(deps: Deps, asked: Asked) -> Answer:
     return {"detail": [detail(_run(deps, each)) for each in ids]}
 
 
+def _compare(deps: Deps, asked: Asked) -> Answer:
+    """Runs as columns of the Compare tab: their models and settings, over what the first of them asked."""
+    ids = asked.get("ids")
+    if not isinstance(ids, list) or not LEAST <= len(ids) <= MOST:
+        raise refused("compare_columns", param="ids", least=LEAST, most=MOST)
+    return {"compare": from_runs([_run(deps, each) for each in ids])}
+
+
 def detail(run: Run) -> dict[str, Any]:
     """A whole run for the dialog: what went out, what came, and what it took."""
     usage = run.usage
@@ -143,6 +152,7 @@ _ACTIONS: dict[str, Callable[[Deps, Asked], Answer]] = {
     "list": _list,
     "open": _open,
     "show": _show,
+    "compare": _compare,
     "rate": _rate,
     "delete": _delete,
 }

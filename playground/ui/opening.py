@@ -11,6 +11,7 @@ import gradio as gr
 from playground import panel, presets
 from playground.presets import Preset
 from playground.types import Mode, Run
+from playground.ui.events import Visits
 from playground.unicode import all_well_formed
 from playground.variables import names_in
 
@@ -19,11 +20,16 @@ Updates = tuple[Any, ...]
 
 
 class Places:
-    """The components that something is put into: the three editors, the sidebar, and what opens the tab."""
+    """The components that something is put into: the three editors, the sidebar, and what opens the tab; and the visits
+    that the page remembers, for what runs apart from the editors.
+    """
 
-    def __init__(self, editors: Mapping[Mode, gr.HTML], side: Sequence[gr.HTML], opener: gr.HTML) -> None:
+    def __init__(
+        self, editors: Mapping[Mode, gr.HTML], side: Sequence[gr.HTML], opener: gr.HTML, visits: Visits
+    ) -> None:
         self.editors = dict(editors)
-        self.model = side[0]
+        self.model, self.params, self.variables = side
+        self.visits = visits
         self.all = [editors["complete"], editors["chat"], editors["edit"], *side, opener]
 
 

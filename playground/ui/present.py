@@ -108,6 +108,16 @@ def _card(choice: Choice) -> Value:
     return {**card, "calls": calls(choice)} if choice.tool_calls else card
 
 
+def answer(choice: Choice) -> Value:
+    """What a model said, as the page's scripts read it."""
+    return {
+        "text": choice.text,
+        "reasoning": choice.reasoning,
+        "calls": calls(choice),
+        "finish": choice.finish_reason,
+    }
+
+
 def calls(choice: Choice) -> list[Value]:
     return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in choice.tool_calls]
 

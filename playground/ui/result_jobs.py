@@ -1,4 +1,4 @@
-"""Results that come from a server: its finished jobs as a list, and one of them opened with its checkpoints."""
+"""Results that come from a server: its finished jobs as a list, one of them opened, its checkpoints to be compared."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from anyio import to_thread
 
+from playground import catalog
 from playground.deps import Deps
 from playground.errors import refused
 from playground.finetune.finished import checkpoints_of, results_of
@@ -20,6 +21,7 @@ from playground.finetune.results_read import read
 from playground.ui import present
 from playground.ui.asking import Asked, language
 from playground.ui.events import shown
+from playground.ui.running import chosen
 
 MOST_JOBS = 500
 """Jobs in the list, the newest of all servers; the command line lists every one."""
@@ -82,3 +84,13 @@ async def fetched(deps: Deps, asked: Asked, *, most: int) -> Opened:
     results = await to_thread.run_sync(read, data)
     name = f"{job.fine_tuned_model or job.id}.csv"[:120]
     return Opened(name, results, server, job, sorted(saved, key=attrgetter("step")))
+
+
+def columns(deps: Deps, file: Opened, checkpoint: Any) -> dict[str, Any]:
+    """A job's base, its checkpoint number `checkpoint` and its final model side by side. Raises InvalidRequest."""
+    if file.job is None or type(checkpoint) is not int or not 0 <= checkpoint < len(file.checkpoints):
+        raise refused("no_checkpoint", param="checkpoint")
+    models = (file.job.base, file.checkpoints[checkpoint].model, file.job.fine_tuned_model or "")
+    names = [f"{file.server}/{model}" for model in models if model]
+    kind = "complete" if catalog.completes(chosen(deps, names[1])) else "chat"
+    return {"kind": kind, "columns": [{"model": name, "params": {"temperature": 0}} for name in names]}

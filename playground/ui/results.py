@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-import gradio as gr
 from anyio import to_thread
 
 from playground.deps import Deps
@@ -22,10 +21,9 @@ from playground.finetune.results_summary import csv_parts
 from playground.finetune.results_verdict import verdict
 from playground.ui import components, present
 from playground.ui.asking import Asked, answered, in_parts, language
-from playground.ui.comparing import COMPARED, compared
-from playground.ui.events import ASKED, SILENT, STREAM, Visits, shown
+from playground.ui.events import ASKED, STREAM, shown
 from playground.ui.opening import Places
-from playground.ui.result_jobs import Opened, fetched, listed
+from playground.ui.result_jobs import Opened, columns, fetched, listed
 from playground.ui.uploads import Held, take
 from playground.words import Language, Said, plain
 
@@ -45,7 +43,6 @@ _MARKUP = """<div class="pg-results"><div class="pg-drop-zone"></div><div class=
 def build_results(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
     held: Held[Opened] = Held()
-    visits = Visits()  # what is compared goes on beside what the tabs run
     words = plain("measure.", "axis.", "kind.", "column.", "report.")
     about = {"words": words, "most": MOST, "files": FILES}
     view = components.component("results.js", _MARKUP, {}, **about, elem_id="pg-results")
@@ -54,19 +51,13 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
         async def on_ask(value: Any) -> tuple[Any, ...]:
             return await act(deps, held, value)
 
-        async def on_stream(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
-            is_csv = isinstance(value, Mapping) and value.get("format") == "csv"
-            said = exported(held, value) if is_csv else compared(deps, visits.of(who), held.get, value)
-            async with aclosing(said) as frames:
-                async for frame in frames:
-                    yield frame
-
-        def on_stop(who: gr.Request) -> None:
-            visits.of(who).stop(COMPARED)
+        async def on_export(value: Any) -> AsyncGenerator[Any]:
+            async with aclosing(exported(held, value if isinstance(value, Mapping) else {})) as parts:
+                async for part in parts:
+                    yield part
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
-        view.submit(on_stream, view, view, **STREAM)
-        view.stop(on_stop, None, None, **SILENT)
+        view.submit(on_export, view, view, **STREAM)
 
     return wire
 
@@ -108,6 +99,11 @@ async def _job(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
     """A finished job's results, opened like a dropped file."""
     found = await fetched(deps, asked, most=MOST)
     return {"opened": [await to_thread.run_sync(_put, held, found, language(asked))]}
+
+
+def _compare(deps: Deps, held: Held[Opened], asked: Asked) -> dict[str, Any]:
+    """A job's base, one of its checkpoints and its final model, as the Compare tab takes them."""
+    return {"compare": columns(deps, held.get(asked.get("id")), asked.get("checkpoint"))}
 
 
 def _put(held: Held[Opened], file: Opened, reader: Language) -> dict[str, Any]:
@@ -257,6 +253,7 @@ def _ids(asked: Asked) -> list[Any]:
 _ACTIONS: dict[str, Callable[..., Any]] = {
     "jobs": listed,
     "job": _job,
+    "compare": _compare,
     "open": _open,
     "again": _again,
     "curves": _curves,

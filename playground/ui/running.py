@@ -115,16 +115,16 @@ def _texts(variables: Any) -> dict[str, str]:
     return {str(name): text for name, text in given.items() if isinstance(text, str) and name != "load"}
 
 
-async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> AsyncGenerator[Outputs]:
+async def submit(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs, *, key: str = "") -> AsyncGenerator[Outputs]:
     """Run what the page holds; yields the tab's own value, what stands beside it, and the last run's line.
 
-    Never raises for a failure.
+    `key` is what `visit.stop` knows the run by, where that is not the tab's mode. Never raises for a failure.
     """
     main = tab.still(None, False)
     try:
         inputs = inputs.well_formed()
         main = tab.still(inputs.main, False)
-        async with visit.begin(tab.mode) as stop:
+        async with visit.begin(key or tab.mode) as stop:
             _learn(deps, tab, visit, inputs)
             prepared = prepare(deps, tab, visit, inputs)
             # What stands beside stays until something else comes: a refusal does not wipe answers that nobody has kept.

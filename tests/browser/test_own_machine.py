@@ -169,12 +169,14 @@ async def test_from_the_examples_card_to_an_answer_a_curve_a_file_and_an_end(
     await page.locator(".pg-result-job").filter(has_text=model).first.click()
     await page.locator("#pg-results .pg-plot canvas").first.wait_for()
     await page.locator("#pg-results .pg-plot").first.locator(".pg-checkpoint").first.click()
-    await page.fill(".pg-result-prompt", prompt)
-    await page.click(".pg-dialog >> text=Run on all three")
-    await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled", seconds=60)
-    assert await page.locator(".pg-result-three section").count() == 3
-    assert await page.locator(".pg-result-three .pg-job-error, .pg-result-three [data-tone=error]").count() == 0
-    await page.keyboard.press("Escape")
+    await screen.until("document.body.dataset.mode === 'compare'")
+    await screen.until("document.querySelectorAll('.pg-versus-column').length === 3")
+    asked = page.locator("#pg-compare :is(.pg-versus-paper textarea, .pg-message-text):visible")
+    await asked.last.fill(prompt)
+    await page.click("#pg-compare .pg-submit")
+    await screen.until("!document.querySelector('#pg-compare .pg-stop')", seconds=60)
+    assert await page.locator(".pg-versus-column .pg-cell[data-key=usage]").count() == 3
+    assert await page.locator(".pg-versus-column [data-tone=error]").count() == 0
 
     # The file reaches the browser, and nothing of it stays behind.
     await screen.tab("finetune")

@@ -184,35 +184,16 @@ async def test_a_job_is_picked_and_a_checkpoint_answers_beside_base_and_final(sc
     marks = screen.page.locator(".pg-plot").first.locator(".pg-checkpoint")
     assert await marks.count() == len(fake.training.checkpoints[name])
     await marks.first.click()
-    await screen.page.fill(".pg-result-prompt", "Say this is a test")
-    await screen.page.click(".pg-dialog >> text=Run on all three")
-    await screen.until(
-        "[...document.querySelectorAll('.pg-result-three .pg-run-text')].every((each) => each.textContent)"
-    )
-    assert await screen.page.locator(".pg-result-three section").count() == 3
-    await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled")
-
-
-async def test_stop_ends_all_three_answers_and_keeps_what_had_come(screen: Any, fake: Any) -> None:
-    await pick(screen, fake.training.run("gpt-4.1-nano"))
-    await screen.page.locator(".pg-plot").first.locator(".pg-checkpoint").first.click()
-    await screen.page.fill(".pg-result-prompt", "Say this is a test")
-    fake.pace = "stall_midstream"
-    try:
-        await screen.page.click(".pg-dialog >> text=Run on all three")
-        texts = "[...document.querySelectorAll('.pg-result-three .pg-run-text')].map((each) => each.textContent)"
-        await screen.until(f"{texts}.every((text) => text === 'Hello,')")
-        assert fake.open_streams == 3
-        await screen.page.click(".pg-dialog >> text=Stop")
-        await screen.until("!document.querySelector('#pg-results .pg-dialog .pg-primary').disabled")
-        assert await screen.page.evaluate(texts) == ["Hello,"] * 3
-        while fake.open_streams:
-            await screen.page.wait_for_timeout(20)
-    finally:
-        fake.pace = "ok"
-    # The dialog is there for the next prompt, which is answered whole.
-    await screen.page.click(".pg-dialog >> text=Run on all three")
-    await screen.until(f"{texts}.every((text) => text === 'Hello, world!')")
+    await screen.until("document.body.dataset.mode === 'compare'")
+    boxes = screen.page.locator("#pg-compare .pg-picker-input")
+    await boxes.nth(2).wait_for()
+    models = await boxes.evaluate_all("all => all.map(n => n.value)")
+    assert models[0] == "server/gpt-4.1-nano"
+    assert models[1] == f"{models[2]}:ckpt-step-{fake.training.checkpoints[name][0]['step_number']}"
+    await screen.page.locator("#pg-compare .pg-message-text").last.fill("Say this is a test")
+    await screen.page.keyboard.press("Control+Enter")
+    texts = "[...document.querySelectorAll('.pg-versus-answer')].map((each) => each.textContent)"
+    await screen.until(f"{texts}.filter((text) => text === 'Hello, world!').length === 3")
 
 
 async def test_what_the_legend_hides_stays_hidden_whatever_is_drawn_anew(screen: Any, tmp_path: Path) -> None:

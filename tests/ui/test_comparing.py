@@ -1,68 +1,259 @@
-"""One prompt for base, checkpoint and final: over HTTP anybody can call what stands behind it with anything."""
+"""The Compare tab: over HTTP anybody can call what stands behind it with anything."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from playground.deps import Deps
-from playground.ui import results
-from playground.ui.comparing import compared
+from playground.evaluate.statistics import wilson
+from playground.store import Shown, VoteRow
+from playground.ui import history, results
+from playground.ui.compare import COMPARED, act, compared, standings
 from playground.ui.events import Visit
 from playground.ui.result_jobs import Opened
 from playground.ui.uploads import Held
 from tests.fakes.server import FakeServer
 
 HOSTILE: tuple[Any, ...] = (None, True, -1, 10**400, float("nan"), "", "\x00", "\ud800", [], [[]], {}, {"a": 7}, 10**6)
+BASE = {"temperature": 1.0, "max_tokens": 8, "n": 3, "logprobs": 2}
 
 
-async def job(fake: FakeServer, deps: Deps, held: Held[Opened], base: str = "gpt-4.1-nano") -> dict[str, Any]:
-    """What asks for the first checkpoint of a finished job."""
-    name = fake.training.run(base)
-    said = (await results.act(deps, held, {"action": "job", "n": 1, "server": "server", "id": name}))[0]
-    return {
-        "n": 7,
-        "id": said["opened"][0]["id"],
-        "checkpoint": 0,
-        "prompt": "Say this is a test",
-        "most": 8,
-        "stop": "",
-    }
+def question(*columns: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"kind": "chat", "system": "", "messages": [{"role": "user", "content": "Say hello"}], "n": 7,
+            "columns": list(columns) or [{"model": "server/fake"}, {"model": "server/fake"}], **changes}  # fmt: skip
 
 
-async def frames(deps: Deps, held: Held[Opened], value: Any) -> list[dict[str, Any]]:
-    return [frame async for frame in compared(deps, Visit(), held.get, value)]
+async def frames(deps: Deps, value: Any, *, params: Any = BASE, visit: Visit | None = None) -> list[dict[str, Any]]:
+    return [json.loads(json.dumps(frame)) async for frame in compared(deps, visit or Visit(), value, params, {})]
 
 
-@pytest.mark.parametrize(("base", "mode"), [("gpt-4.1-nano", "chat"), ("davinci-002", "complete")])
-async def test_three_models_answer_one_prompt_and_are_kept(fake: FakeServer, deps: Deps, base: str, mode: str) -> None:
-    held: Held[Opened] = Held()
-    last = (await frames(deps, held, await job(fake, deps, held, base)))[-1]
+async def said(deps: Deps, action: str, **asked: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = (await act(deps, {"action": action, "n": 1, **asked}))[0]
+    return answer
+
+
+async def voted(deps: Deps, *columns: dict[str, Any], chosen: int | None) -> dict[str, Any]:
+    """Run a comparison and vote on it."""
+    last = (await frames(deps, question(*columns)))[-1]
+    return await said(deps, "vote", id=last["id"], runs=[each["run"] for each in last["columns"]], chosen=chosen)
+
+
+@pytest.mark.parametrize("kind", ["chat", "complete"])
+async def test_every_column_is_asked_the_same_with_its_own_settings_over_those_of_all(
+    fake: FakeServer, deps: Deps, kind: str
+) -> None:
+    columns = ({"model": "server/fake"}, {"model": "server/other", "params": {"temperature": 0, "seed": 3}})
+    last = (await frames(deps, question(*columns, kind=kind, text="Say hello")))[-1]
     assert last["done"]
-    assert all(column["text"] and not column["busy"] for column in last["columns"])
-    runs = [deps.store.run(each.id) for each in deps.store.runs(limit=10)]
-    assert sorted(f"{run.endpoint}/{run.model}" for run in runs if run) == sorted(c["model"] for c in last["columns"])
-    assert {(run.mode, run.effective_request["temperature"]) for run in runs if run} == {(mode, 0)}
+    assert [column["text"] for column in last["columns"]] == ["Hello, world!"] * 2
+    assert not any(column["busy"] for column in last["columns"])
+    runs = [deps.store.run(column["run"]) for column in last["columns"]]
+    sent = [run.effective_request for run in runs if run]
+    assert [(each["temperature"], each.get("seed")) for each in sent] == [(1.0, None), (0, 3)]
+    assert {run.mode for run in runs if run} == {kind}
+    assert not any({"n", "logprobs", "top_logprobs"} & set(each) for each in sent)  # a column shows one answer
 
 
-async def test_each_column_has_its_own_error(fake: FakeServer, deps: Deps) -> None:
-    held: Held[Opened] = Held()
-    last = (await frames(deps, held, await job(fake, deps, held, "fault-404")))[-1]
+async def test_each_column_tells_its_own_figures_and_the_comparison_the_sessions(fake: FakeServer, deps: Deps) -> None:
+    last = (await frames(deps, question()))[-1]
+    for column in last["columns"]:
+        assert {"usage", "cost", "latency", "ttft"} <= {cell["key"] for cell in column["cells"]}
+        assert "session" not in {cell["key"] for cell in column["cells"]}
+    used = [deps.store.run(column["run"]) for column in last["columns"]]
+    total = sum(run.usage.total_tokens for run in used if run and run.usage)
+    assert last["cells"][0]["text"].startswith(f"{total} ")
+
+
+async def test_a_failing_column_has_its_own_error_and_stops_no_other(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fault-404"}, {"model": "server/fake"}, {"model": "server/fault-drop_midstream"})
+    last = (await frames(deps, question(*columns)))[-1]
+    failed, whole, cut = last["columns"]
+    assert failed["notice"]["tone"] == "error"
+    assert not failed["text"]
+    assert whole["text"] == "Hello, world!"
+    assert whole["notice"] is None
+    assert cut["notice"]["key"] == "notice_kept"
+    assert cut["text"]
+
+
+async def test_a_column_whose_settings_cannot_be_sent_says_so_itself(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fake", "params": {"temperature": 99}}, {"model": "server/fake"})
+    last = (await frames(deps, question(*columns)))[-1]
+    assert "temperature" in last["columns"][0]["notice"]["message"]
+    assert last["columns"][1]["text"] == "Hello, world!"
+
+
+async def test_the_columns_stream_together_and_one_stop_ends_and_keeps_all(fake: FakeServer, deps: Deps) -> None:
+    fake.tokens, fake.pace = tuple(f" t{i}" for i in range(400)), "slow:50"
+    visit = Visit()
+    seen: list[list[int]] = []
+    last: dict[str, Any] = {}
+    async for last in compared(deps, visit, question(), {"max_tokens": 500}, {}):
+        seen.append([len(column["text"]) for column in last.get("columns", [])])
+        if seen[-1] and min(seen[-1]) > 20:
+            visit.stop(COMPARED)
     assert last["done"]
-    assert last["columns"][0]["notice"]["tone"] == "error"
+    assert any(0 < a < seen[-1][0] and 0 < b < seen[-1][1] for a, b in seen)
+    for column in last["columns"]:
+        run = deps.store.run(column["run"])
+        assert run is not None
+        assert (run.status, run.choices[0].text) == ("stopped", column["text"])
+        assert column["notice"]["key"] == "notice_stopped"
+
+
+async def test_a_page_that_is_closed_ends_every_column(fake: FakeServer, deps: Deps) -> None:
+    fake.tokens, fake.pace = tuple(f" t{i}" for i in range(400)), "slow:50"
+    said = compared(deps, Visit(), question(), {"max_tokens": 500}, {})
+    async for frame in said:
+        if frame.get("columns") and all(column["text"] for column in frame["columns"]):
+            break
+    await said.aclose()
+    while fake.open_streams:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert {run.status for run in deps.store.runs(limit=5)} == {"stopped"}
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+async def test_fewer_than_two_and_more_than_six_columns_are_refused(fake: FakeServer, deps: Deps, count: int) -> None:
+    value = {**question(), "columns": [{"model": "server/fake"}] * count}
+    assert "From 2 to 6" in (await frames(deps, value))[-1]["notice"]["message"]
+    assert not fake.requests or all("completions" not in each.path for each in fake.requests)
+
+
+@pytest.mark.parametrize("empty", [{"messages": []}, {"kind": "complete", "text": ""}])
+async def test_nothing_written_is_nothing_sent(fake: FakeServer, deps: Deps, empty: dict[str, Any]) -> None:
+    last = (await frames(deps, {**question(), **empty, "language": "es"}))[-1]
+    assert last["notice"]["hint"] == "Escribe a qué deben responder todas las columnas."
+    assert deps.store.runs(limit=1) == []
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:30])
 async def test_a_hostile_value_in_any_place_is_an_answer_in_words(
     fake: FakeServer, deps: Deps, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held: Held[Opened] = Held()
-    good = await job(fake, deps, held)
+    good = question(text="Say hello")
     for place in good:
-        last = (await frames(deps, held, {**good, place: value}))[-1]
-        json.dumps(last)
+        last = (await frames(deps, {**good, place: value}))[-1]
         assert "notice" in last or last["done"]
-    assert "notice" in (await frames(deps, held, value))[-1]
+    for column in ({"model": value}, {"model": "server/fake", "params": value}, value):
+        last = (await frames(deps, question(column, {"model": "server/fake"}), params=value))[-1]
+        assert "notice" in last or last["done"]
+    assert "notice" in (await frames(deps, value))[-1]
+    vote = {"id": "a", "runs": ["b", "c"], "chosen": 0}
+    for asked in ({**vote, place: value} for place in vote):
+        assert "notice" in await said(deps, "vote", **asked)
+    for asked in ({"kind": value}, {"kind": "chat", "model": value}, {"kind": "chat", "model": "a/b", "params": value}):
+        await said(deps, "use", **asked)
+    assert deps.store.votes() == []
     assert "a handler failed" not in caplog.text
+
+
+async def test_a_vote_counts_for_the_model_with_what_sets_it_apart(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fake"}, {"model": "server/fake", "params": {"temperature": 0, "stop": ["x"]}})
+    answer = await voted(deps, *columns, chosen=1)
+    assert [(row["system"], row["wins"], row["decided"]) for row in answer["standings"]] == [
+        ('server/fake · temperature 0 · stop ["x"]', 1, 1),
+        ("server/fake · temperature 1 · stop –", 0, 1),
+    ]
+    again = await voted(deps, *columns, chosen=None)
+    assert [(row["decided"], row["ties"]) for row in again["standings"]] == [(1, 1), (1, 1)]
+
+
+async def test_two_columns_that_are_alike_are_told_apart_by_number(fake: FakeServer, deps: Deps) -> None:
+    answer = await voted(deps, {"model": "server/fake"}, {"model": "server/fake"}, chosen=0)
+    assert [row["system"] for row in answer["standings"]] == ["server/fake", "server/fake (2)"]
+
+
+async def test_a_comparison_has_one_vote(fake: FakeServer, deps: Deps) -> None:
+    last = (await frames(deps, question()))[-1]
+    runs = [each["run"] for each in last["columns"]]
+    await said(deps, "vote", id=last["id"], runs=runs, chosen=0)
+    second = await said(deps, "vote", id=last["id"], runs=runs, chosen=1)
+    assert second["notice"]["message"] == "This comparison has its vote already."
+    assert [vote.chosen for vote in deps.store.votes()] == [0]
+
+
+async def test_answers_to_different_questions_or_of_nobody_cannot_be_voted_on(fake: FakeServer, deps: Deps) -> None:
+    one = (await frames(deps, question()))[-1]["columns"][0]["run"]
+    other = (await frames(deps, question(messages=[{"role": "user", "content": "Something else"}])))[-1]
+    for runs in ([one, other["columns"][0]["run"]], [one, one], [one, "nobody"], [one]):
+        answer = await said(deps, "vote", id="a", runs=runs, chosen=0)
+        assert answer["notice"]["hint"] == "Run the comparison again."
+    assert deps.store.votes() == []
+
+
+def test_win_rates_are_shares_with_wilsons_interval_the_best_first() -> None:
+    pair = (Shown("1", "a"), Shown("2", "b"))
+    votes = [VoteRow(str(at), pair, 1 if at < 7 else 0) for at in range(10)] + [VoteRow("tie", pair, None)]
+    expected = wilson(7, 10)
+    assert expected is not None
+    first, second = standings(votes)
+    assert (first["system"], first["rate"], first["low"], first["high"]) == ("b", 0.7, expected.low, expected.high)
+    assert (second["system"], second["wins"], second["decided"], second["ties"]) == ("a", 3, 10, 1)
+    assert first["chance"] == 0.5
+
+
+async def test_votes_are_forgotten_when_asked(fake: FakeServer, deps: Deps) -> None:
+    await voted(deps, chosen=0)
+    assert (await said(deps, "standings"))["standings"]
+    assert (await said(deps, "forget"))["standings"] == []
+    assert deps.store.votes() == []
+
+
+async def test_use_this_puts_model_and_settings_beside_the_tab_it_ran_as(fake: FakeServer, deps: Deps) -> None:
+    for kind in ("chat", "complete"):
+        _, *updates = await act(
+            deps, {"action": "use", "n": 1, "kind": kind, "model": "server/other", "params": {"temperature": 0}}
+        )
+        assert updates[3:5] == ["server/other", {"temperature": 0}]
+        assert updates[6]["mode"] == kind
+    refused = await said(deps, "use", kind="chat", model="server/other", params={"heat": 1})
+    assert "heat" in refused["notice"]["message"]
+
+
+async def test_runs_of_the_history_become_columns_over_their_question(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fake"}, {"model": "server/other", "params": {"temperature": 0}})
+    last = (await frames(deps, question(*columns, system="Be brief")))[-1]
+    ids = [each["run"] for each in last["columns"]]
+    found = (await history.act(deps, {"action": "compare", "n": 1, "ids": ids}))[0]["compare"]
+    assert found["system"] == "Be brief"
+    assert found["messages"] == [{"role": "user", "content": "Say hello"}]
+    assert [(each["model"], each["params"]["temperature"]) for each in found["columns"]] == [
+        ("server/fake", 1.0),
+        ("server/other", 0),
+    ]
+    again = (await frames(deps, question(**{**found, "n": 8}), params={}))[-1]
+    assert [column["text"] for column in again["columns"]] == ["Hello, world!"] * 2
+
+
+@pytest.mark.parametrize(("base", "kind"), [("gpt-4.1-nano", "chat"), ("davinci-002", "complete")])
+async def test_a_checkpoint_stands_between_its_base_and_the_final_model(
+    fake: FakeServer, deps: Deps, base: str, kind: str
+) -> None:
+    held: Held[Opened] = Held()
+    name = fake.training.run(base)
+    opened = (await results.act(deps, held, {"action": "job", "n": 1, "server": "server", "id": name}))[0]["opened"][0]
+    asked = {"action": "compare", "n": 2, "id": opened["id"], "checkpoint": 0}
+    found = (await results.act(deps, held, asked))[0]["compare"]
+    models = [each["model"] for each in found["columns"]]
+    assert (found["kind"], models[0], models[1]) == (
+        kind,
+        f"server/{base}",
+        f"server/{opened['checkpoints'][0]['model']}",
+    )
+    assert len(set(models)) == 3
+    last = (await frames(deps, question(**{**found, "text": "Say hello"})))[-1]
+    assert all(column["text"] for column in last["columns"])
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:30])
+async def test_a_checkpoint_that_is_none_is_said(fake: FakeServer, deps: Deps, value: Any) -> None:
+    held: Held[Opened] = Held()
+    name = fake.training.run("gpt-4.1-nano")
+    opened = (await results.act(deps, held, {"action": "job", "n": 1, "server": "server", "id": name}))[0]["opened"][0]
+    for asked in ({"id": opened["id"], "checkpoint": value}, {"id": value, "checkpoint": 0}):
+        assert "notice" in (await results.act(deps, held, {"action": "compare", "n": 2, **asked}))[0]

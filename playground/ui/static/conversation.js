@@ -353,6 +353,7 @@ hear('answer', (said) => answered(said));
 hear('keep', (said) => { if (said.scope === 'chat') chosen(said); });
 hear('pick', (said) => { if (said.scope === 'chat') whenRead(() => picked(said)); });
 hear('again', (said) => { if (said.scope === 'chat') whenRead(() => again(said)); });
+hear('written', (into) => { if (into.scope === 'chat') Object.assign(into, {system: system.value, messages: tree.messages()}); });
 // Presets and View code need the images, too: what holds them goes out with their event, and with no other.
 hear('ask', (said) => { if (said.scope === 'chat') props.value = {system: system.value, messages: tree.messages(), run}; });
 watch('value', () => {

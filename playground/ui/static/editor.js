@@ -198,6 +198,7 @@ playground.hear('recount', (mode) => { if (mode === 'complete' && !busy) publish
 playground.hear('keep', (said) => { if (said.scope === 'complete') belongs(text.length) ? adopt(said, text.length) : said.refused = true; });
 playground.hear('pick', (said) => { if (said.scope === 'complete' && belongs(origin)) { adopt(said, origin); begin(); } });
 playground.hear('again', (said) => { if (said.scope === 'complete') begin({without: said.without}); });
+playground.hear('written', (into) => { if (into.scope === 'complete') into.text = text; });
 playground.hear('append', (said) => { if (said.scope === 'complete' && !busy) { remember(); put({text: text + said.text, marks, origin}); } });
 new ResizeObserver(() => resize()).observe($('.pg-paper'));
 watch('value', () => {

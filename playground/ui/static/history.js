@@ -49,13 +49,14 @@ const compare = make('button', {type: 'button', class: 'pg-button', text: say('c
 const found = make('span', {class: 'pg-quiet', 'aria-live': 'polite'});
 const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { saving.begin(++n); props.value = {format, n, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
 bar.append(found, compare, remove, make('span', {class: 'pg-push'}), saver('jsonl', 'export_jsonl'), saver('csv', 'export_csv'));
-compare.addEventListener('click', () => ask('show', {ids: [...picked].slice(0, 2)}));
+// Two are looked at here; what several would say to one question, the Compare tab asks.
+compare.addEventListener('click', () => ask(picked.size === 2 ? 'show' : 'compare', {ids: [...picked]}));
 remove.addEventListener('click', () => sure(() => ask('delete', {ids: [...picked]}), picked.size));
 more.textContent = say('show_more');
 more.addEventListener('click', () => ask('list', {filter: filter(), before: cursor}));
 
 function marks() {
-  compare.disabled = picked.size !== 2;
+  compare.disabled = picked.size < 2 || picked.size > 6;
   remove.disabled = !picked.size;
   compare.hidden = remove.hidden = !picked.size;
 }
@@ -117,14 +118,14 @@ function panel(run, other) {
 }
 
 const thoughts = ({reasoning}) => reasoning ? [make('details', {class: 'pg-thought'}, make('summary', {text: say('thinking')}), make('div', {text: reasoning}))] : [];
+function shown(runs) {
+  const both = runs.length > 1, again = playground.textButton(say('history_compare'), () => { dialog.close(); ask('compare', {ids: runs.map((run) => run.id)}); });
+  show(both ? 'compare' : 'run', make('div', {class: 'pg-compare'}, ...runs.map((run, at) => panel(run, both ? runs[1 - at] : null))), ...(both ? [make('footer', {}, again)] : []));
+}
+
 const asked = (run) => run.request.messages ? run.request.messages.map((said) => `${say('role_' + said.role).toUpperCase()}\n${typeof said.content === 'string' ? said.content : (said.content || []).map((part) => part.text || `[${say('image')}]`).join('\n')}`).join('\n\n') : run.request.prompt;
 
-// What the other does not have is marked.
-function marked(text, other) {
-  const node = make('div', {class: 'pg-run-text'}), parts = other == null || other === text ? null : playground.diff(other, text);
-  parts ? node.append(...parts.filter(([kind]) => kind !== 'out').map(([kind, part]) => kind === 'in' ? make('mark', {text: part}) : part)) : node.textContent = text;
-  return node;
-}
+const marked = (text, other) => make('div', {class: 'pg-run-text'}, ...playground.marked(text, other));
 
 // --- what the server says ---
 
@@ -155,7 +156,8 @@ function heard(value) {
     fields.model.value = value.models.includes(chosen) ? chosen : '';
   }
   if (value.deleted) for (const id of value.deleted) { rows.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove(); picked.delete(id); marks(); }
-  if (value.detail) show(value.detail.length > 1 ? 'compare' : 'run', make('div', {class: 'pg-compare'}, ...value.detail.map((run, at) => panel(run, value.detail.length > 1 ? value.detail[1 - at] : null))));
+  if (value.detail) shown(value.detail);
+  if (value.compare) playground.tell('compare', value.compare);
 }
 
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });

@@ -3,6 +3,9 @@
 const {make} = playground, say = playground.saying();
 const root = element.querySelector('.pg-params');
 let values = {}, rows = new Map(), touched = false, specs = props.specs;
+const panel = {prefix: 'pg-param-', values: () => values, set, publish};
+// In Compare, what a column shows is one answer, and as text.
+const ONE_ANSWER = ['n', 'best_of', 'echo', 'logprobs'];
 const start = JSON.stringify(props.value);
 
 function publish() {
@@ -11,6 +14,7 @@ function publish() {
   playground.recount();
   playground.keep('params', values);
   mark();
+  playground.tell('base', {values: {...values}});
 }
 
 function set(name, value) {
@@ -19,135 +23,12 @@ function set(name, value) {
   publish();
 }
 
-function frame(spec) {
-  const id = 'pg-param-' + spec.name, label = make('label', {for: id, text: say('param_' + spec.name), title: say('help_' + spec.name)});
-  const state = make('span', {class: 'pg-unset-label', text: say('unset')});
-  const clear = make('button', {type: 'button', class: 'pg-clear', title: say('unset_action'), 'aria-label': say('unset_action') + ': ' + say('param_' + spec.name), text: '×'});
-  clear.addEventListener('click', () => set(spec.name, null));
-  const head = make('div', {class: 'pg-param-head'}, label, state);
-  const row = make('div', {class: 'pg-param', 'data-name': spec.name}, head);
-  return {id, row, head, clear, mark: (unset) => { row.classList.toggle('pg-unset', unset); clear.hidden = unset; }};
-}
-
-// A slider with a number box. Touching either sets the parameter; the cross unsets it.
-function numeric(spec) {
-  const {id, row, head, clear, mark} = frame(spec), bounded = spec.high - spec.low <= 1e7;
-  const box = make('input', {type: 'number', id, min: spec.low, max: spec.high, step: spec.step, class: 'pg-number', inputmode: 'decimal', placeholder: '–', title: say('help_' + spec.name)});
-  head.append(box, clear);
-  const slider = bounded ? make('input', {type: 'range', min: spec.low, max: spec.high, step: spec.step, 'aria-label': say('param_' + spec.name), title: say('help_' + spec.name)}) : null;
-  const fill = (value) => slider && slider.style.setProperty('--fill', 100 * (value - spec.low) / (spec.high - spec.low) + '%');
-  if (slider) {
-    row.append(slider);
-    slider.addEventListener('input', () => set(spec.name, Number(slider.value)));
-    slider.addEventListener('pointerdown', () => { if (values[spec.name] == null) set(spec.name, Number(slider.value)); });
-  }
-  box.addEventListener('input', () => {
-    if (box.value === '') { if (!box.validity.badInput) { values[spec.name] = null; mark(true); publish(); } return; }
-    const value = Number(box.value), fits = value >= spec.low && value <= spec.high && (spec.kind !== 'int' || Number.isInteger(value));
-    box.classList.toggle('pg-invalid', !fits);
-    box.title = fits ? say('help_' + spec.name) : say('range').replace('{low}', spec.low).replace('{high}', spec.high);
-    values[spec.name] = value; mark(false);
-    if (slider) { slider.value = value; fill(value); }
-    publish();
-  });
-  return {row, show(value) {
-    mark(value == null); box.classList.remove('pg-invalid');
-    if (document.activeElement !== box) box.value = value ?? '';
-    if (slider) { slider.value = value ?? spec.default ?? spec.low; fill(Number(slider.value)); }
-  }};
-}
-
-// Up to four sequences as chips; Enter or Tab adds one, `\n` is a line break.
-function chips(spec) {
-  const {id, row, head, clear, mark} = frame(spec), list = make('div', {class: 'pg-chips'});
-  const box = make('input', {type: 'text', id, class: 'pg-chip-input', placeholder: say('stop_placeholder'), autocomplete: 'off', spellcheck: 'false'});
-  head.append(clear); list.append(box); row.append(list);
-  const add = () => {
-    const value = box.value, now = values[spec.name] || [];
-    if (!value || now.includes(value) || now.length >= 4) return false;
-    box.value = ''; set(spec.name, [...now, value]);
-    return true;
-  };
-  box.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' || event.key === 'Tab') { if (add()) event.preventDefault(); }
-    if (event.key === 'Backspace' && !box.value && values[spec.name]?.length) set(spec.name, values[spec.name].slice(0, -1).length ? values[spec.name].slice(0, -1) : null);
-  });
-  box.addEventListener('blur', add);
-  return {row, show(value) {
-    mark(!value?.length);
-    list.querySelectorAll('.pg-chip').forEach((chip) => chip.remove());
-    (value || []).forEach((sequence, at) => {
-      const drop = make('button', {type: 'button', text: '×', 'aria-label': say('remove') + ' ' + sequence});
-      drop.addEventListener('click', () => { const left = values[spec.name].filter((_, i) => i !== at); set(spec.name, left.length ? left : null); });
-      box.before(make('span', {class: 'pg-chip'}, make('code', {text: sequence}), drop));
-    });
-    box.hidden = (value || []).length >= 4;
-  }};
-}
-
-function written(spec) {
-  const {id, row, head, clear, mark} = frame(spec);
-  const box = make('input', {type: 'text', id, class: 'pg-text', placeholder: say('placeholder_' + spec.name), autocomplete: 'off', spellcheck: 'false', title: say('help_' + spec.name)});
-  head.append(clear); row.append(box);
-  box.addEventListener('input', () => { values[spec.name] = box.value || null; mark(!box.value); publish(); });
-  return {row, show(value) { mark(value == null); if (document.activeElement !== box) box.value = value ?? ''; }};
-}
-
-function toggle(spec) {
-  const {id, row, head, clear, mark} = frame(spec);
-  const box = make('input', {type: 'checkbox', id, class: 'pg-switch', role: 'switch', title: say('help_' + spec.name)});
-  head.append(box, clear);
-  box.addEventListener('change', () => set(spec.name, box.checked));
-  return {row, show(value) { mark(value == null); box.checked = value === true; }};
-}
-
-// Show probabilities: the same row, but what it sets is how many alternatives come with each token.
-function probabilities(spec) {
-  const made = toggle(spec), box = made.row.querySelector('input'), fresh = box.cloneNode();
-  box.replaceWith(fresh);
-  fresh.addEventListener('change', () => set(spec.name, fresh.checked ? spec.start : null));
-  return {row: made.row, show(value) {
-    made.row.classList.toggle('pg-unset', value == null); fresh.checked = value != null;
-    made.row.querySelector('.pg-clear').hidden = true;
-  }};
-}
-
-// A word among those the servers know; nothing chosen is unset.
-function option(spec) {
-  const {id, row, head, clear, mark} = frame(spec), box = make('select', {id, class: 'pg-select', title: say('help_' + spec.name)});
-  box.append(make('option', {value: '', text: say('unset')}), ...spec.options.map((word) => make('option', {value: word, text: word})));
-  row.querySelector('.pg-unset-label').remove();
-  head.append(box, clear);
-  box.addEventListener('change', () => set(spec.name, box.value || null));
-  return {row, show(value) {
-    mark(value == null);
-    if (value != null && ![...box.options].some((each) => each.value === value)) box.append(make('option', {value, text: value}));
-    box.value = value ?? '';
-  }};
-}
-
-// JSON over several lines: a schema, the functions. Broken JSON is said at once, and sent nowhere.
-function json(spec) {
-  const {id, row, head, clear, mark} = frame(spec), box = make('textarea', {id, class: 'pg-json', rows: '5', spellcheck: 'false', placeholder: say('placeholder_' + spec.name), title: say('help_' + spec.name)});
-  const wrong = make('div', {class: 'pg-wrong', role: 'status'}), example = make('button', {type: 'button', class: 'pg-link', text: say('insert_example')});
-  const look = () => {
-    let said = '';
-    if (box.value.trim()) try { JSON.parse(box.value); } catch (error) { said = error.message; }
-    wrong.textContent = said; wrong.hidden = !said; example.hidden = Boolean(box.value.trim());
-    box.classList.toggle('pg-invalid', Boolean(said));
-  };
-  head.append(clear); row.append(box, example, wrong);
-  box.addEventListener('input', () => { values[spec.name] = box.value.trim() ? box.value : null; mark(!box.value.trim()); look(); publish(); });
-  example.addEventListener('click', () => { set(spec.name, spec.example); });
-  return {row, show(value) { mark(value == null); if (document.activeElement !== box) box.value = value ?? ''; look(); }};
-}
-
 // What the open tab has and what the model takes. A schema's row stands under the format that asks for it.
 function mark() {
-  const mode = playground.mode(), refused = props.refused || {};
+  const mode = playground.asks(), comparing = playground.mode() === 'compare', refused = comparing ? {} : props.refused || {};
   for (const spec of specs) {
     const {row} = rows.get(spec.name), reason = refused[spec.name];
-    row.hidden = !spec.modes.includes(mode) || (spec.name === 'json_schema' && values.response_format !== 'json_schema') || (spec.name === 'tool_choice' && !values.tools);
+    row.hidden = !spec.modes.includes(mode) || (comparing && ONE_ANSWER.includes(spec.name)) || (spec.name === 'json_schema' && values.response_format !== 'json_schema') || (spec.name === 'tool_choice' && !values.tools);
     const idle = reason && values[spec.name] != null && !(spec.name === 'temperature' && values[spec.name] === 1);
     row.classList.toggle('pg-refused', Boolean(reason));
     let note = row.querySelector('.pg-refused-note');
@@ -158,10 +39,10 @@ function mark() {
 
 function build() {
   root.textContent = ''; rows = new Map();
+  root.append(make('p', {class: 'pg-base-note', text: say('compare_base')}));
   const more = make('details', {class: 'pg-more'}, make('summary', {text: say('more_parameters')}));
   for (const spec of specs) {
-    const made = spec.name === 'logprobs' ? probabilities(spec) : spec.kind === 'bool' ? toggle(spec) : spec.kind === 'stop' ? chips(spec) :
-      spec.kind === 'option' ? option(spec) : spec.kind === 'json' ? json(spec) : spec.kind === 'text' || spec.kind === 'bias' ? written(spec) : numeric(spec);
+    const made = playground.paramRow(spec, panel);
     rows.set(spec.name, made);
     (spec.more ? more : root).append(made.row);
   }
@@ -189,10 +70,11 @@ watch('value', () => {
   show(props.value);
   playground.recount();
   playground.keep('params', values);
+  playground.tell('base', {values: {...values}});
 });
 root.addEventListener('input', () => { touched = true; }, true);
 root.addEventListener('click', () => { touched = true; }, true);
-watch('specs', () => { specs = props.specs; build(); show(values); });
+watch('specs', () => { specs = props.specs; build(); show(values); playground.tell('base', {values: {...values}}); });
 // What the list knows of a model holds at once; what only the server knows of it follows.
 playground.hear('model', ({context}) => {
   if (!context || specs.some((spec) => spec.name === 'max_tokens' && spec.high === context)) return;
@@ -202,4 +84,6 @@ playground.hear('model', ({context}) => {
 playground.hear('stop', ({text}) => { const now = values.stop || []; if (!now.includes(text) && now.length < 4) { touched = true; set('stop', [...now, text]); show(values); } });
 watch('refused', mark);
 playground.hear('mode', mark);
+// Who asks is told what every column of Compare has in common, and which rows there are.
+playground.hear('panel', (into) => Object.assign(into, {values: {...values}, specs: specs.filter((spec) => spec.modes.includes(into.mode) && !ONE_ANSWER.includes(spec.name))}));
 restore();

@@ -18,16 +18,12 @@ const saves = [], saving = gathering(), before = kept('results');
 const {ask, heard} = playground.asking({props, trigger, answered});
 const tell = playground.telling($('.pg-notice'));
 const labelled = (key, control, ...more) => make('label', {class: 'pg-result-control'}, make('span', {text: say(key)}), control, ...more);
-const dialog = playground.resultDialog({dialog: $('.pg-dialog'), say, labelled, picked, run: streamed, stop: () => trigger('stop')});
+const dialog = playground.resultDialog({dialog: $('.pg-dialog'), say, picked});
 const tables = playground.resultTables({home: $('.pg-result-tables'), say, words, desk, ask});
-const charts = playground.resultCharts({home: $('.pg-result-charts'), say, words, desk, zoom, compare: dialog.compare, toggled: () => { remember(); drawFiles(); }, drawn: (count) => { reset.disabled = !view.within; png.disabled = !count; }});
+const charts = playground.resultCharts({home: $('.pg-result-charts'), say, words, desk, zoom, compare, toggled: () => { remember(); drawFiles(); }, drawn: (count) => { reset.disabled = !view.within; png.disabled = !count; }});
 
-// What is answered in parts: a file that is written out, or three models at once.
-function streamed(question) {
-  props.value = {n: ++asked, ...question};
-  trigger('submit');
-  return asked;
-}
+// A checkpoint beside its base and the final model, in the Compare tab.
+function compare(file, mark) { ask('compare', {id: file.id, checkpoint: mark.number}); }
 
 // --- files ---
 
@@ -72,15 +68,16 @@ function card(file) {
 // One file after another is written out; the next when the last has come.
 function save() {
   if (!saves.length) return;
-  saving.begin(asked + 1);
-  streamed({id: saves[0], format: 'csv'});
+  saving.begin(++asked);
+  props.value = {n: asked, id: saves[0], format: 'csv', language: playground.language()};
+  trigger('submit');
 }
 
 function checkpoints(file) {
   if (!file.checkpoints.length) return [];
   return [make('p', {class: 'pg-result-checkpoints'}, make('span', {class: 'pg-quiet', text: say('results_checkpoints')}), ...file.checkpoints.map((each) => {
     const button = make('button', {type: 'button', class: 'pg-button', text: `${say('results_checkpoint')} ${each.step}`});
-    button.addEventListener('click', () => dialog.compare(file, each));
+    button.addEventListener('click', () => compare(file, each));
     return button;
   }))];
 }
@@ -127,6 +124,7 @@ function answered(value) {
     reaches() ? charts.draw() : zoom(null);
   }
   if (value.jobs) dialog.pick(value);
+  if (value.compare) playground.tell('compare', value.compare);
   if (value.table) tables.add(value);
   if (value.file) give(value.file.name, [value.file.text]);
 }
@@ -155,7 +153,6 @@ if (before?.view) {
 }
 if (Array.isArray(before?.ids) && before.ids.length) ask('again', {ids: before.ids});
 watch('value', () => {
-  dialog.compared(props.value);
   if (saving.takes(props.value)) {
     if (props.value.notice) tell(...playground.problem(props.value.notice));
     if (!saving.open) { saves.shift(); drawFiles(); save(); }

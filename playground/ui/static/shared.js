@@ -110,6 +110,8 @@ window.playground = (() => {
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';
+  // Which of Complete, Chat and Edit the open tab asks as: Compare does as one of them.
+  const asks = () => mode() === 'compare' ? document.body.dataset.asks || 'chat' : mode();
   const setMode = (now) => { document.body.dataset.mode = now; keep('mode', now); tell('mode', now); recount(); };
   // What stands beside the tabs has changed: the open tab, and no other, counts again what its next run would read.
   let due = 0;
@@ -220,7 +222,13 @@ window.playground = (() => {
     return parts;
   }
 
+  // A text with what the other does not have marked; all of it, where there is none to compare it with.
+  function marked(text, other) {
+    const parts = other == null || other === text ? null : diff(other, text);
+    return parts ? parts.filter(([kind]) => kind !== 'out').map(([kind, part]) => kind === 'in' ? make('mark', {text: part}) : part) : [text];
+  }
+
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff};
+  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, asks, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff, marked};
 })();
