@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from playground import presets
+from playground import presets, words
+from playground.deploy.bundle import folder_name, zipped
+from playground.deploy.frozen import freeze
+from playground.deploy.making import make
 from playground.deps import Deps
 from playground.errors import InvalidRequest
 from playground.export import Language, code
@@ -19,7 +23,7 @@ from playground.ui import components, present
 from playground.ui.events import ASKED, Visit, Visits, is_id, shown
 from playground.ui.layout import RunTab
 from playground.ui.opening import Places, Updates, gathered, nothing, opened
-from playground.ui.running import Inputs, prepare
+from playground.ui.running import Inputs, chosen, prepare
 
 _TOOLBAR = """<div class="pg-toolbar"><h1><svg width="22" height="22" viewBox="0 0 24 24" fill="none"
  stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true"><path d="M4 7h10M4 12h16M4 17h7"/>
@@ -39,6 +43,8 @@ def bind_header(deps: Deps, visits: Visits, toolbar: gr.HTML, tabs: Mapping[str,
         value: Any, complete: Any, chat: Any, edit: Any, model: Any, params: Any, variables: Any, who: gr.Request
     ) -> tuple[Any, ...]:
         editors = {"complete": complete, "chat": chat, "edit": edit}
+        if isinstance(value, Mapping) and value.get("action") == "deploy":
+            return (await deploy(deps, tabs, visits.of(who), value, editors, model, params, variables), *nothing())
         return act(deps, tabs, visits.of(who), value, editors, model, params, variables)
 
     toolbar.input(on_action, [toolbar, *places.all[:6]], [toolbar, *places.all], **ASKED)
@@ -66,6 +72,30 @@ def act(
         return ({"presets": listed(deps), **said}, *updates)
     except Exception as error:
         return ({"presets": _listed_or_none(deps), "notice": present.failure(shown(error))}, *nothing())
+
+
+async def deploy(
+    deps: Deps,
+    tabs: Mapping[str, RunTab],
+    visit: Visit,
+    asked: Mapping[str, Any],
+    editors: Mapping[str, Any],
+    model: Any,
+    params: Any,
+    variables: Any,
+) -> dict[str, Any]:
+    """The open tab as a zip of Python that runs by itself. Never raises."""
+    try:
+        name = _name(asked) if asked.get("name") else "Playground"
+        preset = _Page(tabs, visit, editors, model, params, variables).preset(asked.get("mode"), name)
+        info = chosen(deps, model)
+        frozen = freeze(preset, info=info, endpoint=deps.client.endpoints[info.endpoint], learned=visit.learned)
+        language: words.Language = "es" if asked.get("language") == "es" else "en"
+        folder = folder_name(frozen)
+        data = zipped(await make(deps, frozen, language=language), folder=folder)
+        return {"file": {"name": f"{folder}.zip", "base64": base64.b64encode(data).decode()}}
+    except Exception as error:
+        return {"notice": present.failure(shown(error))}
 
 
 @dataclass(frozen=True, slots=True)

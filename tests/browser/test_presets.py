@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,22 @@ async def test_view_code_shows_the_effective_request_and_never_the_key(screen: A
         assert CANARY not in text
     await screen.page.click(".pg-code-head .pg-button")
     await screen.page.get_by_text("Copied").wait_for()
+
+
+async def test_one_click_downloads_the_open_tab_as_a_program(screen: Any, tmp_path: Path) -> None:
+    await screen.write("Say {{word}}")
+    await screen.set("max_tokens", "7")
+    await screen.page.fill("#pg-variable-word", "hello")
+    await screen.page.click(".pg-toolbar-right >> text=View code")
+    async with screen.page.expect_download() as started:
+        await screen.page.click(".pg-deploy")
+    await (await started.value).save_as(tmp_path / "made.zip")
+    with zipfile.ZipFile(tmp_path / "made.zip") as archive:
+        request = json.loads(archive.read("deploy-playground/request.json"))
+        texts = b"".join(archive.read(name) for name in archive.namelist())
+    assert request["arguments"]["prompt"] == "Say {{word}}"
+    assert (request["variables"], request["arguments"]["max_tokens"]) == ({"word": "hello"}, 7)
+    assert CANARY.encode() not in texts
 
 
 async def test_a_variable_without_a_value_is_marked_and_asked_for(screen: Any) -> None:

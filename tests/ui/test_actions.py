@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -78,6 +81,16 @@ def test_view_code_has_no_key_and_says_what_was_left_out(deps: Deps) -> None:
     assert said["dialog"]["left_out"] == [["temperature", "learned"]]
     assert "temperature" not in said["dialog"]["request"]
     assert CANARY not in repr(said)
+
+
+async def test_the_open_tab_comes_as_a_program_or_says_why_not(deps: Deps) -> None:
+    for mode in ("complete", "chat", "edit"):
+        said = await header.deploy(deps, TABS, Visit(), {"mode": mode, "language": "es"}, GOOD, MODEL, {}, {})
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(said["file"]["base64"]))) as archive:
+            assert "Un modelo listo para usar" in archive.read("deploy-playground/README.md").decode()
+    for asked, model in (({"mode": "history"}, MODEL), ({"mode": "chat"}, ""), ({"mode": "chat", "name": 7}, MODEL)):
+        said = await header.deploy(deps, TABS, Visit(), asked, GOOD, model, {}, {})
+        assert said["notice"]["message"]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:40])

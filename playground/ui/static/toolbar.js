@@ -127,7 +127,9 @@ function openCode({path, request, codes, left_out: leftOut}) {
     tabs.append(tab);
   }
   const out = leftOut.length ? [make('p', {class: 'pg-left-out', text: say('left_out') + ': ' + leftOut.map(([name, reason]) => `${name} (${say('left_out_' + reason)})`).join(', ')})] : [];
-  show('view_code', make('p', {text: say('view_code_about')}), make('div', {class: 'pg-code-head'}, make('code', {text: path}), tabs, copier(() => texts[chosen])), shown, ...out, make('p', {class: 'pg-quiet', text: say('view_code_key')}));
+  const bundle = make('button', {type: 'button', class: 'pg-button pg-deploy', text: say('deploy')});
+  bundle.addEventListener('click', () => { bundle.disabled = true; ask('deploy', {name: current?.name, language: playground.language()}); setTimeout(() => { bundle.disabled = false; }, 3000); });
+  show('view_code', make('p', {text: say('view_code_about')}), make('div', {class: 'pg-code-head'}, make('code', {text: path}), tabs, copier(() => texts[chosen])), shown, ...out, make('p', {class: 'pg-quiet', text: say('view_code_key')}), make('div', {class: 'pg-deploy-row'}, make('p', {text: say('deploy_about')}), bundle));
   pick('request');
 }
 
@@ -150,8 +152,9 @@ function tellNotice(notice) {
   if (notice.tone !== 'error') setTimeout(() => toast.remove(), 3500);
 }
 
-function save({name, text}) {
-  const link = make('a', {href: URL.createObjectURL(new Blob([text], {type: 'application/json'})), download: name});
+function save({name, text, base64}) {
+  const blob = base64 ? new Blob([Uint8Array.from(atob(base64), (each) => each.charCodeAt(0))], {type: 'application/zip'}) : new Blob([text], {type: 'application/json'});
+  const link = make('a', {href: URL.createObjectURL(blob), download: name});
   link.click();
   URL.revokeObjectURL(link.href);
 }

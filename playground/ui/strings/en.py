@@ -317,6 +317,8 @@ EN: dict[str, str] = {
     "copied": "Copied",
     "view_code_about": "This is the effective request of the open tab, and code that sends exactly it.",
     "view_code_key": "Your key is never part of the code: it is read from an environment variable.",
+    "deploy": "Download as a program",
+    "deploy_about": "A zip of Python that runs by itself: this request frozen, variables as arguments, retries, tests, what it costs and when its model ends.",  # noqa: E501
     "code_request": "Effective request",
     "code_python": "Python",
     "code_curl": "curl",

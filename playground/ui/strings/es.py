@@ -332,6 +332,8 @@ ES: dict[str, str] = {
     "copied": "Copiado",
     "view_code_about": "Esta es la petición efectiva de la pestaña abierta, y el código que la envía tal cual.",
     "view_code_key": "Tu clave nunca está en el código: se lee de una variable de entorno.",
+    "deploy": "Descargar como programa",
+    "deploy_about": "Un zip de Python que funciona solo: esta petición fija, variables como argumentos, reintentos, pruebas, lo que cuesta y cuándo se cierra su modelo.",  # noqa: E501
     "code_request": "Petición efectiva",
     "code_python": "Python",
     "code_curl": "curl",
