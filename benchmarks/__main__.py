@@ -20,6 +20,7 @@ PARTS = (
     "trainers",
     "training",
     "adapters",
+    "sweep",
     "models",
 )
 

@@ -100,8 +100,8 @@ def app(server: str) -> Iterator[tuple[str, int, float]]:
             yield url, pid, seconds
 
 
-def memory_mib(pid: int) -> float:
-    """Resident memory, in MiB."""
+def memory_mib(pid: int | str) -> float:
+    """Resident memory, in MiB; of this process for `self`."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -240,7 +240,7 @@ def _ctrl_c(running: Running) -> Any:
 
 def _show(found: Any, as_json: bool, out: Path | None, measure: str | None) -> None:
     from playground.cli.sweep_words import told as lines
-    from playground.evaluate import report
+    from playground.evaluate import report, report_page
 
     said = report.report(found, measure)
     if as_json:
@@ -249,7 +249,11 @@ def _show(found: Any, as_json: bool, out: Path | None, measure: str | None) -> N
         for line in lines(said):
             typer.echo(harmless(line))
     if out is not None:
-        files = {"report.json": report.to_json(found, measure), "outputs.csv": report.to_csv(found)}
+        files = {
+            "report.html": report_page.page(found, measure).encode("utf-8", "replace"),
+            "report.json": report.to_json(found, measure),
+            "outputs.csv": report.to_csv(found),
+        }
         for name, data in files.items():
             (out / name).write_bytes(data)
         note(f"Written: {', '.join(str(out / name) for name in files)}")

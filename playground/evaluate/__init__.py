@@ -6,6 +6,6 @@ plan.py         a spec's calls, numbered, lazily;  plan_cost.py  what they may c
 metrics/        an answer's score, and a set's
 sweeping.py     a sweep begun, gone on with, foreseen
 running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
-results.py      what came of them, as figures;  report.py  JSON and CSV of that
+results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
 """

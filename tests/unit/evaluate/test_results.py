@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 from scipy import stats
 
 from playground.errors import InvalidRequest
-from playground.evaluate import report
+from playground.evaluate import report, report_page
 from playground.evaluate.results import Results, load
 from playground.settings import Settings
 from playground.store import Output, Store
+from playground.words import Language
 
 CASES = [{"id": f"c{at}", "prompt": f"case {at}", "expected": "yes" if at % 2 else "no"} for at in range(12)]
 GRID = [(temperature, top_p) for temperature in (0, 1) for top_p in (0.5, 1)]
@@ -176,3 +178,24 @@ def test_a_sweep_without_an_answer_has_a_report_that_says_so(store: Store) -> No
     store.sweeps.create("none", spec={"models": ["s/m"]}, **about)
     said = report.report(load(store, "none"))
     assert (said["verdict"], said["heatmap"], said["answered"], said["measure"]["name"]) == (None, None, 0, "cost")
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_html_report_stands_alone_and_runs_nothing_that_a_model_wrote(store: Store, language: Language) -> None:
+    cases = [{**case, "expected": "<script>alert(1)</script>" if at == 0 else "yes"} for at, case in enumerate(CASES)]
+    results = kept(store, (1, 0.5, 0.75, 0.25), name="<b>grid</b>", cases=cases)
+    text = report_page.page(results, language=language)
+    assert "<script" not in text
+    assert "<b>grid" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert not re.search(r"(?:src|href|url)\s*[=(]|https?://|@import", text)
+    assert text.count("<circle") == 4
+    assert {f"n = {24}"} <= set(re.findall(r"n = \d+", text))
+    assert ("Pareto front" in text) is (language == "en")
+    assert ("frente de Pareto" in text) is (language == "es")
+
+
+def test_the_html_report_names_a_winner_or_says_that_no_difference_is_shown(store: Store) -> None:
+    assert "Winner: t=0, p=0.5" in report_page.page(kept(store, (1, 0.25, 0.25, 0.0)))
+    store.sweeps.delete("grid")
+    assert "No difference shown" in report_page.page(kept(store, (1, 1, 1, 1)))
