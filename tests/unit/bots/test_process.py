@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from playground.bots.state import State
 from playground.presets import Preset, dump
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.server import FakeServer
@@ -57,16 +60,23 @@ def ended(process: subprocess.Popen[str]) -> str:
     return err
 
 
+def all_done(data_dir: Path) -> bool:
+    """Whether the bot has noted of every message that it is answered: what Telegram has got may not be noted yet."""
+    (file,) = (data_dir / "telegram").glob("*.sqlite")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT COUNT(*) FROM inbox WHERE state <> 'done'").fetchone() == (0,)
+
+
 def asked(server: FakeServer) -> list[Any]:
     return [r.body for r in server.requests if r.path == "/v1/chat/completions"]
 
 
 def test_a_bot_that_is_killed_answers_nothing_twice_and_loses_nothing(
-    start: Started, api: BotApi, server: FakeServer
+    start: Started, api: BotApi, server: FakeServer, data_dir: Path
 ) -> None:
     first = start()
     api.write("one")
-    api.until(lambda: api.texts() == ["Hello, world!"])
+    api.until(lambda: api.texts() == ["Hello, world!"] and all_done(data_dir))
     server.pace = "slow:0.2"
     api.write("being asked", chat=8)
     api.until(lambda: len(asked(server)) == 2)
@@ -91,10 +101,12 @@ def test_a_bot_that_is_killed_answers_nothing_twice_and_loses_nothing(
     assert "@canary_bot answers by the preset 'Helper' with server/fake." in err
 
 
-def test_telegram_that_forgets_what_was_confirmed_makes_no_second_answer(start: Started, api: BotApi) -> None:
+def test_telegram_that_forgets_what_was_confirmed_makes_no_second_answer(
+    start: Started, api: BotApi, data_dir: Path
+) -> None:
     first = start()
     number = api.write("one")
-    api.until(lambda: api.texts() == ["Hello, world!"] and api.waits())
+    api.until(lambda: api.texts() == ["Hello, world!"] and api.waits() and all_done(data_dir))
     first.kill()
     first.wait(10)
     api._updates.append({"update_id": number, "message": {"chat": {"id": 7}, "from": {"id": 7}, "text": "one"}})
@@ -105,7 +117,9 @@ def test_telegram_that_forgets_what_was_confirmed_makes_no_second_answer(start: 
     assert len(api.texts()) == 2
 
 
-def test_a_budget_holds_over_a_kill_in_the_middle_of_an_answer(start: Started, api: BotApi, server: FakeServer) -> None:
+def test_a_budget_holds_over_a_kill_in_the_middle_of_an_answer(
+    start: Started, api: BotApi, server: FakeServer, data_dir: Path
+) -> None:
     server.pace = "slow:0.2"
     options = ("--budget", "300 tokens", "--memory-messages", "0")
     first = start(*options)
@@ -121,6 +135,12 @@ def test_a_budget_holds_over_a_kill_in_the_middle_of_an_answer(start: Started, a
     refused = [number for number in range(20, 30) if api.texts(number)[0].startswith("Today's limit")]
     assert refused
     ended(second)
+    state = State(next((data_dir / "telegram").glob("*.sqlite")))
+    try:
+        assert state.spent()[0].tokens <= 300
+        assert state.spent(chat=7)[0].tokens > 50  # what was at the model: its prompt and the longest answer
+    finally:
+        state.close()
 
 
 def test_the_model_comes_from_the_environment_and_the_token_is_never_shown(

@@ -10,7 +10,10 @@ import pytest
 
 from playground.bots.answering import Limits
 from playground.bots.budget import Budget
+from playground.bots.state import State
+from playground.bots.updates import Incoming
 from playground.presets import Preset
+from playground.settings import Settings
 from tests.fakes.bot_api import DROPPED, TOKEN, BotApi
 from tests.fakes.helpers import until
 from tests.fakes.server import FakeServer
@@ -337,3 +340,34 @@ async def test_a_reset_while_an_answer_is_made_forgets_that_too(start: Start, ap
         await answers(api, 2)
         await until(lambda: running.state.unfinished() == [])
         assert running.state.turns(7) == []
+
+
+async def test_after_a_kill_an_answer_goes_on_behind_the_part_that_was_on_its_way(
+    start: Start, api: BotApi, server: FakeServer, settings: Settings
+) -> None:
+    before = State(settings.data_dir / "telegram" / "123456789.sqlite")
+    messages = [Incoming(update_id=number, chat=number, text="x") for number in (1, 2, 3)]
+    before.take(messages, 4)
+    before.answered(1, ["a", "b", "c"])
+    before.sending(1, 2)
+    before.answered(2, ["a"])
+    before.sending(2, 1)
+    before.answered(3, ["a", "b"])
+    before.close()
+    async with start():
+        assert await answers(api, 1, 1) == ["c"]
+        assert "restarted" in (await answers(api, 1, 2))[0]
+        assert await answers(api, 2, 3) == ["a", "b"]
+    async with start():
+        api.write("hello")
+        await answers(api, 1)
+    assert [len(api.texts(chat)) for chat in (1, 2, 3)] == [1, 1, 2]
+    assert len(asked(server)) == 1
+
+
+async def test_an_edits_run_opens_from_the_history_as_it_was_asked(start: Start, api: BotApi) -> None:
+    async with start(Preset(id="e", name="E", mode="edit", instruction="Translate")) as running:
+        api.write("hola")
+        await answers(api, 1)
+        (run,) = running.deps.store.runs(limit=5)
+    assert (run.mode, run.request["input"], run.request["instruction"]) == ("edit", "hola", "Translate")
