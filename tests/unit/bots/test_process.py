@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -205,3 +206,29 @@ def test_without_the_extra_one_line_says_what_to_install(cli: Cli, tmp_path: Pat
     assert done.stderr.strip().splitlines() == [
         "Error: The Telegram bot needs python-telegram-bot: .venv/bin/pip install -r requirements-telegram.txt"
     ]
+
+
+def test_a_fine_tune_gets_the_separator_and_the_stop_of_its_training_file(
+    start: Started, api: BotApi, server: FakeServer, tmp_path: Path
+) -> None:
+    lines = [{"prompt": f"Question {n}\n\n###\n\n", "completion": f" answer {n} END"} for n in range(3)]
+    data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    server.training.files["file-1"] = ({"id": "file-1"}, data)
+    server.jobs = [
+        {
+            "id": "ftjob-1",
+            "object": "fine_tuning.job",
+            "status": "succeeded",
+            "fine_tuned_model": "ft:tiny:acme::1",
+            "training_file": "file-1",
+            "finished_at": 1,
+        }
+    ]
+    bare = tmp_path / "bare.json"
+    bare.write_text(dump([Preset(id="b", name="Bare", mode="complete", text="{{q}}", params={"max_tokens": 9})]))
+    process = start("--preset", str(bare), MODEL_ENGINE="ft:tiny:acme::1")
+    api.write("Question 9")
+    api.until(lambda: api.sent != [])
+    (body,) = [r.body for r in server.requests if r.path == "/v1/completions"]
+    assert (body["model"], body["prompt"], body["stop"]) == ("ft:tiny:acme::1", "Question 9\n\n###\n\n", [" END"])
+    ended(process)
