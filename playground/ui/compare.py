@@ -20,10 +20,13 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.comparing import LEAST, MOST, TABS, settings, side_by_side, systems
 from playground.ui.events import ASKED, SILENT, STREAM, Visit, is_id, shown
 from playground.ui.opening import Places, model_opened
-from playground.ui.running import Inputs
+from playground.ui.running import Inputs, count
 
 COMPARED = "compare"
 """What a visit knows the whole comparison by."""
+
+NEXT = ("prompt", "expected", "worst")
+"""What is said of a column's next run."""
 
 
 def build_compare(deps: Deps) -> Callable[[Places], None]:
@@ -86,6 +89,13 @@ def _columns(asked: Asked, params: Any, variables: Any) -> list[Inputs]:
 async def act(deps: Deps, value: Any) -> tuple[Any, ...]:
     """Do what the tab asks; its value and the page's updates. Never raises."""
     return await answered(_ACTIONS, value, deps)
+
+
+async def _estimate(deps: Deps, asked: Asked) -> Answer:
+    """What the next run of each column reads and may cost: its cells, as the counters below the editors have them."""
+    tab = TABS[str(asked.get("kind"))] if str(asked.get("kind")) in TABS else TABS["chat"]
+    lines = [await count(deps, tab, inputs) for inputs in _columns(asked, asked.get("params"), None)]
+    return {"next": [[cell for cell in line["cells"] if cell["key"] in NEXT] for line in lines]}
 
 
 def _use(deps: Deps, asked: Asked) -> Answer:
@@ -155,7 +165,8 @@ def _standing(system: str, won: WinRate) -> dict[str, Any]:
     }
 
 
-_ACTIONS: dict[str, Callable[[Deps, Asked], Answer]] = {
+_ACTIONS: dict[str, Callable[[Deps, Asked], Any]] = {
+    "estimate": _estimate,
     "use": _use,
     "vote": _vote,
     "standings": _standings,

@@ -215,6 +215,14 @@ async def test_two_runs_of_the_history_are_asked_again_in_compare(visits: Any, f
     assert await tab.column(0).locator(".pg-param").count() == 0
 
 
+async def test_each_column_says_what_its_next_run_reads_as_one_types(compare: Compared) -> None:
+    await compare.page.locator("#pg-compare .pg-message-text").last.fill("One two three")
+    for place in (0, 1):
+        cell = compare.column(place).locator(".pg-versus-setup .pg-cell[data-key=prompt]")
+        await cell.wait_for()
+        assert "tokens" in await cell.inner_text()
+
+
 async def test_an_empty_question_is_said_and_nothing_is_sent(compare: Compared, fake_app: Any) -> None:
     before = len(fake_app.deps.store.runs(limit=500))
     await compare.page.click(SUBMIT)

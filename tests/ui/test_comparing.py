@@ -204,6 +204,15 @@ async def test_votes_are_forgotten_when_asked(fake: FakeServer, deps: Deps) -> N
     assert deps.store.votes() == []
 
 
+async def test_what_the_next_run_reads_and_may_cost_is_told_column_by_column(fake: FakeServer, deps: Deps) -> None:
+    answer = await said(deps, "estimate", **{**question(), "params": {"max_tokens": 8}})
+    for cells in answer["next"]:
+        assert [cell["key"] for cell in cells] == ["prompt", "expected", "worst"]
+        assert "{tokens}" in cells[0]["text"]
+    assert "notice" in await said(deps, "estimate", kind=[], columns=7)
+    assert deps.store.runs(limit=1) == []
+
+
 async def test_use_this_puts_model_and_settings_beside_the_tab_it_ran_as(fake: FakeServer, deps: Deps) -> None:
     for kind in ("chat", "complete"):
         _, *updates = await act(

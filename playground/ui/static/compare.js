@@ -7,7 +7,7 @@ const {least: LEAST, most: MOST} = props;
 const home = $('.pg-versus-columns'), notice = $('.pg-versus > .pg-notice'), voting = $('.pg-versus-vote'), wins = $('.pg-versus-wins'), total = $('.pg-versus-total');
 const uid = () => Math.random().toString(36).slice(2, 8);
 // `round` is the last run as it is shown: {id, blind, order, chosen}; blind until it has a vote or is shown without one.
-let views = [], n = 0, sent = [], round = null, reference = null, marking = true, keepTimer = 0, typing = null, opened = false, cells = [];
+let views = [], n = 0, sent = [], round = null, reference = null, marking = true, keepTimer = 0, typing = null, opened = false, cells = [], countTimer = 0, counted = [];
 
 const bar = playground.runButton({element, say, begin, halt: () => trigger('stop'), release: () => { n += 1; ended(); }});
 const {ask: inquire, heard} = playground.asking({props, trigger, answered});
@@ -55,6 +55,7 @@ function arrange() {
   const order = round?.order ?? [];
   const shown = [...views].sort((a, b) => order.indexOf(a.column.id) - order.indexOf(b.column.id));
   playground.swap(home, (round?.blind ? shown : views).map((view) => view.node));
+  home.dataset.count = String(views.length);
   adder.hidden = views.length >= MOST || hiding();
   draw();
 }
@@ -78,6 +79,17 @@ function draw() {
 function changed() {
   tell('text', {mode: 'compare', names: ask.names()});
   keepDraft();
+  clearTimeout(countTimer);
+  if (opened) countTimer = setTimeout(estimate, 250);
+}
+
+// What the next run of each column reads and may cost; nothing, where nothing is written.
+function estimate() {
+  if (bar.busy || playground.mode() !== 'compare') return;
+  const value = ask.value(true);
+  counted = views;
+  if (value.text || value.messages?.length) inquire('estimate', {...value, params: tell('panel', {mode: ask.kind}).values, columns: columns().map(({model, params}) => ({model, params}))});
+  else for (const view of views) view.next([]);
 }
 
 function begin() {
@@ -136,6 +148,7 @@ function ended() {
   setBusy(false);
   arrange();
   keepNow();
+  changed();
 }
 
 function useThis(column) {
@@ -178,6 +191,7 @@ function reveal() {
 }
 
 function answered(value) {
+  if (value.of === 'estimate') return void (value.next && counted === views && views.forEach((view, at) => view.next(value.next[at] ?? [])));
   if (value.notice) {
     said.notice(notice, value.notice);
     if (value.of === 'vote') reveal();
@@ -226,7 +240,7 @@ function keepNow() {
 // --- wiring ---
 
 const adder = make('button', {type: 'button', class: 'pg-button pg-versus-new'}, icon('plus'), say('compare_add'));
-adder.addEventListener('click', () => { before(); const model = columns().at(-1)?.model ?? tell('model?', {}).ref; views.push(seen({id: uid(), model, params: {}, answer: null})); arrange(); changed(); });
+adder.addEventListener('click', () => { before(); const model = columns().at(-1)?.model ?? tell('model?', {}).ref; views = [...views, seen({id: uid(), model, params: {}, answer: null})]; arrange(); changed(); });
 const choice = (key, help, on) => { const box = make('input', {type: 'checkbox'}); box.addEventListener('change', on); $('.pg-versus-bar').append(make('label', {class: 'pg-versus-choice', title: say(help)}, box, make('span', {text: say(key)}))); return box; };
 const kinds = make('select', {class: 'pg-select pg-versus-kind', 'aria-label': say('compare_kind')}, ...[['chat', 'compare_chat'], ['complete', 'compare_complete']].map(([value, key]) => make('option', {value, text: say(key)})));
 kinds.addEventListener('change', () => { before(); ask.asksAs(kinds.value); asked(); });
@@ -287,7 +301,7 @@ hear('compared', compared);
 hear('compare', load);
 hear('mode', (mode) => { if (mode === 'compare') { enter(); if (opened) heads(); } });
 hear('models', enter);
-hear('base', () => { if (opened) heads(); });
+hear('base', () => { if (opened) { heads(); changed(); } });
 watch('value', () => heard(props.value));
 window.addEventListener('pagehide', keepNow);
 document.addEventListener('visibilitychange', () => { if (document.hidden) keepNow(); });

@@ -8,7 +8,8 @@ window.playground.compareColumn = ({say, column, on}) => {
   const name = make('strong', {class: 'pg-versus-name'}), best = make('span', {class: 'pg-versus-best', text: say('compare_best'), hidden: ''});
   const reference = make('button', {type: 'button', class: 'pg-link pg-versus-reference'}), remove = iconButton('close', say('compare_remove'));
   const rows = make('div', {class: 'pg-versus-own pg-params'}), adder = make('select', {class: 'pg-select pg-versus-add', 'aria-label': say('compare_own')});
-  const setup = make('div', {class: 'pg-versus-setup'}, make('div', {class: 'pg-picker'}, make('div', {class: 'pg-picker-box'}, box), list), rows, adder);
+  const coming = make('div', {class: 'pg-cells'});
+  const setup = make('div', {class: 'pg-versus-setup'}, make('div', {class: 'pg-picker'}, make('div', {class: 'pg-picker-box'}, box), list), rows, adder, coming);
   const thought = make('details', {class: 'pg-thought', hidden: ''}, make('summary', {text: say('thinking')}), make('div'));
   const text = make('div', {class: 'pg-versus-answer', tabindex: '0', role: 'region'}), calls = make('div', {class: 'pg-message-extra'});
   const notice = make('div', {class: 'pg-notice', hidden: ''}), cells = make('div', {class: 'pg-cells'});
@@ -98,5 +99,7 @@ window.playground.compareColumn = ({say, column, on}) => {
   }
 
   head();
-  return {node, column, head, answer};
+  // What its next run reads, and may cost.
+  const next = (now) => coming.replaceChildren(...now.map(said.cell));
+  return {node, column, head, answer, next};
 };
