@@ -3,12 +3,13 @@
 window.playground.compareAsk = ({home, say, changed, before}) => {
   const {make, icon, tell, pictures, messageRow: {Row, grow}, tree: {Tree, blank, empty, ROOT}} = playground;
   const ROLES = ['user', 'assistant', 'system', 'developer'];
-  const box = (key) => make('textarea', {class: 'pg-versus-text', rows: '1', spellcheck: 'false', autocomplete: 'off', placeholder: say(key + '_placeholder'), 'aria-label': say(key)});
+  const box = (key) => make('textarea', {class: 'pg-versus-text', rows: '1', spellcheck: 'false', autocomplete: 'off', 'aria-label': say(key)});
   const system = box('role_system'), prompt = box('prompt'), list = make('div', {class: 'pg-messages'}), adder = make('button', {type: 'button', class: 'pg-add'}, icon('plus'), say('add_message'));
   const talk = make('div', {class: 'pg-thread'}, make('div', {class: 'pg-versus-system'}, make('span', {class: 'pg-system-label', text: say('role_system')}), system), list, adder);
   const paper = make('div', {class: 'pg-thread pg-versus-paper'}, prompt);
   let kind = 'chat', tree = new Tree(), rows = new Map(), open = false, busy = false;
   system.placeholder = say('system_placeholder');
+  prompt.placeholder = say('compare_prompt_placeholder');
 
   const last = () => tree.get(tree.last());
   // Nothing here is a model's answer that a change would have to leave as it was.
