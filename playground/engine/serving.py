@@ -23,6 +23,7 @@ from playground.engine.llama import Llama
 from playground.engine.shelf import Model, Shelf, Stamp
 from playground.engine.trial import Trials
 from playground.gguf import GgufError, check_adapter
+from playground.locks import release, share, shared
 
 MOST = 4
 """Fine-tunes that are loaded at once. The one that was asked longest ago leaves for another."""
@@ -60,13 +61,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Loaded:
-    """A server. `users` are the requests it is answering; once it has `left`, it ends with the last one."""
+    """A server. `users` are the requests it is answering; once it has `left`, it ends with the last one. `held` tells
+    other processes that its file is in use."""
 
     generator: Generator
     need: Need
     users: int = 0
     used: float = field(default_factory=time.monotonic)
     left: bool = False
+    held: int | None = None
 
 
 @dataclass(slots=True)
@@ -164,6 +167,9 @@ class Serving:
             )
         for key in keys:
             await self._leave(key)
+        if path is not None and await asyncio.to_thread(shared, path):
+            said = f"The model {id!r} is in use by another Playground that is open. Delete it there, or close it first."
+            raise ApiError(409, said, param="model", code="model_in_use")
         try:
             await asyncio.to_thread(self.shelf.delete, id)
         except OSError as error:
@@ -210,12 +216,16 @@ class Serving:
         try:
             async with self._loading:
                 context = await self._make_room(wanted)
-                adapter = wanted.adapter
-                llama = await (self._tuned(wanted, adapter, context) if adapter else self._own(wanted, context))
+                adapter, held = wanted.adapter, share(wanted.model.path)
+                try:
+                    llama = await (self._tuned(wanted, adapter, context) if adapter else self._own(wanted, context))
+                except BaseException:
+                    release(held)
+                    raise
                 # Deleted while it was loaded: it ends with this answer.
                 left = not await asyncio.to_thread((adapter.path if adapter else wanted.model.path).exists)
                 needed = need(wanted.model, llama.context)
-                coming.loaded = loaded = _Loaded(Generator(llama), needed, users=coming.waiting, left=left)
+                coming.loaded = loaded = _Loaded(Generator(llama), needed, users=coming.waiting, left=left, held=held)
                 if not left:
                     self._loaded[wanted.key] = loaded
                 elif not loaded.users:
@@ -313,4 +323,7 @@ async def _soon(condition: asyncio.Condition) -> None:
 
 
 async def _close(loaded: _Loaded) -> None:
-    await loaded.generator.llama.aclose()
+    try:
+        await loaded.generator.llama.aclose()
+    finally:
+        release(loaded.held)

@@ -17,7 +17,7 @@ from playground import gguf
 from playground.errors import LibraryError, library_failed, refused
 from playground.library.offers import MEMORY_CONTEXT, memory_needed
 from playground.library.records import Installed
-from playground.locks import lock
+from playground.locks import lock, shared
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 PARTIAL = ".partial"
@@ -110,9 +110,12 @@ class Folder:
         self.plan(id).unlink(missing_ok=True)
 
     def remove(self, id: str) -> None:
-        """Delete a whole model. Raises InvalidRequest where there is none, LibraryError where it cannot be deleted."""
+        """Delete a whole model. Raises InvalidRequest where there is none, LibraryError where it cannot be deleted or
+        an engine has it loaded."""
         if not self.has(id):
             raise refused("library_no_model", param="model", model=id[:100])
+        if shared(self.model(id)):
+            raise library_failed("library_loaded", model=id)
         try:
             self.model(id).unlink()
             self.about(id).unlink(missing_ok=True)

@@ -110,7 +110,8 @@ def _watch(folder: Path, log: Path, report: Report) -> None:
         r"Downloading .*\((\d+(?:\.\d+)?) (kB|MB|GB)\)", log.read_text(encoding="utf-8", errors="replace")
     )
     done = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            done += path.stat().st_size if path.is_file() and path != log else 0
+    for inside, _, names in os.walk(folder):  # not rglob, which gives up at a folder that pip has just deleted
+        for name in names:
+            with contextlib.suppress(OSError):
+                done += os.stat(Path(inside, name)).st_size if name != log.name else 0
     report(done, max(done, round(float(said[-1][0]) * _SIZES[said[-1][1]])) if said else None)

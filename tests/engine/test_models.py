@@ -15,6 +15,8 @@ import pytest
 from playground.engine.training.merge import merge
 from playground.engine.weights import find
 from playground.engine_words import recognised
+from playground.errors import LibraryError
+from playground.library import Library
 from tests.engine.conftest import MODEL
 from tests.fakes import adapters, tiny_gguf
 
@@ -246,6 +248,25 @@ def test_a_model_is_deleted_with_its_files_but_not_while_it_answers(many: Any, m
     assert many.http.delete("/v1/models/leaving").status_code == 404
     assert many.http.delete(f"/v1/models/{MODEL}").status_code == 403
     assert find(None).path.is_file()
+
+
+def test_what_an_engine_has_loaded_is_not_deleted_by_another_process_until_it_ends(
+    many: Any, start: Callable[..., Any], made: Path, models: Path
+) -> None:
+    shutil.copy(made / "merged.gguf", models / "shared.gguf")
+    other = start("--models", str(models))
+    assert answer(other, "shared")
+    refused = many.http.delete("/v1/models/shared")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_in_use")
+    assert "another Playground" in refused.json()["error"]["message"]
+    library = Library(models)  # as the command line has it
+    with pytest.raises(LibraryError, match="is loaded by a Playground that is open"):
+        library.remove("shared")
+    # Who is killed lets go, too.
+    other.process.kill()
+    other.process.wait()
+    library.remove("shared")
+    assert not list(models.glob("shared.*"))
 
 
 @pytest.mark.parametrize("name", ["../secret", "..%2Fsecret", ".partial", "%2e%2e/secret", "Merged", "x" * 5_000])

@@ -384,7 +384,7 @@ def test_a_downloaded_model_is_deleted_by_the_engine_that_has_it(
     assert engine.delete_model("qwen3-0.6b") is deleted
 
 
-@pytest.mark.parametrize(("status", "said"), [(409, "is answering right now"), (500, "status 500")])
+@pytest.mark.parametrize(("status", "said"), [(409, "is in use right now"), (500, "status 500")])
 def test_a_model_in_use_is_kept_and_the_reason_told(
     fake: Fake, engine: EngineProcess, status: int, said: str, tmp_path: Path
 ) -> None:

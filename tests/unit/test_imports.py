@@ -113,13 +113,13 @@ def test_nobody_imports_the_engine_but_itself() -> None:
     assert {shown(f) for f in FILES if "engine" in parts_imported_by(f) and part_of(f) != "engine"} == set()
 
 
-def test_the_engine_imports_only_itself_and_what_reads_a_model_files_header_or_the_machines_memory() -> None:
+def test_the_engine_imports_only_itself_and_what_reads_or_locks_a_model_file_or_reads_the_machines_memory() -> None:
     used = {part for f in FILES if part_of(f) == "engine" for part in parts_imported_by(f)}
-    assert used == {"engine", "gguf", "memory"}
+    assert used == {"engine", "gguf", "locks", "memory"}
 
 
 def test_what_engine_and_app_share_imports_nothing_of_the_app() -> None:
-    for leaf in ("gguf", "memory"):
+    for leaf in ("gguf", "locks", "memory"):
         assert parts_imported_by(ROOT / "playground" / f"{leaf}.py") == set()
 
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from playground.engine.training.errors import TrainingError
 from playground.engine.training.plan import Plan
+from playground.locks import share
 
 LOCK = "worker.lock"
 LOCK_SECONDS = 60
@@ -71,6 +72,7 @@ def main() -> int:
 
 def _run(folder: Path, process: Process) -> None:
     plan = Plan.read(folder)
+    share(plan.base)  # until we end: nobody deletes it meanwhile
     # Read by the libraries when they are loaded, hence before NumPy is.
     for name in _THREADS:
         os.environ[name] = str(plan.threads)

