@@ -16,6 +16,7 @@ from typing import NoReturn
 import uvicorn
 
 from playground.engine.app import Engine, build_app
+from playground.engine.batches.routes import Batches
 from playground.engine.budget import Budget
 from playground.engine.generation import Generator
 from playground.engine.llama import Llama
@@ -112,6 +113,7 @@ async def _load(engine: Engine, weights: Weights, budget: Budget, models: Path |
         shelf = Shelf(base, models)
         if engine.data is not None:
             engine.trains = await asyncio.to_thread(Tuning, engine.data, shelf)
+            engine.batched = await asyncio.to_thread(Batches, engine.data, engine.trains)
     except GgufError as error:
         _give_up(str(error), MISSING if error.missing else DAMAGED)
     except OSError as error:
@@ -121,8 +123,8 @@ async def _load(engine: Engine, weights: Weights, budget: Budget, models: Path |
         _give_up(f"The engine could not start: {error!r}", 1)
     find = engine.trains.models.find if engine.trains else _none
     engine.loaded = Serving(Generator(llama), shelf, find, budget, Trials(engine.data))
-    if engine.trains is not None:
-        await engine.trains.supervisor.run(engine.loaded)
+    if engine.trains is not None and engine.batched is not None:
+        await asyncio.gather(engine.trains.supervisor.run(engine.loaded), engine.batched.runner.run(engine.loaded))
 
 
 def _none(_name: str) -> None:

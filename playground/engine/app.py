@@ -15,6 +15,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from playground.engine import cards, chat, completions
+from playground.engine.batches import routes as batches
+from playground.engine.batches.routes import Batches
 from playground.engine.errors import ApiError, bad
 from playground.engine.generation import Generator
 from playground.engine.gone import CancelWhenGone, Scope
@@ -38,6 +40,7 @@ class Engine:
         self.data = data
         self.loaded: Serving | None = None
         self.trains: Tuning | None = None
+        self.batched: Batches | None = None
 
     @property
     def serving(self) -> Serving:
@@ -58,6 +61,12 @@ class Engine:
         _ = self.serving
         assert self.trains is not None  # noqa: S101 - made before the model is said to be loaded
         return self.trains
+
+    @property
+    def batches(self) -> Batches:
+        _ = self.tuning
+        assert self.batched is not None  # noqa: S101 - made together with it
+        return self.batched
 
     async def models(self) -> list[dict[str, Any]]:
         """The base, what is in the folder, and then what has been made of them."""
@@ -98,6 +107,7 @@ def build_app(engine: Engine) -> CancelWhenGone:
 
     # Before the model's own address, which takes whatever follows.
     app.include_router(routes.build(engine))
+    app.include_router(batches.build(engine))
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> JSONResponse:

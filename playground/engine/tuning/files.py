@@ -12,7 +12,8 @@ from playground.engine.errors import ApiError, bad
 from playground.engine.tuning.folder import FULL, disk_full, is_id, new_id, read_json, write_json
 
 LONGEST_NAME = 255
-PURPOSES = ("fine-tune", "fine-tune-results")
+UPLOADED = ("fine-tune", "batch")
+"""Purposes of files that clients send; ours are fine-tune-results and batch_output."""
 
 
 class Files:

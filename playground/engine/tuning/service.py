@@ -34,7 +34,8 @@ class Tuning:
         self.files = Files(data / "files")
         self.jobs = Jobs(data / "jobs")
         self.models = Models(self.jobs, shelf.bytes)
-        self.supervisor = Supervisor(self.jobs, self.files, Lock(data / "lock"))
+        self.lock = Lock(data / "lock")
+        self.supervisor = Supervisor(self.jobs, self.files, self.lock)
 
     async def create(self, content: bytes) -> dict[str, Any]:
         """POST /v1/fine_tuning/jobs. Raises a 400."""

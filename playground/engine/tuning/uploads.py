@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from playground.engine.errors import ApiError, bad
-from playground.engine.tuning.files import Files
+from playground.engine.tuning.files import UPLOADED, Files
 from playground.engine.tuning.folder import FULL, disk_full
 
 MOST = 512 * 2**20
@@ -32,8 +32,8 @@ async def receive(request: Request, files: Files) -> dict[str, Any]:
         # What is larger than a MB goes to a temporary file while it is read.
         async with counted.form(max_files=1, max_fields=20) as form:
             purpose, file = form.get("purpose"), form.get("file")
-            if purpose != "fine-tune":
-                raise bad("purpose is fine-tune: this engine keeps files for nothing else.", "purpose")
+            if purpose not in UPLOADED:
+                raise bad("purpose is fine-tune or batch: this engine keeps files for nothing else.", "purpose")
             if not isinstance(file, UploadFile):
                 raise bad("You must provide a file parameter.", "file")
             return await asyncio.to_thread(files.add, file.file, file.filename or "", purpose)
