@@ -136,7 +136,7 @@ def _rank(cell: Mapping[str, Any], higher: bool) -> float:
 
 
 def _cost(plan: Plan, amount: Any) -> str:
-    if amount is None and all(cell.kind == "engine" for cell in plan.cells):
+    if all(cell.kind == "engine" for cell in plan.cells):
         return "nothing (this machine's own)"
     return format_money(amount)
 

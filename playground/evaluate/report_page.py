@@ -73,6 +73,8 @@ def _head(said: Json, language: Language) -> Iterator[str]:
     yield f'<p class="soft">{counts} · {escape(said["created_at"][:16])}</p>'
     key = "sweep.higher" if measure["higher_is_better"] else "sweep.lower"
     yield f'<p class="soft">{_say(key, language, name=measure["name"])}</p>'
+    models = dict.fromkeys(cell["model"] for cell in said["cells"])
+    yield f'<p class="soft">{escape(", ".join(models))}</p>'
     if measure["judged"]:
         yield f'<p class="soft">{_say("sweep.judged", language)}</p>'
     for note in said["notes"]:
@@ -100,8 +102,10 @@ def _heatmap(said: Json, language: Language) -> Iterator[str]:
     if found is None:
         return
     squares = {(each["x"], each["y"]): each for each in found["squares"]}
-    there = [each["figure"]["value"] for each in squares.values() if each["figure"]]
-    low, high = min(there, default=0.0), max(there, default=1.0)
+    # From the lowest end of an interval to the highest: what may well be chance looks alike.
+    there = [each["figure"] for each in squares.values() if each["figure"]]
+    low = min((figure["low"] for figure in there), default=0.0)
+    high = max((figure["high"] for figure in there), default=1.0)
     better = found["measure"]["higher_is_better"]
     axes = found["x"] if found["y"] is None else f"{found['x']} × {found['y']}"
     yield f"<h2>{escape(found['measure']['name'])}: {escape(axes)}</h2>"
@@ -176,8 +180,16 @@ def _cells(said: Json, language: Language) -> Iterator[str]:
         ]
         mark = " ●" if cell["front"] else ""
         row = "".join(f'<td class="n">{value}</td>' for value in values)
-        yield f"<tr><td>{escape(cell['name'])}{mark}</td>{row}</tr>"
+        yield f"<tr><td>{escape(_name(said, cell))}{mark}</td>{row}</tr>"
     yield f'</table></div><p class="soft">{_say("sweep.cells_note", language)}</p>'
+
+
+def _name(said: Json, cell: Mapping[str, Any]) -> str:
+    """What sets the cell apart: of one model and preset only the parameters."""
+    others = {(each["model"], each["preset"]) for each in said["cells"]}
+    if len(others) > 1 or not cell["varied"]:
+        return str(cell["name"])
+    return ", ".join(f"{name} {_value(value)}" for name, value in cell["varied"].items())
 
 
 def _classes(said: Json, language: Language) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -102,6 +102,8 @@ class Results:
     cases: tuple[Case, ...]
     outputs: tuple[Output, ...]
     metrics: tuple[Metric, ...]
+    #: Drawn once: an interval takes ten thousand samples.
+    _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -157,8 +159,12 @@ class Results:
                 groups[cell, output.row].append(output.answer)
         return agreement(list(groups.values()))
 
-    def figure(self, measure: Measure, cell: int) -> Interval | None:
-        return bootstrap(self.scores(measure, [cell]))
+    def figure(self, measure: Measure, *cells: int) -> Interval | None:
+        """The mean over cases, of these cells together, with its interval."""
+        key = measure.name, cells
+        if key not in self._figures:
+            self._figures[key] = bootstrap(self.scores(measure, cells))
+        return self._figures[key]
 
     def heatmap(self, measure: str, x: str, y: str | None = None) -> Heatmap:
         """A measure over one or two of `axes`; whatever else differs is taken together. Raises InvalidRequest."""
@@ -176,7 +182,7 @@ class Results:
                 across,
                 down,
                 tuple(cells),
-                bootstrap(self.scores(found, cells)),
+                self.figure(found, *cells),
                 self.agreement(cells),
                 sum(len(self.by_cell[cell]) for cell in cells),
             )

@@ -14,7 +14,7 @@ from playground import catalog, presets
 from playground.errors import InvalidRequest, refused
 from playground.evaluate import spec as specs
 from playground.evaluate.dataset import Case, Dataset, case_json, read_case
-from playground.evaluate.metrics.build import build
+from playground.evaluate.metrics.build import build, judges
 from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.plan import Plan, make
 from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate, worst_cost
@@ -53,7 +53,10 @@ def _preset(deps: Deps, name: str) -> Preset:
 
 
 def metrics_of(plan: Plan, training: Sequence[str] = ()) -> tuple[Metric, ...]:
-    """What scores the plan's answers. Raises InvalidRequest where a metric lacks what it compares with."""
+    """What scores the plan's answers. Raises InvalidRequest where a metric lacks what it compares with, and for a
+    judge, whom nobody asks yet."""
+    for each in judges(plan.spec.metrics):
+        raise refused("judge_unasked", param="metrics", name=each.name)
     return build(plan.spec.metrics, known_labels=Dataset("", plan.cases).labels, training=training)
 
 

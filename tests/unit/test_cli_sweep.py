@@ -157,6 +157,7 @@ def test_a_server_that_fails_is_said_and_going_on_asks_again(folder: Path, cli: 
         ({"budget": 1}, "price of server/fake is not known"),
         ({"dataset": "other.csv"}, "no file"),
         ({"metrics": ["domain"]}, "training texts"),
+        ({"metrics": [{"judge": {"model": "server/fake"}}]}, "judge"),
     ],
 )
 def test_a_spec_that_cannot_run_is_refused_before_anything_is_asked(
@@ -189,3 +190,29 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"
         time.sleep(0.02)
+
+
+@pytest.mark.engine
+def test_a_small_sweep_on_the_real_engine(tmp_path: Path, cli: Cli) -> None:
+    rows = '"I loved it, it was wonderful.",Positive\n"I hated it, it was awful.",Negative\n'
+    (tmp_path / "tweets.csv").write_text(f"tweet,expected\n{rows}")
+    spec = {
+        "models": ["local/smollm2-135m-instruct"],
+        "prompt": "Tweet: It was great.\nSentiment: Positive\nTweet: {{tweet}}\nSentiment:",
+        "mode": "complete",
+        "parameters": {"max_tokens": 2},
+        "grid": {"temperature": [0, 1], "top_p": [0.5, 1]},
+        "dataset": "tweets.csv",
+        "repeats": 2,
+        "metrics": ["label"],
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = cli("sweep", "spec.json", "--yes", "--json", "--out", "results", PLAYGROUND_ENGINE="on")
+    assert done.returncode == 0, done.stderr
+    assert "nothing (this machine's own)" in done.stderr
+    said = json.loads(done.stdout)
+    assert (said["state"], said["answered"], said["failed"]) == ("done", 16, 0)
+    cold = [cell for cell in said["cells"] if cell["varied"]["temperature"] == 0]
+    assert {cell["agreement"] for cell in cold} == {1.0}
+    assert all(0 <= cell["quality"]["value"] <= 1 and cell["tokens"] > 0 for cell in said["cells"])
+    assert "Pareto" in (tmp_path / "results/report.html").read_text()
