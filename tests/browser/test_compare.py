@@ -125,13 +125,29 @@ async def test_a_blind_vote_names_the_columns_afterwards_and_counts(compare: Com
     await compare.page.locator("#pg-compare .pg-versus-column.pg-chosen").wait_for()
     shown = await compare.chosen()
     assert sorted(shown) == ["server/blind-one", "server/blind-two"]
-    (vote,) = fake_app.deps.store.votes()
+    vote = fake_app.deps.store.votes()[-1]
     # Both columns differ in temperature too, which the second has by itself.
     assert vote.shown[vote.chosen].system.startswith(shown[1])
     first = compare.page.locator(".pg-versus-wins tbody tr").first
     assert (await first.inner_text()).startswith(shown[1])
     assert "100 %" in await first.inner_text()
     assert await compare.page.locator(".pg-versus-vote").is_hidden()
+
+
+async def test_a_blind_round_stays_blind_over_a_reload_and_can_be_shown_without_a_vote(
+    compare: Compared, fake_app: Any
+) -> None:
+    votes = len(fake_app.deps.store.votes())
+    await compare.page.locator(".pg-versus-choice input").nth(0).check()
+    await compare.asked("Say hello")
+    await compare.page.reload()
+    await compare.screen.ready()
+    await compare.screen.until("document.querySelectorAll('.pg-versus-column.pg-blind').length === 2")
+    assert await compare.texts() == ["Hello, world!"] * 2
+    assert not await compare.column(0).locator(".pg-picker-input").is_visible()
+    await compare.page.locator(".pg-versus-vote").get_by_text("Show without a vote").click()
+    assert await compare.column(0).locator(".pg-picker-input").is_visible()
+    assert len(fake_app.deps.store.votes()) == votes
 
 
 async def test_a_reload_keeps_columns_question_and_answers(compare: Compared) -> None:
