@@ -57,7 +57,8 @@ def pull(
     """Fetch a model. Ctrl-C pauses; the same command goes on."""
     with told(), _library() as library:
         accept = accept or _accepted(source)
-        download = library.pull(source, accept=accept, name=name)
+        with _accepting():
+            download = library.pull(source, accept=accept, name=name)
         try:
             download = _followed(library, download)
         except KeyboardInterrupt:
@@ -127,6 +128,20 @@ def _accepted(source: str) -> bool:
         return False
     note(f"{offer.title} comes under the {offer.licence.name}: {offer.licence.url}")
     return typer.confirm("Do you accept it?", err=True)
+
+
+@contextmanager
+def _accepting() -> Iterator[None]:
+    """How a licence is accepted where nobody can be asked."""
+    from playground.errors import InvalidRequest
+
+    try:
+        yield
+    except InvalidRequest as error:
+        if error.key != "error.library_licence":
+            raise
+        hint = f"{error.hint} Where you accept it, add --accept-licence."
+        raise InvalidRequest(error.message, param=error.param, hint=hint) from None
 
 
 def _followed(library: Library, download: Download) -> Download:

@@ -111,6 +111,7 @@ def test_a_licence_is_accepted_on_the_command_line(models: Cli, hub: FakeHub) ->
     refused = models("pull", "gemma-3-1b-it")
     assert refused.returncode == 2
     assert "has to be accepted first" in refused.stderr
+    assert "add --accept-licence" in refused.stderr
     assert "https://ai.google.dev/gemma/terms" in refused.stderr
     assert hub.requests == []
     assert "There is no repository" not in refused.stderr
