@@ -232,3 +232,20 @@ def test_a_fine_tune_gets_the_separator_and_the_stop_of_its_training_file(
     (body,) = [r.body for r in server.requests if r.path == "/v1/completions"]
     assert (body["model"], body["prompt"], body["stop"]) == ("ft:tiny:acme::1", "Question 9\n\n###\n\n", [" END"])
     ended(process)
+
+
+def test_a_bot_whose_messages_go_to_a_webhook_says_so_and_ends(start: Started, api: BotApi) -> None:
+    api.fail("getUpdates", 409, description="Conflict: can't use getUpdates method while webhook is active")
+    process = start()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "(a webhook)" in err
+    assert "Traceback" not in err
+
+
+def test_a_poll_of_a_killed_process_that_is_still_open_is_waited_for(start: Started, api: BotApi) -> None:
+    api.fail("getUpdates", 409, description="Conflict: terminated by other getUpdates request")
+    process = start()
+    api.write("one")
+    api.until(lambda: api.texts() == ["Hello, world!"])
+    ended(process)

@@ -285,6 +285,22 @@ async def test_a_days_tokens_are_never_exceeded_and_who_asks_then_is_told(
         assert (await answers(api, 1, 20))[0].startswith("Today's limit")
 
 
+async def test_a_days_dollars_are_not_spent_where_the_longest_answer_could_pass_them(
+    start: Start, api: BotApi, server: FakeServer
+) -> None:
+    # 50 tokens at $0.60 a million come to $0.00003.
+    async with start(kind="openai", model="gpt-4o-mini", budget=Budget(dollars=Decimal("0.00003"))):
+        api.write("hello", language="es")
+        assert (await answers(api, 1))[0].startswith("Este bot ya ha gastado su límite de hoy.")
+    assert asked(server) == []
+    async with start(kind="openai", model="gpt-4o-mini", budget=Budget(dollars=Decimal("0.0001"))) as running:
+        api.write("hello")
+        assert (await answers(api, 2))[1] == "Hello, world!"
+        (run,) = running.deps.store.runs(limit=5)
+        assert running.state.spent()[0].dollars == run.cost
+        assert run.cost
+
+
 async def test_flood_limits_are_waited_out(start: Start, api: BotApi) -> None:
     async with start() as running:
         api.fail("sendMessage", 429, times=2, retry_after=1)
