@@ -17,7 +17,7 @@ from playground.streaming import RunState
 from playground.structured import problem_with
 from playground.tokens import TokenCount
 from playground.types import Choice, CompletionRequest, EndpointKind, Request, Run, TokenLogprob, Usage
-from playground.words import Language
+from playground.words import LANGUAGES, Language
 
 Value = dict[str, Any]
 HALF = "bytes:"
@@ -269,8 +269,11 @@ def _misfit(run: Run) -> Value | None:
 
 
 def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error", reader: Language = "en") -> Value:
+    """`texts`, where the error has them in every language: a script that knows the reader's draws a run's line."""
     message, hint = error.texts(reader)
+    texts = {"texts": {each: list(error.texts(each)) for each in LANGUAGES}} if error.translated else {}
     return {
+        **texts,
         "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,

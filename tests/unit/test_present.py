@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from playground.accepts import LeftOut
+from playground.client_errors import from_body
 from playground.errors import ConnectionFailed, InvalidRequest, RateLimited, StoreError
 from playground.pricing import estimate
 from playground.runner import Progress
@@ -19,6 +20,7 @@ from playground.types import (
     Choice,
     CompletionRequest,
     Delta,
+    Endpoint,
     Failed,
     Finished,
     Loading,
@@ -287,3 +289,18 @@ def test_what_was_asked_is_the_text_without_the_answer_at_its_end(
     text: str, marks: tuple[tuple[int, int], ...], asked: str
 ) -> None:
     assert Page(text, marks).asked == asked
+
+
+def test_what_the_engine_says_of_a_run_is_told_in_the_readers_language() -> None:
+    engine = Endpoint(name="local", kind="engine", base_url="http://127.0.0.1:1/v1")
+    message = (
+        "The model 'mine' does not fit: it takes 238 MB with 2048 tokens of context, and PLAYGROUND_MODEL_MEMORY "
+        "leaves 72 MB for it. Raise it, or choose a smaller model."
+    )
+    said = present.failure(from_body(engine, {"message": message, "param": "model"}, status=400))
+    assert message in said["message"]
+    assert "no cabe" in said["texts"]["es"][0]
+    assert "72 MB" in said["texts"]["es"][0]
+    assert said["texts"]["en"] == [said["message"], said["hint"]]
+    # Another server's words are nobody's translation.
+    assert "texts" not in present.failure(ConnectionFailed("It cannot be reached."))

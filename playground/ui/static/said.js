@@ -26,10 +26,11 @@ window.playground.said = (() => {
     const own = data.kind ? window.playgroundStrings[playground.language()]['error_' + data.kind] : null;
     const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
     if (lead) node.append(make('strong', {text: lead}));
-    if (own && playground.language() !== 'en') node.append(make('strong', {text: own}));
+    const [message, hint] = data.texts?.[playground.language()] ?? [data.message, data.hint];
+    if (own && !data.texts && playground.language() !== 'en') node.append(make('strong', {text: own}));
     if (data.busy) node.append(make('progress', {class: 'pg-notice-busy', 'aria-label': lead}));
-    if (data.message) node.append(make('span', {text: data.message}));
-    if (data.hint) node.append(make('span', {class: 'pg-hint', text: data.hint}));
+    if (message) node.append(make('span', {text: message}));
+    if (hint) node.append(make('span', {class: 'pg-hint', text: hint}));
   }
 
   return {cell, notice};
