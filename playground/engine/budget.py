@@ -20,6 +20,8 @@ from playground.engine.llama import CONTEXT
 from playground.engine.shelf import Model
 from playground.memory import available_bytes
 
+MB = 1_000_000
+"""As sizes of files are told everywhere, and memory in the page."""
 RESERVE = 256 * 2**20
 """Bytes of memory that stay free whatever is loaded."""
 CONTEXTS = (CONTEXT, 4_096, 2_048)
@@ -96,8 +98,8 @@ class Budget:
         todo = "Raise it" if self.most is not None else "Close other programs, wait for a training job to end"
         return ApiError(
             400,
-            f"The model {model.id!r} does not fit: it takes {needed >> 20} MB with {tokens} tokens of context, and "
-            f"{where} {room >> 20} MB for it. {todo}, or choose a smaller model.",
+            f"The model {model.id!r} does not fit: it takes {-(-needed // MB)} MB with {tokens} tokens of context, and "
+            f"{where} {room // MB} MB for it. {todo}, or choose a smaller model.",
             param="model",
             code="out_of_memory",
         )

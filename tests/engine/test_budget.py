@@ -53,8 +53,8 @@ def test_less_than_the_shortest_context_is_refused_with_the_numbers(
     few = Budget(least - MB)
     assert few.context(model, [], []) is None
     said = few.refusal(model, [], []).body["error"]
-    assert f"{least >> 20} MB" in said["message"]
-    assert f"{(least - MB) >> 20} MB" in said["message"]
+    assert f"takes {-(-least // 1_000_000)} MB" in said["message"]
+    assert f"{(least - MB) // 1_000_000} MB for it" in said["message"]
     assert said["code"] == "out_of_memory"
     assert recognised(said["message"])
     monkeypatch.setattr(budget, "available_bytes", lambda: least)
