@@ -75,7 +75,13 @@ def models(infos: Sequence[ModelInfo], files: Sequence[Installed], *, default: s
     bases = {info.id: info for info in infos if not parse_fine_tune(info.id)}
     here = {file.id: file for file in files}
     own = [model(info, None, default=id == default) for id, info in bases.items() if id not in here]
-    return [*own, *(model(bases.get(id), file) for id, file in here.items())]
+    return [*own, *({**model(bases.get(id), file), "tunes": tunes(infos, id)} for id, file in here.items())]
+
+
+def tunes(infos: Sequence[ModelInfo], base: str) -> int:
+    """Fine-tunes of that model, each counted once whatever checkpoints it has: they do not answer without it."""
+    parsed = (parse_fine_tune(info.id) for info in infos)
+    return sum(tune is not None and tune.base == base and tune.step is None for tune in parsed)
 
 
 def download(said: Download, *, reader: Language) -> Row:

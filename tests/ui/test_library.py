@@ -179,6 +179,14 @@ def _installed(id: str) -> Installed:
     )
 
 
+def test_a_model_says_how_many_fine_tunes_do_not_answer_without_it() -> None:
+    ids = ("mine", "ft:mine:local:a:1", "ft:mine:local:a:1:ckpt-step-5", "ft:mine:local:b:2", "ft:other:local:c:3")
+    infos = [ModelInfo(endpoint="local", id=id) for id in ids]
+    (row,) = library_rows.models(infos, [_installed("mine")], default=None)
+    assert row["tunes"] == 2
+    assert library_rows.models(infos[:1], [_installed("mine")], default=None)[0]["tunes"] == 0
+
+
 def test_every_offer_is_described_in_both_languages() -> None:
     keys = {f"library_about_{offer.id}" for offer in offers()}
     assert keys == {key for key in EN if key.startswith("library_about_")}

@@ -136,7 +136,7 @@ window.playground.libraryRows = ({say, act}) => {
     put(parts.about, said.default ? say('library_default') : say(known) === known ? '' : say(known));
     put(parts.facts, [said.bytes ? bytes(said.bytes) : '', said.languages.length ? spoken(said.languages) : '', needs(said), said.loaded ? say('library_loaded') : '', said.licence?.name ?? ''].filter(Boolean).join(' · '));
     put(parts.fit, playground.trainedBy(say, said));
-    const gone = () => question(row, 'remove', [make('p', {text: fill('library_remove_sure', {name: said.title, size: bytes(said.bytes ?? 0)})})], say('library_remove_yes'), () => act('remove', {id: said.id}, row.node));
+    const gone = () => question(row, 'remove', [make('p', {text: fill('library_remove_sure', {name: said.title, size: bytes(said.bytes ?? 0)})}), ...(said.tunes ? [make('p', {text: fill('library_remove_tunes', {count: said.tunes})})] : [])], say('library_remove_yes'), () => act('remove', {id: said.id}, row.node));
     actions(row, [chosen === said.ref && said.ref ? ['in_use', () => {}] : ['use', () => act('use', {id: said.id}, row.node), true], said.removable && ['remove', gone]]);
     return row.node;
   }

@@ -222,6 +222,7 @@ EN: dict[str, str] = {
     "library_loaded": "loaded",
     "library_remove": "Remove…",
     "library_remove_sure": "Remove {name} from this machine? {size} are freed. It can be downloaded again.",
+    "library_remove_tunes": "Fine-tunes of it that do not answer without it: {count}.",
     "library_remove_yes": "Remove it",
     "in_memory": "loaded",
     "neighbours_title": "Servers on this machine",

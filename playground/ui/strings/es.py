@@ -237,6 +237,7 @@ ES: dict[str, str] = {
     "library_loaded": "cargado",
     "library_remove": "Quitar…",
     "library_remove_sure": "¿Quitar {name} de este equipo? Se liberan {size}. Se puede volver a descargar.",
+    "library_remove_tunes": "Modelos ajustados que no responden sin él: {count}.",
     "library_remove_yes": "Quitarlo",
     "in_memory": "cargado",
     "neighbours_title": "Servidores en esta máquina",
