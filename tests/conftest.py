@@ -26,6 +26,17 @@ CHROMIUM = Path(os.environ.get("PLAYGROUND_TEST_CHROMIUM", "/usr/bin/chromium"))
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the tests: one browser and one engine at a time, all else file by file."""
+    for item in items:
+        room = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
+        item.add_marker(pytest.mark.xdist_group(room if room in ("browser", "engine") else str(item.path)))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Browser tests skip on a machine without Chromium, torch's without torch, but never in continuous integration."""
     missing = []
