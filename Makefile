@@ -29,7 +29,8 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	@# Two at a time; what fails so is asked once more, alone: two browsers' worth of work may be too much for a machine.
+	$(BIN)/python -m pytest --numprocesses 2 $(ARGS) || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)
