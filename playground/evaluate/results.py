@@ -171,7 +171,7 @@ class Results:
         found = self.measure(measure)
         for name in filter(None, (x, y)):
             if name not in self.axes:
-                raise refused("no_axis", param="axis", name=name[:40], known=", ".join(self.axes) or "–")
+                raise refused("not_varied", param="axis", name=name[:40], known=", ".join(self.axes) or "–")
         places: dict[tuple[int, int], list[int]] = defaultdict(list)
         for number, cell in enumerate(self.sweep.cells):
             across = _place(self.axes[x], axis_value(cell, x))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
+
 import pytest
 
 from playground.finetune import results_columns
-from playground.words import LANGUAGES, Said, plain
+from playground.words import FILES, LANGUAGES, Said, plain
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,10 @@ def test_scripts_are_given_the_texts_without_figures_of_the_groups_they_ask_for(
     assert set(given) == set(LANGUAGES)
     assert all(key.startswith(("measure.", "axis.")) for key in given["es"])
     assert given["es"]["axis.step"] == "Paso"
+
+
+def test_no_key_stands_in_two_files() -> None:
+    """The later file would take the earlier one's sentence away."""
+    data = resources.files("playground").joinpath("data")
+    keys = [key for name in FILES for key in json.loads(data.joinpath(name).read_text(encoding="utf-8"))["en"]]
+    assert sorted(keys) == sorted(set(keys))
