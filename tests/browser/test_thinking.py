@@ -46,6 +46,7 @@ async def test_stop_while_it_thinks_keeps_the_thoughts_also_after_a_reload(scree
     await screen.choose("server/fault-thinks:60")
     await screen.say("Think long")
     await screen.until(f"document.querySelector('{THOUGHT} div')?.textContent === 'Let me think.'")
+    await screen.page.wait_for_timeout(600)  # a click that soon after Submit is a double click's second
     await screen.page.click("#pg-conversation .pg-stop")
     await screen.answered()
     assert await thought(screen) == "Let me think."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -288,6 +289,15 @@ def test_a_plan_is_read_as_it_was_written(job: MakeJob) -> None:
     assert Plan.read(folder) == plan
 
 
+def holds_open(process: int, name: str) -> bool:
+    """Whether it has a file of that name open. What it closes while we look is not there any more."""
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if entry.readlink().name == name:
+                return True
+    return False
+
+
 def test_a_worker_that_waits_for_another_is_paused_and_not_failed(job: MakeJob, start: Any) -> None:
     import fcntl
 
@@ -295,8 +305,7 @@ def test_a_worker_that_waits_for_another_is_paused_and_not_failed(job: MakeJob, 
     with (folder / "worker.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         worker = start(folder)
-        files = Path(f"/proc/{worker.process.pid}/fd")
-        while not any(path.name == "worker.lock" for path in map(Path.resolve, files.iterdir())):
+        while not holds_open(worker.process.pid, "worker.lock"):
             assert worker.process.poll() is None
         worker.process.send_signal(signal.SIGTERM)
         assert [line["type"] for line in worker.rest()] == ["paused"]
