@@ -8,11 +8,11 @@ import os
 import re
 import secrets
 import string
-import sys
 from pathlib import Path
 from typing import Any
 
 from playground.engine.errors import ApiError
+from playground.locks import lock
 
 LETTERS = string.ascii_lowercase + string.digits
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
@@ -82,23 +82,8 @@ class Lock:
         """Whether we have it now. Does not wait. Raises OSError where the folder cannot be written."""
         if self._fd is None:
             fd = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-            if not _locked(fd):
+            if not lock(fd):
                 os.close(fd)
                 return False
             self._fd = fd
         return True
-
-
-def _locked(fd: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
