@@ -84,7 +84,8 @@ def bootstrap(
 def _resampled_means(sample: Array, resamples: int, seed: int) -> Array:
     size = len(sample)
     if size * resamples <= _KEPT:
-        return sample[_drawn(size, resamples, seed)].mean(axis=1)
+        means: Array = sample[_drawn(size, resamples, seed)].mean(axis=1)
+        return means
     random = np.random.default_rng(seed)
     batch = max(1, _BLOCK // size)
     parts = []
