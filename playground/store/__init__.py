@@ -1,13 +1,14 @@
-"""Where runs, presets, votes, datasets and sweeps are kept. The only package that knows a database is behind it."""
+"""Where all that stays is kept, from runs to ratings. The only package that knows a database is behind it."""
 
 from __future__ import annotations
 
 from playground.store.datasets import DatasetRow
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.presets import PresetRow
+from playground.store.ratings import RaterRow, RatingRow, RatingState
 from playground.store.records import Cursor, Listed
 from playground.store.store import Store
-from playground.store.sweeps import Matching, Output, SweepRow, SweepState
+from playground.store.sweeps import Matching, Output, Place, SweepRow, SweepState
 from playground.store.votes import Shown, VoteRow
 
 __all__ = [
@@ -18,7 +19,11 @@ __all__ = [
     "Listed",
     "Matching",
     "Output",
+    "Place",
     "PresetRow",
+    "RaterRow",
+    "RatingRow",
+    "RatingState",
     "Shown",
     "Store",
     "SweepRow",

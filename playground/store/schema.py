@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -164,6 +164,40 @@ OUTPUTS = Table(
     Column("answer", Text, nullable=False),
     # What came beside the answer: thoughts, function calls.
     Column("beside", JSON(none_as_null=True)),
+)
+
+RATERS = Table(
+    "raters",
+    METADATA,
+    # No foreign key, here and below: as in `outputs`. Deleting a sweep deletes them.
+    Column("sweep", String(64), primary_key=True),
+    Column("rater", String(60), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    # What the order of this rater's answers, and their names on the page, are drawn from.
+    Column("seed", String(32), nullable=False),
+    # What is rated, as `evaluate.rating.Queue` has it.
+    Column("queue", JSON, nullable=False),
+    # When they were shown whose answers these were: from then on their grades are closed.
+    Column("revealed_at", BigInteger),
+)
+
+RATINGS = Table(
+    "ratings",
+    METADATA,
+    # What was given is never changed: a rater's last row of an answer and a criterion counts.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("sweep", String(64), nullable=False),
+    # Of the output.
+    Column("number", Integer, nullable=False),
+    Column("rater", String(60), nullable=False),
+    Column("criterion", String(200), nullable=False),
+    # graded, unsure (it cannot be judged), undone (taken back: as if it had not been rated).
+    Column("state", String(16), nullable=False),
+    # NULL unless it is graded.
+    Column("grade", SmallInteger),
+    Column("comment", Text),
+    Index("ix_ratings_sweep", "sweep", "rater"),
 )
 
 #: SQLite's full-text index over `runs`, and the tables that it keeps itself: made by a migration, not by METADATA.

@@ -1,4 +1,4 @@
-"""The record of runs, with the presets and the votes beside it; `datasets` and `sweeps` are parts of their own."""
+"""The record of runs, presets and votes; `datasets`, `sweeps` and `ratings` are parts of their own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from playground.store.datasets import Datasets
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.owner import Owner, alive, sweep
 from playground.store.presets import PresetRow
+from playground.store.ratings import Ratings
 from playground.store.records import Cursor, Listed
 from playground.store.schema import RUNS
 from playground.store.sweeps import Sweeps
@@ -47,6 +48,7 @@ class Store:
         self._guard = threading.Lock()
         self.datasets = Datasets(engine)
         self.sweeps = Sweeps(engine, self._owner_name, self._is_dead)
+        self.ratings = Ratings(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from playground.errors import refused
+from playground.store import ratings
 from playground.store.database import mapped, writing
 from playground.store.records import dollars, moment, picodollars
 from playground.store.schema import OUTPUTS, SWEEPS
@@ -70,6 +71,16 @@ class SweepRow:
     done: int = 0
     failed: int = 0
     cases: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an output stands: its number, and of which cell, case and repeat it is."""
+
+    number: int
+    cell: int
+    row: int
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +194,13 @@ class Sweeps:
         with mapped("read"), self._engine.connect() as connection:
             return [_output(row._mapping) for row in connection.execute(query.order_by(OUTPUTS.c.number).limit(limit))]
 
+    def answered(self, id: str) -> list[Place]:
+        """Where every output that was answered stands, by number: nothing of what it says is read."""
+        columns = (OUTPUTS.c.number, OUTPUTS.c.cell, OUTPUTS.c.row, OUTPUTS.c.repeat)
+        query = sa.select(*columns).where(OUTPUTS.c.sweep == id, OUTPUTS.c.status == "done").order_by(OUTPUTS.c.number)
+        with mapped("read"), self._engine.connect() as connection:
+            return [Place(*row) for row in connection.execute(query)]
+
     def each(self, id: str, *, batch: int = 5_000) -> Iterator[Output]:
         """Every output by number, read `batch` at a time."""
         start = -1
@@ -198,6 +216,7 @@ class Sweeps:
                 return False
             if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
                 raise refused("sweep_busy", param="sweep", id=id)
+            ratings.forget(connection, id)
             connection.execute(sa.delete(OUTPUTS).where(OUTPUTS.c.sweep == id))
             connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id == id))
         return True
