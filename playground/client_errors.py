@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Literal, TypeVar
 
 from playground import errors
 from playground.engine_words import recognised
@@ -22,7 +22,7 @@ CLOSED = "training_not_available"
 NO_SUCH_ROUTE = (404, 405, 501)
 """How servers say that they have no such thing at all."""
 LONGEST_QUOTE = 400
-CONTINUE = "Submit again to continue from here."
+CONTINUE = Said("error_hint.server_continue")
 QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 CONTEXT_SIGNS = ("context_length_exceeded", "exceed_context_size", "maximum context length")
 """How OpenAI, llama.cpp and vLLM say it: a code, a type, and only in words."""
@@ -65,11 +65,8 @@ def from_body(
     elif code and code.isdigit():  # llama.cpp and vLLM repeat the status there
         code = None
     if in_band and status == 500:
-        quoted = f" It says: {_closed(said)}" if said else ""
-        hint = "Try again; if it stays, try another model or server."
-        return _error(
-            errors.ServerFailed, f"{name(endpoint)} broke the answer off.{quoted}", hint, code=code, param=param
-        )
+        message = _quoted(_message("cut", endpoint), said)
+        return errors.ServerFailed(message, hint=_hint("failed"), code=code, param=param)
     return from_status(endpoint, status=status, said=said, code=code, param=param, retry_after=retry_after)
 
 
@@ -83,33 +80,51 @@ def from_status(
     retry_after: float | None = None,
 ) -> errors.EndpointError:
     """The error for an HTTP status. `said` is the server's own message, already redacted."""
-    # A 401's own words often repeat the key: they are not shown.
-    quoted = f" It says: {_closed(said)}" if said and status != 401 else ""
-    if retry_after and retry_after >= 1 and status >= 429:
-        quoted = f" It asks to wait {retry_after:.0f} s.{quoted}"
     if status == 403 and code == CLOSED:
         return _closed_door(endpoint, said, param)
     kind, message, hint = _words(endpoint, status=status, code=code, param=param)
-    known = recognised(said) if endpoint.kind == "engine" and status != 401 else None
-    if known:
-        args: dict[str, str | int | float | Said] = {"what": message[0].upper() + message[1:], "said": known}
-        told, todo = Said("error.engine_says", args), Said("error_hint.engine_says", {"hint": hint})
-        return kind(told, hint=todo, status=status, code=code, param=param, retry_after=retry_after)
-    return _error(kind, message + quoted, hint, status=status, code=code, param=param, retry_after=retry_after)
+    if retry_after and retry_after >= 1 and status >= 429:
+        message = Said("error.server_wait", {"what": message, "seconds": f"{retry_after:.0f}"})
+    if said and status != 401:  # a 401's own words often repeat the key: they are not shown
+        known = recognised(said) if endpoint.kind == "engine" else None
+        message = _quoted(message, known or said)
+        # The engine's own words say what to do about a value.
+        hint = "" if known and kind is errors.BadRequest else hint
+    return kind(message, hint=hint, status=status, code=code, param=param, retry_after=retry_after)
+
+
+def _quoted(message: Said, said: str | Said) -> Said:
+    """The message, and after it what the server says itself; nothing where that is empty."""
+    if not said:
+        return message
+    return Said("error.server_says", {"what": message, "said": _closed(said) if isinstance(said, str) else said})
 
 
 def _closed_door(endpoint: Endpoint, said: str, param: str | None) -> errors.PermissionDenied:
     """No training for this account any more, and since when OpenAI has none."""
     dates = json.loads(files("playground").joinpath("data", "training.json").read_text(encoding="utf-8"))
-    who = "OpenAI" if endpoint.kind == "openai" else Said("error_more.server", {"name": endpoint.name})
     quoted = Said("error_more.says", {"said": _closed(said)}) if said else ""
-    args = {"who": who, "new": dates["closed_to_new"], "all": dates["closed_to_all"], "quoted": quoted}
+    since = {"new": dates["closed_to_new"], "all": dates["closed_to_all"]}
+    args = {"who": _name(endpoint, "Named"), "quoted": quoted, **since}
     message, hint = Said("error.training_closed", args), Said("error_hint.training_closed")
     return errors.PermissionDenied(message, hint=hint, status=403, code=CLOSED, param=param)
 
 
-def _error(kind: type[E], message: str, hint: str, **about: Any) -> E:
-    return kind(message[0].upper() + message[1:], hint=hint, **about)
+def _message(key: str, endpoint: Endpoint, **args: str | int | float) -> Said:
+    """The text `error.server_<key>`: {Who} is the server at a sentence's beginning, {who} inside one."""
+    return Said(f"error.server_{key}", {"Who": _name(endpoint, "Named"), "who": _name(endpoint, "named"), **args})
+
+
+def _name(endpoint: Endpoint, form: Literal["Named", "named"]) -> Said | str:
+    if endpoint.kind == "openai":
+        return "OpenAI"
+    if endpoint.kind == "engine":
+        return Said("server.Engine" if form == "Named" else "server.engine")
+    return Said(f"server.{form}", {"name": endpoint.name})
+
+
+def _hint(key: str, **args: str | Said) -> Said:
+    return Said(f"error_hint.server_{key}", args)
 
 
 def _closed(said: str) -> str:
@@ -118,131 +133,113 @@ def _closed(said: str) -> str:
 
 def _words(
     endpoint: Endpoint, *, status: int, code: str | None, param: str | None
-) -> tuple[type[errors.EndpointError], str, str]:
-    who = name(endpoint)
+) -> tuple[type[errors.EndpointError], Said, Said | str]:
+    def about(kind: type[E], key: str, hint: str | Said = "") -> tuple[type[E], Said, Said | str]:
+        args: dict[str, str | int] = {"status": status, "param": param or ""}
+        return kind, _message(key, endpoint, **args), hint if isinstance(hint, Said) else _hint(hint or key)
+
     match status:
-        case 401 if endpoint.api_key is None:
-            return errors.AuthenticationFailed, f"{who} wants a key.", _key_hint(endpoint)
         case 401:
-            return errors.AuthenticationFailed, f"{who} does not accept the key.", _key_hint(endpoint)
+            key = "wants_key" if endpoint.api_key is None else "bad_key"
+            return about(errors.AuthenticationFailed, key, _key_hint(endpoint))
         case 403:
-            return errors.PermissionDenied, f"{who} does not allow this.", "Check what the key may do."
+            return about(errors.PermissionDenied, "forbids")
         case 404 if code == "model_not_found" or param == "model":
-            return errors.NotFound, f"{who} does not have this model.", "Choose a model from the list."
+            return about(errors.NotFound, "no_model")
         case 404:
-            hint = f"Choose a model from the list. {_address_hint(endpoint)}"
-            return errors.NotFound, f"{who} does not know this address or model.", hint
+            return about(errors.NotFound, "unknown", _hint("unknown", address=_address_hint(endpoint)))
         case 408:
-            return errors.TimedOut, f"{who} gave up waiting for the request.", "Submit again."
+            return about(errors.TimedOut, "gave_up", "again")
         case 413:
-            return errors.BadRequest, f"The request is too large for {who}.", "Shorten the prompt."
+            return about(errors.BadRequest, "too_large")
         case 429 if code in QUOTA_CODES:
-            hint = "Waiting does not help: add credit, or use the model on this machine."
-            return errors.QuotaExceeded, f"The account at {who} has no credit left.", hint
+            return about(errors.QuotaExceeded, "no_credit")
         case 429:
-            return errors.RateLimited, f"{who} has had too many requests.", "Wait a little, then submit again."
+            return about(errors.RateLimited, "busy")
         case _ if status >= 500:
-            hint = "Try again; if it stays, try another model or server."
-            return errors.ServerFailed, f"{who} failed (HTTP {status}).", hint
+            return about(errors.ServerFailed, "failed")
         case _ if code == "context_length_exceeded":
-            hint = "Shorten the prompt or lower the maximum length."
-            return errors.BadRequest, "The prompt and the maximum length do not fit the model's context.", hint
+            return about(errors.BadRequest, "context")
         case 400 | 422 if (param or "").partition(".")[0] == "method":
-            hint = "Train with another method, or another base."
-            return errors.BadRequest, f"{who} does not train this model by this method.", hint
+            return about(errors.BadRequest, "method")
         case _ if status < 400:
-            hint = "Redirects are not followed, so that the key goes nowhere else: set the final address as base URL."
-            return errors.NotFound, f"{who} sends elsewhere (HTTP {status}).", hint
-    what = f"{who} refused the value of {param}." if param else f"{who} refused the request (HTTP {status})."
-    return errors.BadRequest, what, "Change or unset what it names."
+            return about(errors.NotFound, "redirects")
+        case _ if param == "model":
+            return about(errors.BadRequest, "model_refused")
+    return about(errors.BadRequest, "value_refused" if param else "refused", "refused")
 
 
 def connection(endpoint: Endpoint, *, reached: bool = False, after_text: bool = False) -> errors.ConnectionFailed:
     """`reached`: the server took the connection and then dropped it."""
-    who = name(endpoint)
     if after_text:
-        return _error(errors.ConnectionFailed, f"the connection to {who} broke off.", CONTINUE)
-    if endpoint.kind == "engine":
-        hint = "It is started again by itself: submit in a few seconds."
-    elif endpoint.kind == "openai":
-        hint = "Check this machine's connection to the internet."
-    else:
-        hint = f"Is the server running, and is {redact(endpoint.base_url)} its address?"
-    what = "closed the connection without an answer" if reached else "cannot be reached"
-    return _error(errors.ConnectionFailed, f"{who} {what}.", hint)
+        return errors.ConnectionFailed(_message("connection_cut", endpoint), hint=CONTINUE)
+    hints = {"engine": _hint("engine_starts"), "openai": _hint("internet")}
+    hint = hints.get(endpoint.kind) or _hint("running", url=redact(endpoint.base_url))
+    return errors.ConnectionFailed(_message("closed" if reached else "unreachable", endpoint), hint=hint)
 
 
 def bad_certificate(endpoint: Endpoint) -> errors.ConnectionFailed:
-    hint = "Check the address and this machine's certificates and clock."
-    return _error(errors.ConnectionFailed, f"{name(endpoint)} shows a certificate that cannot be trusted.", hint)
+    return errors.ConnectionFailed(_message("certificate", endpoint), hint=_hint("certificate"))
 
 
 def timed_out(endpoint: Endpoint, seconds: float) -> errors.TimedOut:
-    hint = "Submit again, or raise PLAYGROUND_TIMEOUT in .env."
-    return _error(errors.TimedOut, f"{name(endpoint)} sent nothing for {seconds:g} s.", hint)
+    return errors.TimedOut(_message("silent", endpoint, seconds=seconds), hint=_hint("silent"))
 
 
 def truncated(endpoint: Endpoint) -> errors.BadStream:
-    return _error(errors.BadStream, f"the answer of {name(endpoint)} ended before it was finished.", CONTINUE)
+    return errors.BadStream(_message("truncated", endpoint), hint=CONTINUE)
 
 
 def unreadable(endpoint: Endpoint, *, after_text: bool = False) -> errors.BadStream:
-    hint = CONTINUE if after_text else _address_hint(endpoint)
-    return _error(errors.BadStream, f"the answer of {name(endpoint)} cannot be read.", hint)
+    return errors.BadStream(_message("unreadable", endpoint), hint=CONTINUE if after_text else _address_hint(endpoint))
 
 
 def not_an_api(endpoint: Endpoint) -> errors.BadStream:
     """A web page or another text where an answer should be: the base URL is a site's, not its API's."""
-    message = f"{name(endpoint)} answered with something else than an API does."
-    return _error(errors.BadStream, message, _address_hint(endpoint))
+    return errors.BadStream(_message("no_api", endpoint), hint=_address_hint(endpoint))
 
 
 def bad_key(endpoint: Endpoint) -> errors.AuthenticationFailed:
-    what = "a character that no key has (a space, a line break, a typographic quote)"
-    return _error(errors.AuthenticationFailed, f"the key for {name(endpoint)} holds {what}.", _key_hint(endpoint))
+    return errors.AuthenticationFailed(_message("key_characters", endpoint), hint=_key_hint(endpoint))
 
 
 def bad_address(endpoint: Endpoint) -> errors.NotFound:
-    hint = "Write it like http://localhost:8000/v1."
-    return _error(errors.NotFound, f"the address of {name(endpoint)} cannot be used.", hint)
+    return errors.NotFound(_message("address", endpoint), hint=_hint("address"))
 
 
-def no_such_action(endpoint: Endpoint, what: str, *, status: int | None) -> errors.NotFound:
-    """The thing is there, but the server has no way to do `what` with it."""
-    hint = "The job goes on as it is: wait for its end, or cancel it."
-    return _error(errors.NotFound, f"{name(endpoint)} has no way to {what}.", hint, status=status, code=CANNOT)
+def no_such_action(endpoint: Endpoint, verb: Literal["pause", "resume"], *, status: int | None) -> errors.NotFound:
+    """The job is there, but the server has no way to do that with it."""
+    message = _message(f"no_{verb}", endpoint)
+    return errors.NotFound(message, hint=_hint("job_goes_on"), status=status, code=CANNOT)
+
+
+def not_there(endpoint: Endpoint, what: Literal["job", "file"], id: str, error: errors.NotFound) -> errors.NotFound:
+    """A 404 that is about one thing, and not about the whole address."""
+    message = _message(f"no_{what}", endpoint, id=id)
+    return errors.NotFound(message, hint=_hint("elsewhere"), status=error.status, code=error.code, param=error.param)
 
 
 def no_export(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:
-    hint = "Only a model that was trained on this machine can be had as a file."
-    return _error(errors.NotFound, f"{name(endpoint)} does not hand models out.", hint, status=status, code=CANNOT)
+    return errors.NotFound(_message("no_export", endpoint), hint=_hint("no_export"), status=status, code=CANNOT)
 
 
 def bad_text() -> errors.BadRequest:
-    hint = "Delete what shows as � or a box, or paste the text again."
-    return _error(errors.BadRequest, "the text holds half a character, which cannot be sent.", hint)
+    return errors.BadRequest(Said("error.server_half_character"), hint=_hint("half_character"))
 
 
-def name(endpoint: Endpoint) -> str:
-    """How a message calls the server, inside a sentence."""
-    known = {"engine": "the model on this machine", "openai": "OpenAI"}
-    return known.get(endpoint.kind, f"the server {endpoint.name!r}")
-
-
-def _key_hint(endpoint: Endpoint) -> str:
+def _key_hint(endpoint: Endpoint) -> Said:
     if endpoint.kind == "engine":
-        return "Restart the app: its engine has another key."
+        return _hint("engine_key")
     own = re.sub(r"\W", "_", endpoint.name).upper() + "_API_KEY"
-    variable = "OPENAI_API_KEY" if endpoint.name in ("openai", "server") else own
-    return f"Check {variable} in .env or the environment, then restart."
+    return _hint("key", variable="OPENAI_API_KEY" if endpoint.name in ("openai", "server") else own)
 
 
-def _address_hint(endpoint: Endpoint) -> str:
+def _address_hint(endpoint: Endpoint) -> Said:
     if endpoint.kind == "engine":
-        return "Restart the app."
+        return _hint("restart")
     if endpoint.base_url.rstrip("/").endswith("/v1"):
-        return "Check the base URL: is it an OpenAI-compatible server's?"
-    return f"Does the base URL end in /v1? It is {redact(endpoint.base_url)}."
+        return _hint("base_url")
+    return _hint("v1", url=redact(endpoint.base_url))
 
 
 def _said(body: object, keys: Iterable[str]) -> str:

@@ -76,7 +76,7 @@ class FineTuning(Connections):
 
     async def job(self, endpoint: str, job_id: str) -> dict[str, Any]:
         server = self._endpoint(endpoint)
-        with self._about(server, "fine-tuning job", job_id) as known:
+        with self._about(server, "job", job_id) as known:
             return self._with_id(server, await self._sdk(server).get(f"{JOBS}/{known}", cast_to=object))
 
     async def cancel_job(self, endpoint: str, job_id: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class FineTuning(Connections):
 
     async def _change(self, endpoint: str, job_id: str, verb: Literal["cancel", "pause", "resume"]) -> dict[str, Any]:
         server = self._endpoint(endpoint)
-        with self._about(server, "fine-tuning job", job_id) as known:
+        with self._about(server, "job", job_id) as known:
             return self._with_id(server, await self._sdk(server).post(f"{JOBS}/{known}/{verb}", cast_to=object))
 
     async def _change_where_possible(
@@ -106,7 +106,7 @@ class FineTuning(Connections):
             if error.status not in NO_SUCH_ROUTE:
                 raise
             await self.job(endpoint, job_id)
-            raise client_errors.no_such_action(self._endpoint(endpoint), f"{verb} a job", status=error.status) from None
+            raise client_errors.no_such_action(self._endpoint(endpoint), verb, status=error.status) from None
 
     async def jobs(self, endpoint: str, *, after: str | None = None, limit: int = 20) -> Page:
         """One page of jobs, newest first, after the cursor `after`."""
@@ -132,7 +132,7 @@ class FineTuning(Connections):
         event that is known. Of a server that lists the oldest first every page is read.
         """
         server = self._endpoint(endpoint)
-        with self._about(server, "fine-tuning job", job_id) as path:
+        with self._about(server, "job", job_id) as path:
             found = await self._all(server, f"{JOBS}/{path}/events", most=MOST_EVENT_PAGES, known=known)
         ordered = found if _oldest_first(found) else found[::-1]
         return [event for event in ordered if event["id"] not in known]
@@ -140,7 +140,7 @@ class FineTuning(Connections):
     async def checkpoints(self, endpoint: str, job_id: str) -> list[dict[str, Any]]:
         """All checkpoints that the job has saved, in the server's order: OpenAI's is newest first."""
         server = self._endpoint(endpoint)
-        with self._about(server, "fine-tuning job", job_id) as known:
+        with self._about(server, "job", job_id) as known:
             return await self._all(server, f"{JOBS}/{known}/checkpoints", most=MOST_PAGES)
 
     async def file_content(self, endpoint: str, file_id: str) -> bytes:
@@ -186,7 +186,7 @@ class FineTuning(Connections):
         return said
 
     @contextmanager
-    def _about(self, server: Endpoint, what: str, known: str) -> Iterator[str]:
+    def _about(self, server: Endpoint, what: Literal["job", "file"], known: str) -> Iterator[str]:
         """The id, fit to stand in an address; a 404 under it means that there is no such thing."""
         # A slash, or an id of dots, would ask for another address with the same key.
         if not re.fullmatch(r"[\w:-][\w.:-]{0,199}", known, re.ASCII):
@@ -197,14 +197,7 @@ class FineTuning(Connections):
         except NotFound as error:
             if error.status not in NO_SUCH_ROUTE:
                 raise
-            message = f"{client_errors.name(server)} has no {what} {known}."
-            raise NotFound(
-                message[0].upper() + message[1:],
-                hint="Is it on another server? Write endpoint/id.",
-                status=error.status,
-                code=error.code,
-                param=error.param,
-            ) from None
+            raise client_errors.not_there(server, what, known, error) from None
 
 
 class _Reporting(io.RawIOBase):

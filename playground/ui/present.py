@@ -271,9 +271,8 @@ def _misfit(run: Run) -> Value | None:
 def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error", reader: Language = "en") -> Value:
     """`texts`, where the error has them in every language: a script that knows the reader's draws a run's line."""
     message, hint = error.texts(reader)
-    texts = {"texts": {each: list(error.texts(each)) for each in LANGUAGES}} if error.translated else {}
     return {
-        **texts,
+        **_texts(error),
         "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,
@@ -283,11 +282,16 @@ def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_er
     }
 
 
+def _texts(error: PlaygroundError) -> Value:
+    return {"texts": {each: list(error.texts(each)) for each in LANGUAGES}} if error.translated else {}
+
+
 def waiting(state: RunState) -> Value | None:
     """What a run that has no text yet is doing: waiting, or counting down to its next attempt."""
     if state.retrying is not None and state.retry_in is not None:
         again = state.retrying
         return {
+            **_texts(again.error),
             "tone": "limit",
             "key": "notice_retry",
             "attempt": again.attempt,

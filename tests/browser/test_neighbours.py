@@ -91,7 +91,8 @@ async def test_one_that_stopped_before_the_click_is_said_and_stays_removable(
     await panel_with(screen, "vLLM 0.11.0")
     server.stop()
     await press(screen, f"Añadir vLLM en 127.0.0.1:{server.port}")
-    assert "No hay conexión" in await panel_with(screen, "conexión")
+    said = await panel_with(screen, "no hay conexión")
+    assert "¿Está en marcha el servidor" in said
     await press(screen, "Buscar")
     assert "no responde ahora" in await panel_with(screen, "no responde ahora")
     await press(screen, f"Quitar vLLM en 127.0.0.1:{server.port} de la lista")

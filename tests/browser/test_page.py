@@ -72,7 +72,7 @@ async def test_no_text_leaves_its_box_and_nothing_scrolls_sideways(
     await screen.choose("server/fault-401")
     await screen.run()
     said = await screen.notice()
-    assert ("El servidor no acepta la clave" in said) == (locale == "es-ES")
+    assert ("El servidor «server» no acepta la clave" in said) == (locale == "es-ES")
     assert await screen.page.evaluate(OVERFLOWING) == []
     assert await screen.page.evaluate(SIDEWAYS) <= 0
 

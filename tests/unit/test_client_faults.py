@@ -80,6 +80,9 @@ async def test_what_waiting_does_not_mend_fails_at_once_and_says_what_it_is(
     assert type(error) is kind
     assert words in error.message
     assert error.hint
+    spanish, todo = error.texts("es")
+    assert spanish != error.message
+    assert todo != error.hint
     assert error.message[0].isupper()
     assert len(events) == len(server.requests) == 1
 

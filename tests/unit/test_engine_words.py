@@ -62,12 +62,27 @@ def test_what_the_engine_refuses_is_told_in_the_readers_language() -> None:
     error = from_status(ENGINE, status=400, said=SUFFIX, param="suffix")
     assert error.translated
     spanish, hint = error.texts("es")
-    assert spanish.startswith("El motor de esta máquina dice: El sufijo tiene de 1 a 64 letras")
+    said = "El modelo de esta máquina ha rechazado el valor de suffix. Dice: El sufijo tiene de 1 a 64 letras"
+    assert spanish.startswith(said)
     assert (spanish.endswith("Prueba con 'opinion-es'."), hint) == (True, "")
     assert error.message == f"The model on this machine refused the value of suffix. It says: {SUFFIX}"
-    assert error.hint == "Change or unset what it names."
+    assert error.hint == ""  # the engine says itself what to do
 
 
 def test_another_servers_words_are_its_own() -> None:
     other = Endpoint(name="other", kind="compatible", base_url="http://127.0.0.1:1/v1")
-    assert not from_status(other, status=400, said=SUFFIX, param="suffix").translated
+    spanish, hint = from_status(other, status=400, said=SUFFIX, param="suffix").texts("es")
+    assert spanish == f"El servidor «other» ha rechazado el valor de suffix. Dice: {SUFFIX}"
+    assert hint == "Cambia lo que nombra o déjalo sin fijar."
+
+
+def test_a_model_that_does_not_fit_is_not_to_be_changed_or_unset() -> None:
+    said = (
+        "The model 'mine' does not fit: it takes 238 MB with 2048 tokens of context, and PLAYGROUND_MODEL_MEMORY "
+        "leaves 72 MB for it. Raise it, or choose a smaller model."
+    )
+    error = from_status(ENGINE, status=400, said=said, param="model", code="out_of_memory")
+    assert str(error) == f"The model on this machine refused this model. It says: {said}"
+    assert "no cabe" in error.texts("es")[0]
+    other = Endpoint(name="other", kind="compatible", base_url="http://127.0.0.1:1/v1")
+    assert from_status(other, status=400, said="No.", param="model").hint == "Choose another model."

@@ -13,7 +13,7 @@ const look = textButton(say('example_prepare'), () => playground.tell('example')
 function answered(value) {
   train.disabled = false;
   train.textContent = say('example_train');
-  if (value.notice) return tell(value.notice.message, value.notice.hint);
+  if (value.notice) return tell(...playground.problem(value.notice));
   if (value.created) playground.tell('job', value.created);
 }
 

@@ -129,18 +129,19 @@ const marked = (text, other) => make('div', {class: 'pg-run-text'}, ...playgroun
 
 // --- what the server says ---
 
-function tell(text, hint = '', tone = 'info') {
-  notice.hidden = !text;
-  notice.dataset.tone = tone;
-  notice.replaceChildren(...[text, hint].filter(Boolean).map((part) => make('span', {text: part})));
+function tell(said) {
+  const parts = said ? typeof said === 'string' ? [said] : playground.problem(said) : [];
+  notice.hidden = !parts.length;
+  notice.dataset.tone = said?.tone ?? 'info';
+  notice.replaceChildren(...parts.map((text) => make('span', {text})));
 }
 
 function heard(value) {
   if (!value || value.action || value.format) return;
   // An export goes on while the list is used.
-  if (saving.takes(value)) return value.notice ? tell(value.notice.message, value.notice.hint, value.notice.tone) : tell(value.done ? '' : say('exporting'));
+  if (saving.takes(value)) return tell(value.notice ?? (value.done ? '' : say('exporting')));
   if (value.n !== newest[value.of]) return;
-  if (value.notice) tell(value.notice.message, value.notice.hint, value.notice.tone);
+  if (value.notice) tell(value.notice);
   else if (!saving.open) tell('');
   if (value.rows) {
     if (!value.append) { rows.textContent = ''; picked = new Set(); marks(); rows.scrollTop = 0; }

@@ -36,7 +36,7 @@ window.playground.jobModel = (say) => {
     open = null;
     busy(false);
     status.classList.toggle('pg-job-error', Boolean(said.notice));
-    if (said.notice) status.textContent = `${said.notice.message} ${said.notice.hint ?? ''}`;
+    if (said.notice) status.textContent = playground.problem(said.notice).join(' ');
     if (said.url) {
       const link = make('a', {href: said.url, download: said.name, text: said.name});
       status.replaceChildren(link, ` (${playground.bytes(said.bytes)}). ${say('jobs_export_done')}`);

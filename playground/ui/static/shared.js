@@ -106,7 +106,7 @@ window.playground = (() => {
 
   // A problem's words: what servers' errors are called in the reader's language, then what was said of it.
   const CALLED = ['AuthenticationFailed', 'PermissionDenied', 'RateLimited', 'QuotaExceeded', 'ServerFailed', 'ConnectionFailed', 'TimedOut', 'BadStream'];
-  const problem = ({kind, message, hint, own}) => [language() !== 'en' && !own && CALLED.includes(kind) ? window.playgroundStrings[language()]['error_' + kind] : '', message, hint].filter(Boolean);
+  const problem = ({texts, kind, message, hint, own}) => [language() !== 'en' && !own && CALLED.includes(kind) ? window.playgroundStrings[language()]['error_' + kind] : '', ...texts?.[language()] ?? [message, hint]].filter(Boolean);
 
   // Which tab is open, as the sidebar and the header need it.
   const mode = () => document.body.dataset.mode || 'complete';

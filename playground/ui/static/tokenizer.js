@@ -58,7 +58,7 @@ function show(value) {
   if (value.said != null) box.value = value.said;
   counts.replaceChildren(...value.counts.map(([name, said]) => make('div', {class: 'pg-count'}, make('span', {text: name}), make('strong', {text: said == null ? "–" : said.toLocaleString()}))));
   notice.hidden = !value.notice;
-  if (value.notice) notice.replaceChildren(...[value.notice.message, value.notice.hint].filter(Boolean).map((text) => make('span', {text})));
+  if (value.notice) notice.replaceChildren(...playground.problem(value.notice).map((text) => make('span', {text})));
   draw();
 }
 

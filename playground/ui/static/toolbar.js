@@ -142,8 +142,8 @@ function openShare({query}) {
 
 function tellNotice(notice) {
   const toast = make('div', {class: 'pg-toast', role: notice.tone === 'error' ? 'alert' : 'status', 'data-tone': notice.tone || 'info'});
-  if (notice.kind && playground.language() !== 'en' && say('error_' + notice.kind) !== 'error_' + notice.kind) toast.append(make('strong', {text: say('error_' + notice.kind)}));
-  toast.append(...[notice.message, notice.hint].filter(Boolean).map((text) => make('span', {text})));
+  if (notice.kind && !notice.own && playground.language() !== 'en' && say('error_' + notice.kind) !== 'error_' + notice.kind) toast.append(make('strong', {text: say('error_' + notice.kind)}));
+  toast.append(...(notice.texts?.[playground.language()] ?? [notice.message, notice.hint]).filter(Boolean).map((text) => make('span', {text})));
   const close = iconButton('close', say('close'));
   close.addEventListener('click', () => toast.remove());
   toast.append(close);

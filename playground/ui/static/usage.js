@@ -54,7 +54,7 @@ function chart(title, key, value, format, models) {
 function show(value) {
   if (!value || value.n !== n) return;
   notice.hidden = !value.notice;
-  if (value.notice) return notice.replaceChildren(...[value.notice.message, value.notice.hint].filter(Boolean).map((text) => make('span', {text})));
+  if (value.notice) return notice.replaceChildren(...playground.problem(value.notice).map((text) => make('span', {text})));
   const weight = new Map();
   for (const row of value.rows) weight.set(row.model, (weight.get(row.model) || 0) + row.tokens);
   const models = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a));
