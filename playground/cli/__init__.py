@@ -19,6 +19,7 @@ from playground.cli.finetune import app as finetune
 from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
 from playground.cli.prepare import prepare
+from playground.cli.ratings import ratings
 from playground.cli.results import results
 from playground.cli.sweep import evaluate, sweep
 from playground.cli.telegram import telegram
@@ -47,7 +48,7 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, neighbours, prepare, results, sweep, evaluate, deploy, telegram):
+for command in (complete, tokens, cost, neighbours, prepare, results, sweep, evaluate, ratings, deploy, telegram):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")

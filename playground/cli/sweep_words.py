@@ -75,7 +75,7 @@ def told(said: Mapping[str, Any]) -> Iterator[str]:
         + (f", {said['failed']:,} failed" if said["failed"] else "")
         + (f", {_dollars(said['spent'])} spent" if float(said["spent"]) else "")
     )
-    marked = " (given by a model)" if measure["judged"] else ""
+    marked = " (given by a model)" if measure["judged"] else " (given by people, 1 to 5)" if measure["human"] else ""
     best = "higher" if measure["higher_is_better"] else "lower"
     yield f"{measure['name']}{marked}, {best} is better: mean over cases [95 % interval]"
     cells = sorted(said["cells"], key=lambda cell: _rank(cell, measure["higher_is_better"]))

@@ -7,5 +7,6 @@ metrics/        an answer's score, and a set's
 sweeping.py     a sweep begun, gone on with, foreseen
 running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
 results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML
+rating.py       what people rate, blind and in which order;  rating_results.py  what that comes to
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
 """

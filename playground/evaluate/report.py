@@ -16,6 +16,7 @@ from playground.evaluate.statistics import Interval
 from playground.evaluate.verdict import Verdict
 from playground.export import FORMULA
 from playground.store import Output
+from playground.words import Said
 
 Json = dict[str, Any]
 
@@ -51,6 +52,7 @@ def measure_json(measure: Measure) -> Json:
         "unit": measure.unit,
         "higher_is_better": measure.higher_is_better,
         "judged": measure.judged,
+        "human": measure.human,
     }
 
 
@@ -90,9 +92,19 @@ def verdict_json(results: Results, found: Verdict | None) -> Json | None:
         "best": name(found.best),
         "best_cell": int(found.best),
         "level": [name(each) for each in found.level],
+        "others": len(found.means) - 1,
         "alpha": found.alpha,
         "against": [{**asdict(each), "other": name(each.other)} for each in found.against],
     }
+
+
+def verdict_said(found: Json) -> Said:
+    """A verdict of `verdict_json` over several systems, in one sentence."""
+    p = f"{max((each['p_value'] for each in found['against']), default=1.0):.2g}"
+    if found["winner"] is not None:
+        return Said("sweep.winner", {"name": found["winner"], "p": p})
+    level = len(found["level"])
+    return Said("sweep.no_difference", {"name": found["best"], "p": p, "level": level, "others": found["others"]})
 
 
 def interval_json(interval: Interval | None) -> Json | None:
@@ -131,9 +143,9 @@ def to_csv(results: Results) -> bytes:
     ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(map(_safe, header))
+    writer.writerow(map(safe, header))
     for output in results.outputs:
-        writer.writerow(_safe(each) for each in _row(results, output, parameters, metrics))
+        writer.writerow(safe(each) for each in _row(results, output, parameters, metrics))
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
 
 
@@ -149,7 +161,8 @@ def _row(results: Results, output: Output, parameters: Sequence[str], metrics: S
     ]
 
 
-def _safe(value: Any) -> Any:
+def safe(value: Any) -> Any:
+    """A value as a cell of a CSV that no spreadsheet takes for a formula."""
     if isinstance(value, (list, tuple, dict)):
         value = json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

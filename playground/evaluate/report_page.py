@@ -11,7 +11,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from playground.evaluate.report import Json, report
+from playground.evaluate.report import Json, report, verdict_said
 from playground.evaluate.report_chart import scatter
 from playground.evaluate.results import Results
 from playground.pricing import format_money
@@ -77,6 +77,8 @@ def _head(said: Json, language: Language) -> Iterator[str]:
     yield f'<p class="soft">{escape(", ".join(models))}</p>'
     if measure["judged"]:
         yield f'<p class="soft">{_say("sweep.judged", language)}</p>'
+    if measure["human"]:
+        yield f'<p class="soft">{_say("sweep.human", language)}</p>'
     for note in said["notes"]:
         yield f'<p class="soft">{escape(note)}</p>'
 
@@ -88,12 +90,7 @@ def _verdict(said: Json, language: Language) -> Iterator[str]:
         return
     if len(said["cells"]) < 2:
         return
-    p = f"{max((each['p_value'] for each in found['against']), default=1.0):.2g}"
-    if found["winner"] is not None:
-        text = _say("sweep.winner", language, name=found["winner"], p=p)
-    else:
-        others = {"level": len(found["level"]), "others": len(said["cells"]) - 1}
-        text = _say("sweep.no_difference", language, name=found["best"], p=p, **others)
+    text = escape(verdict_said(found).text(language))
     yield f'<div class="box"><p><b>{text}</b></p><p class="soft">{_say("sweep.tests", language)}</p></div>'
 
 

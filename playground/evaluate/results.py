@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.spec import Spec
 from playground.evaluate.statistics import Interval, agreement, bootstrap, pareto_front
 from playground.evaluate.verdict import Scores, Verdict, verdict
-from playground.store import Output, Store, SweepRow
+from playground.store import Output, RatingRow, Store, SweepRow
 
 Unit = Literal["score", "dollars", "seconds", "tokens"]
 COST, LATENCY, FIRST, TOKENS = "cost", "latency", "time_to_first_token", "completion_tokens"
@@ -32,13 +32,14 @@ COST, LATENCY, FIRST, TOKENS = "cost", "latency", "time_to_first_token", "comple
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What can be compared. `judged` says that a model gave it."""
+    """What can be compared. `judged` says that a model gave it, `human` that people did, as a grade from 1 to 5."""
 
     name: str
     unit: Unit = "score"
     binary: bool = False
     higher_is_better: bool = True
     judged: bool = False
+    human: bool = False
 
 
 #: What every sweep has, whatever its metrics.
@@ -102,19 +103,21 @@ class Results:
     cases: tuple[Case, ...]
     outputs: tuple[Output, ...]
     metrics: tuple[Metric, ...]
+    ratings: tuple[RatingRow, ...] = ()
     #: Drawn once: an interval takes ten thousand samples.
     _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
-        """The metrics that score single answers, in the spec's order, and what every sweep has."""
+        """The metrics that score single answers, in the spec's order, what people rated, and what every sweep has."""
         scored = [
             Measure(each.name, binary=each.binary, higher_is_better=each.higher_is_better)
             for each in self.metrics
             if each.score is not None
         ]
         judged = [Measure(each.name, judged=True) for each in judges(self.spec.metrics)]
-        return (*scored, *judged, *PLAIN)
+        rated = dict.fromkeys(each.criterion for each in self.ratings if each.grade is not None)
+        return (*scored, *judged, *(Measure(rated_name(criterion), human=True) for criterion in rated), *PLAIN)
 
     @cached_property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -257,7 +260,25 @@ def load(store: Store, id: str, *, training: Sequence[str] = ()) -> Results:
         raise refused("no_sweep", param="sweep", id=id[:40])
     spec = specs.from_json(sweep.spec)
     cases = tuple(read_case(case, number) for number, case in enumerate(sweep.cases or (), 1))
-    return Results(sweep, spec, cases, tuple(store.sweeps.each(sweep.id)), _metrics(spec, cases, training))
+    ratings = tuple(store.ratings.of(sweep.id))
+    outputs = tuple(_rated(store.sweeps.each(sweep.id), ratings))
+    return Results(sweep, spec, cases, outputs, _metrics(spec, cases, training), ratings)
+
+
+def rated_name(criterion: str) -> str:
+    """What the measure of people's grades by that criterion is called."""
+    return f"human:{criterion}"
+
+
+def _rated(outputs: Iterable[Output], ratings: Iterable[RatingRow]) -> Iterator[Output]:
+    """With what people gave them among their scores: the mean of the raters' grades."""
+    given: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for each in ratings:
+        if each.grade is not None:
+            given[each.number][rated_name(each.criterion)].append(each.grade)
+    for output in outputs:
+        grades = {name: sum(several) / len(several) for name, several in given.get(output.number, {}).items()}
+        yield replace(output, scores={**output.scores, **grades}) if grades else output
 
 
 def _metrics(spec: Spec, cases: Sequence[Case], training: Sequence[str]) -> tuple[Metric, ...]:

@@ -43,6 +43,14 @@ class WinRate:
     chance: float
 
 
+@dataclass(frozen=True, slots=True)
+class Kappa:
+    """Cohen's kappa of two raters (None: where chance is all there is), and of how many items."""
+
+    value: float | None
+    count: int
+
+
 def cohen_kappa(one: Sequence[float], other: Sequence[float], *, weights: Weights = "none") -> float | None:
     """How far two raters agree beyond chance on the same items; None without items, or where chance is all there is.
 
@@ -61,8 +69,8 @@ def cohen_kappa(one: Sequence[float], other: Sequence[float], *, weights: Weight
     return 1 - observed / expected if expected else None
 
 
-def pairwise_kappa(ratings: Iterable[Rating], *, weights: Weights = "none") -> dict[tuple[str, str], float | None]:
-    """Cohen's kappa of every two raters, over the items that both have rated."""
+def pairwise_kappa(ratings: Iterable[Rating], *, weights: Weights = "none") -> dict[tuple[str, str], Kappa]:
+    """Cohen's kappa of every two raters who have items in common, over those."""
     given: dict[str, dict[str, float]] = defaultdict(dict)
     for rating in ratings:
         given[rating.rater][rating.item] = rating.value
@@ -70,7 +78,8 @@ def pairwise_kappa(ratings: Iterable[Rating], *, weights: Weights = "none") -> d
     for one, other in combinations(sorted(given), 2):
         both = [item for item in given[one] if item in given[other]]
         first, second = ([given[rater][item] for item in both] for rater in (one, other))
-        found[one, other] = cohen_kappa(first, second, weights=weights)
+        if both:
+            found[one, other] = Kappa(cohen_kappa(first, second, weights=weights), len(both))
     return found
 
 

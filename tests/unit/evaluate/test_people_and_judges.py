@@ -13,6 +13,7 @@ from nltk.metrics.distance import binary_distance, interval_distance
 from playground.evaluate.dataset import Case
 from playground.evaluate.metrics import judge
 from playground.evaluate.metrics.human import (
+    Kappa,
     Rating,
     Vote,
     cohen_kappa,
@@ -39,7 +40,7 @@ def test_cohens_kappa_is_nltks(pairs: list[tuple[int, int]]) -> None:
         return
     task = AnnotationTask([(rating.rater, rating.item, rating.value) for rating in _ratings(pairs)])
     assert mine == pytest.approx(task.kappa())
-    assert pairwise_kappa(_ratings(pairs)) == {("a", "b"): mine}
+    assert pairwise_kappa(_ratings(pairs)) == {("a", "b"): Kappa(mine, len(pairs))}
 
 
 def test_weights_count_how_far_apart_two_grades_are() -> None:
