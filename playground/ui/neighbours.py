@@ -17,8 +17,8 @@ from playground.deps import Deps
 from playground.errors import refused
 from playground.neighbours.types import NAMES, Kind, place
 from playground.types import Endpoint
-from playground.ui import components, sidebar
-from playground.ui.asking import Answer, Asked, answered
+from playground.ui import components, present, sidebar
+from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.host import is_host
 from playground.ui.opening import Places, Updates, nothing
@@ -78,9 +78,9 @@ async def _add(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:
     async with once:
         made = await deps.add_neighbour(str(asked.get("url")))
     failure = deps.failures.get(made.name)
-    if failure is not None:
-        raise failure
-    return _said(deps), _with_models(deps)
+    # It has been added all the same: it may answer later, and can be removed.
+    notice = {"notice": present.failure(failure, reader=language(asked))} if failure else {}
+    return {**_said(deps), **notice}, _with_models(deps)
 
 
 async def _remove(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:

@@ -93,10 +93,25 @@ async def test_one_that_stopped_before_the_click_is_said_and_stays_removable(
     await press(screen, f"Añadir vLLM en 127.0.0.1:{server.port}")
     said = await panel_with(screen, "no hay conexión")
     assert "¿Está en marcha el servidor" in said
+    # It was added all the same, and is told as such.
+    remove = screen.page.get_by_role("button", name=f"Quitar vLLM en 127.0.0.1:{server.port} de la lista")
+    await remove.wait_for()
     await press(screen, "Buscar")
-    assert "no responde ahora" in await panel_with(screen, "no responde ahora")
+    assert "no responde" in await panel_with(screen, "no responde")
     await press(screen, f"Quitar vLLM en 127.0.0.1:{server.port} de la lista")
     await panel_with(screen, "Ni Ollama")
+
+
+async def test_who_adds_one_by_the_keyboard_keeps_the_focus(visits: Any, fake_app: Any, live: Live) -> None:
+    (server,) = live(fakes.OLLAMA)
+    screen = await visits(fake_app)
+    await panel_with(screen, "Ollama 0.13.1")
+    await screen.page.get_by_role("button", name=f"Add Ollama at 127.0.0.1:{server.port}").press("Enter")
+    await screen.until("document.activeElement.textContent === 'Remove'")
+    await screen.page.keyboard.press("Enter")
+    await screen.until("document.activeElement.textContent === 'Add'")
+    await screen.page.get_by_role("button", name="Look for them").press("Enter")
+    await screen.until("document.activeElement.textContent === 'Look again'")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "es-ES"])

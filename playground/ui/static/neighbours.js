@@ -5,12 +5,14 @@ const home = element.querySelector('.pg-neighbours'), rows = element.querySelect
 const {ask, heard} = playground.asking({props, trigger, answered});
 const tell = playground.telling(element.querySelector('.pg-notice'));
 const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
-let looked = false;
+let looked = false, pressed = '';
 
 const look = make('button', {type: 'button', class: 'pg-link', 'data-key': 'look', text: say('neighbours_look')});
 look.addEventListener('click', () => { busy(look, say('neighbours_looking')); ask('look'); });
 
+// A button that is disabled loses the focus: whoever pressed it by the keyboard gets it back when the answer is there.
 function busy(button, text) {
+  pressed = button === document.activeElement ? button.dataset.key : '';
   home.setAttribute('aria-busy', 'true');
   for (const each of home.querySelectorAll('button')) each.disabled = true;
   if (text) button.textContent = text;
@@ -43,12 +45,16 @@ function answered(value) {
   if (value.closed) return;  // a visitor: there is nothing to see
   home.hidden = false;
   home.removeAttribute('aria-busy');
-  look.textContent = say(looked ? 'neighbours_again' : 'neighbours_look');
   for (const each of home.querySelectorAll('button')) each.disabled = false;
-  if (value.notice) return tell(...playground.problem(value.notice));
-  tell();
-  looked = looked || value.of === 'look';
+  tell(...(value.notice ? playground.problem(value.notice) : []));
+  if (value.rows) draw(value);
   look.textContent = say(looked ? 'neighbours_again' : 'neighbours_look');
+  if (pressed && document.activeElement === document.body) (element.querySelector(`button[data-key="${CSS.escape(pressed)}"]`) ?? look).focus();
+  pressed = '';
+}
+
+function draw(value) {
+  looked = looked || value.of === 'look';
   const said = value.rows.map(drawn);
   for (const place of looked ? value.others : []) said.push(make('p', {class: 'pg-quiet', text: fill('neighbours_other', {place})}));
   if (looked && !said.length) said.push(make('p', {class: 'pg-quiet', text: say('neighbours_none')}));
