@@ -41,7 +41,7 @@ def header(path: Path, name: str) -> dict[str, Any]:
         if file.read(4) != gguf.MAGIC:
             raise library_failed("library_not_gguf", hint="library_file", name=name)
         if int.from_bytes(file.read(4), "little") not in (2, 3):
-            raise library_failed("library_version", hint="library_file", name=name)
+            raise library_failed("library_version", hint="library_other_file", name=name)
     try:
         meta = gguf.metadata(path)
         _is_model(meta, name)
@@ -65,4 +65,4 @@ def _is_model(meta: dict[str, Any], name: str) -> None:
 
 
 def _no_model(name: str, what: Said) -> LibraryError:
-    return library_failed("library_no_language_model", hint="library_file", name=name, what=what)
+    return library_failed("library_no_language_model", hint="library_other_file", name=name, what=what)

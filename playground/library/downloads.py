@@ -31,6 +31,8 @@ NOTHING_THERE = tuple(
     f"error.library_{key}" for key in ("no_repository", "no_hub_file", "no_revision", "not_there", "no_package")
 )
 """Failures of a source that does not exist: another start of the app has nothing to go on with."""
+FROM_THE_BEGINNING = tuple(f"error.library_{key}" for key in ("checksum", "not_gguf", "damaged"))
+"""What had come was not what it should be, and is deleted: another try fetches the whole of it."""
 log = logging.getLogger(__name__)
 
 
@@ -174,8 +176,9 @@ class Job:
         if self._stop.why is not None:
             self._stopped(self._stop.why)  # it was told to end before it could tell that it had failed
             return
-        again = error.key in NOTHING_THERE or self._folder.plan(self.plan.id).is_file()
-        self._set(phase="failed", error=error, resumable=again)
+        kept = self._folder.plan(self.plan.id).is_file()
+        again = kept or error.key in (*NOTHING_THERE, *FROM_THE_BEGINNING)
+        self._set(phase="failed", error=error, resumable=again, done=self.snapshot().done if kept else 0)
 
     def _bring(self) -> None:
         try:

@@ -126,7 +126,9 @@ def _refusal(error: Exception, source: HubFile, hub: Hub) -> LibraryError:
     if isinstance(error, errors.RepositoryNotFoundError) or status == 401:
         return library_failed("library_no_repository", repo=source.repo, host=host)
     if isinstance(error, errors.RevisionNotFoundError):
-        return library_failed("library_no_revision", hint="library_file", repo=source.repo, revision=source.revision)
+        return library_failed(
+            "library_no_revision", hint="library_other_file", repo=source.repo, revision=source.revision
+        )
     if isinstance(error, errors.RemoteEntryNotFoundError) or status == 404:
         files = f"{page}/tree/{quote(source.revision, safe='')}"
         return library_failed("library_no_hub_file", repo=source.repo, file=source.file, url=files)

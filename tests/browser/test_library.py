@@ -160,6 +160,15 @@ async def test_a_file_that_is_none_is_told_and_does_not_stay(screen: Any, hub: F
     assert await asyncio.to_thread(lambda: list(folder.glob("*.gguf"))) == []
 
 
+async def test_a_file_with_another_checksum_is_fetched_again_with_one_click(screen: Any, hub: FakeHub) -> None:
+    hub.storage.enqueue("flip")
+    await opened(screen)
+    await fetch(screen, SOURCE)
+    await row(screen, "download small").locator(".pg-job-error", has_text="Fetch it again").wait_for()
+    await press(screen, "download small", "again")
+    await row(screen, "here small").wait_for(timeout=LONG)
+
+
 async def test_a_licence_is_shown_and_accepted_before_anything_is_asked_for(screen: Any, hub: FakeHub) -> None:
     await opened(screen)
     before, key = len(hub.requests), "offer llama-3.2-1b-instruct"
@@ -168,6 +177,11 @@ async def test_a_licence_is_shown_and_accepted_before_anything_is_asked_for(scre
     assert await asked.locator("a").get_attribute("href") == "https://www.llama.com/llama3_2/license/"
     await asked.locator("text=Not now").click()
     assert len(hub.requests) == before
+    # A question that was left open is not there when one comes back.
+    await press(screen, key, "download")
+    await screen.page.keyboard.press("Escape")
+    await opened(screen)
+    assert not await asked.is_visible()
     await press(screen, key, "download")
     await asked.locator("text=accept it: download").click()
     await row(screen, key).locator(".pg-job-error", has_text="There is no repository").wait_for()
