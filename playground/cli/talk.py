@@ -14,6 +14,8 @@ import typer
 from playground.errors import InvalidRequest, PlaygroundError
 
 T = TypeVar("T")
+MOST_READ = 512_000_000
+"""Bytes of a file that is read at once, as of a training file (`finetune.tables`)."""
 
 Text = Annotated[str | None, typer.Argument(show_default=False, help="The text; - or nothing reads standard input.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -50,10 +52,13 @@ def read(text: str | None) -> str:
 
 
 def contents(path: Path) -> bytes:
-    """A file's bytes. Raises InvalidRequest where there is none, or it cannot be read."""
+    """A file's bytes. Raises InvalidRequest where there is none, it cannot be read, or is too large to begin with."""
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.", param="file")
     try:
+        if path.stat().st_size > MOST_READ:
+            most = f"It is larger than {MOST_READ // 10**6} MB: use a part of it."
+            raise InvalidRequest(f"{path} is not read.", param="file", hint=most)
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", param="file") from None

@@ -262,9 +262,12 @@ def test_ctrl_c_ends_the_following_and_not_the_job(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment
     ) as child:
         assert child.stdout is not None
-        child.stdout.readline()
-        child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=30)
+        try:
+            child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=30)
+        finally:  # one that does not hear Ctrl-C would be waited for without end
+            child.kill()
     assert child.returncode == 130, err
     assert b"Traceback" not in err
     assert b"Stopped following. The job goes on." in err
@@ -273,6 +276,15 @@ def test_ctrl_c_ends_the_following_and_not_the_job(
 
 
 # --- results ---
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(cli: Cli, tmp_path: Path) -> None:
+    with (tmp_path / "results.csv").open("wb") as file:
+        file.truncate(2_000_000_000)  # a hole: it takes no room
+    done = cli("results", "results.csv")
+    assert done.returncode == 2
+    assert "results.csv is not read." in done.stderr
+    assert "larger than 512 MB" in done.stderr
 
 
 def test_results_are_read_out_or_saved_as_plain_csv(online: Cli, server: FakeServer, tmp_path: Path) -> None:
