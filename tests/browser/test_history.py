@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest_asyncio
 
+from tests.fakes.helpers import until
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def screen(visits: Any, fake_app: Any) -> Any:
@@ -17,7 +19,7 @@ async def screen(visits: Any, fake_app: Any) -> Any:
 
 async def search(screen: Any, text: str) -> list[str]:
     await screen.page.fill("#pg-filter-text", text)
-    await screen.page.wait_for_timeout(600)
+    await screen.until("!document.querySelector('.pg-history .pg-rows[aria-busy]')")
     return list(await screen.page.locator(".pg-run-prompt").all_inner_texts())
 
 
@@ -76,6 +78,7 @@ async def test_two_runs_are_compared_with_their_differences_marked(screen: Any) 
     await screen.run("Compare zebra two")
     await screen.tab("history")
     await search(screen, "compare zebra")
+    await screen.page.locator(".pg-run").nth(1).wait_for()
     for box in await screen.page.locator(".pg-run input").all():
         await box.check()
     await screen.page.click(".pg-history-bar >> text=Compare")
@@ -91,8 +94,7 @@ async def test_a_run_is_rated_filtered_by_its_rating_and_deleted(screen: Any, fa
     await search(screen, "giraffe")
     await screen.page.click(".pg-run .pg-thumbs button >> nth=0")
     await screen.page.locator(".pg-thumbs [aria-pressed='true']").wait_for()
-    await screen.page.wait_for_timeout(300)
-    assert fake_app.deps.store.run(run.id).rating == 1
+    await until(lambda: fake_app.deps.store.run(run.id).rating == 1)
     await screen.page.select_option("#pg-filter-rating", "-1")
     await screen.page.get_by_text("No run matches").wait_for()
     await screen.page.select_option("#pg-filter-rating", "1")

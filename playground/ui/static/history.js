@@ -20,8 +20,9 @@ function ask(action, more_ = {}) {
   trigger('input');
 }
 
-const list = () => { cursor = null; ask('list', {filter: filter()}); };
-const later = () => { clearTimeout(timer); timer = setTimeout(list, 200); };
+// From the first letter of a filter until its runs are there, the list is not what was asked for.
+const list = () => { rows.setAttribute('aria-busy', 'true'); cursor = null; ask('list', {filter: filter()}); };
+const later = () => { rows.setAttribute('aria-busy', 'true'); clearTimeout(timer); timer = setTimeout(list, 200); };
 
 // --- filters ---
 
@@ -141,6 +142,7 @@ function heard(value) {
   // An export goes on while the list is used.
   if (saving.takes(value)) return tell(value.notice ?? (value.done ? '' : say('exporting')));
   if (value.n !== newest[value.of]) return;
+  if (value.of === 'list') rows.removeAttribute('aria-busy');
   if (value.notice) tell(value.notice);
   else if (!saving.open) tell('');
   if (value.rows) {
