@@ -10,9 +10,9 @@ from pathlib import Path
 UNKNOWN = 2**62
 """Where the system does not tell, nothing is refused for want of memory."""
 _GROUP = Path("/sys/fs/cgroup")
-
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+MB = 1_000_000
+"""Bytes, as disks, downloads and the page count them: what is set or told in MB or GB is never MiB or GiB."""
+_UNITS = {"": 1, "K": 1_000, "M": MB, "G": 1_000 * MB}
 
 
 def parse_size(text: str) -> int | None:

@@ -18,9 +18,8 @@ from pathlib import Path
 from playground.engine.errors import ApiError
 from playground.engine.llama import CONTEXT
 from playground.engine.shelf import Model
-from playground.memory import available_bytes
+from playground.memory import MB, available_bytes
 
-MB = 1_000_000
 """As sizes of files are told everywhere, and memory in the page."""
 RESERVE = 256 * 2**20
 """Bytes of memory that stay free whatever is loaded."""

@@ -27,7 +27,7 @@ from playground.types import Run
 from playground.variables import MAX_NAME, is_name
 from playground.words import Said
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64_000_000
 Expected = Literal["answers", "liked", "none"]
 _PREFIX = "variables."
 #: Lower case, without what is no letter. The first of a table's columns that is called so.
@@ -88,7 +88,7 @@ def guess(names: Iterable[str]) -> Columns:
 def read_dataset(data: bytes, name: str, columns: Columns | None = None) -> Loaded:
     """The cases of a CSV, TSV, XLSX, JSON or JSONL file. Raises InvalidRequest that names the line and what to do."""
     if len(data) > MAX_BYTES:
-        raise refused("dataset_large", param="dataset", size=len(data) / 2**20, most=MAX_BYTES >> 20)
+        raise refused("dataset_large", param="dataset", size=len(data) / 10**6, most=MAX_BYTES // 10**6)
     ending = name.lower().rpartition(".")[2]
     if ending in ("json", "jsonl"):
         return _records(data, name, columns)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground.finetune.jobs import Plan
+from playground.memory import MB
 from playground.words import Said
 
-MB = 2**20
 UNTOLD = 2**60
 """Free bytes above which the system has not told how many there are."""
 

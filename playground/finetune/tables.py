@@ -20,7 +20,7 @@ from playground.finetune.table import ROWS_SHOWN, Format, Repair, Table, column_
 from playground.finetune.tables_json import read_json
 from playground.finetune.tables_xlsx import read_xlsx
 
-LIMIT = 512 * 1024 * 1024
+LIMIT = 512_000_000
 """Bytes. OpenAI takes training files of up to 512 MB."""
 FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".xlsx": "xlsx", ".txt": "txt", ".json": "json", ".jsonl": "jsonl"
@@ -72,7 +72,7 @@ def _format(name: str) -> Format:
 
 def _check_size(size: int) -> None:
     if size > LIMIT:
-        raise wrong("too_large", most=LIMIT >> 20)
+        raise wrong("too_large", most=LIMIT // 10**6)
 
 
 def decodable(data: bytes) -> tuple[bytes, str, tuple[Repair, ...]]:

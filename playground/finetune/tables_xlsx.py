@@ -18,7 +18,7 @@ from playground.errors import InvalidRequest
 from playground.finetune.column import Texts
 from playground.finetune.table import COLUMNS_LIMIT, ROWS_SHOWN, Repair, Table, column_names, shown, wrong
 
-UNPACKED_LIMIT = 512 * 1024 * 1024
+UNPACKED_LIMIT = 512_000_000
 """Bytes of all that the workbook unpacks to; zipfile never unpacks more than an entry declares."""
 ENTRIES_LIMIT = 10_000
 ROWS_LIMIT = 1_048_576
@@ -55,7 +55,7 @@ def _check(data: bytes) -> None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         raise wrong("no_workbook", hint="save_csv") from None
     if len(entries) > ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
-        raise wrong("large_workbook", hint="save_csv", most=UNPACKED_LIMIT >> 20)
+        raise wrong("large_workbook", hint="save_csv", most=UNPACKED_LIMIT // 10**6)
     if any(entry.filename.rsplit("/", 1)[-1].lower() == "vbaproject.bin" for entry in entries):
         raise wrong("macros")
 

@@ -158,7 +158,8 @@ def test_allowed_hosts_are_a_list_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("auto", None), ("", None), ("4GB", 4 << 30), ("1.5 gb", 3 << 29), ("800M", 800 << 20), ("7", 7)]
+    ("text", "size"),
+    [("auto", None), ("", None), ("4GB", 4_000_000_000), ("1.5 gb", 1_500_000_000), ("800M", 800_000_000), ("7", 7)],
 )
 def test_memory_for_models_is_a_size_or_what_is_free(text: str, size: int | None) -> None:
     assert read(PLAYGROUND_MODEL_MEMORY=text).model_memory == size

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from playground.memory import MB
+
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions")
 MOST_LINES = 50_000
-MOST_BYTES = 200 * 2**20
+MOST_BYTES = 200 * MB
 """Of an input file: OpenAI's own limits."""
-LONGEST_LINE = 16 * 2**20
+LONGEST_LINE = 16 * MB
 LONGEST_ID = 512
 MOST_ERRORS = 100
 """Lines that are named; there may be more."""
@@ -53,7 +55,7 @@ def check(path: Path, endpoint: str) -> tuple[int, list[dict[str, Any]]]:
 
 def _wrong(line: bytes, endpoint: str, seen: set[str]) -> tuple[str, str, str | None] | None:
     if len(line) > LONGEST_LINE:
-        return "invalid_json_line", f"This line is longer than {LONGEST_LINE >> 20} MB.", None
+        return "invalid_json_line", f"This line is longer than {LONGEST_LINE // MB} MB.", None
     try:
         about = json.loads(line)
     except (ValueError, RecursionError):

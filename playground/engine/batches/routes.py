@@ -15,6 +15,7 @@ from playground.engine.errors import ApiError, bad
 from playground.engine.schemas import Text, parse
 from playground.engine.tuning.paging import page
 from playground.engine.tuning.service import Tuning
+from playground.memory import MB
 
 BATCHES = "/v1/batches"
 MOST_WAITING = 100
@@ -55,7 +56,7 @@ class Batches:
         if file["purpose"] != "batch":
             raise bad(f"The purpose of {file['id']} is not batch.", "input_file_id", "invalid_input_file")
         if file["bytes"] > MOST_BYTES:
-            raise bad(f"The file of a batch has at most {MOST_BYTES >> 20} MB.", "input_file_id", "invalid_input_file")
+            raise bad(f"The file of a batch has at most {MOST_BYTES // MB} MB.", "input_file_id", "invalid_input_file")
         if sum(batch["status"] not in ENDED for batch in self.records.all()) >= MOST_WAITING:
             raise ApiError(
                 429, f"{MOST_WAITING} batches are waiting already. Cancel one, or wait.", code="many_batches"

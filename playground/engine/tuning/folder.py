@@ -13,6 +13,7 @@ from typing import Any
 
 from playground.engine.errors import ApiError
 from playground.locks import lock
+from playground.memory import MB
 
 LETTERS = string.ascii_lowercase + string.digits
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
@@ -64,7 +65,7 @@ def disk_full(what: str, needed: int | None = None, free: int | None = None) -> 
 
 
 def _mb(size: int) -> str:
-    return f"{-(-size // 2**20)} MB"
+    return f"{-(-size // MB)} MB"
 
 
 class Lock:

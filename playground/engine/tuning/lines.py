@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 from playground.engine.errors import ApiError
 from playground.engine.schemas import speakable
+from playground.memory import MB
 
 LEAST = 10
 """Examples. OpenAI trains on no fewer."""
-LONGEST_LINE = 16 * 2**20
+LONGEST_LINE = 16 * MB
 ROLES = ("system", "developer", "user", "assistant")
 MAGIC = {b"PK": "a spreadsheet or a ZIP", b"%P": "a PDF", b"\x1f\x8b": "compressed", b"GG": "a model"}
 

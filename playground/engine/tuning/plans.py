@@ -14,7 +14,7 @@ from playground.engine.training.plan import LEARNING_RATE, NICE, Classification,
 from playground.engine.training.shape import Shape
 from playground.engine.tuning.asked import Asked
 from playground.engine.tuning.folder import disk_full
-from playground.memory import available_bytes
+from playground.memory import MB, available_bytes
 
 RESERVE = 128 * 2**20
 """Bytes of memory and of disk that a job leaves to others."""
@@ -83,7 +83,7 @@ def check_weights(asked: Asked, base: Model, shape: Shape) -> None:
     if needed > free:
         raise ApiError(
             400,
-            f"Training {base.id!r} needs at least {needed >> 20} MB of memory, and {max(0, free) >> 20} MB are "
+            f"Training {base.id!r} needs at least {-(-needed // MB)} MB of memory, and {max(0, free) // MB} MB are "
             "free. Close other programs, or choose a smaller model.",
             param="model",
             code="out_of_memory",
@@ -101,8 +101,8 @@ def fitted(plan: Plan, shape: Shape, *, longest: int) -> Plan:
             return smaller
     raise ApiError(
         400,
-        f"Training needs {needed >> 20} MB of memory, and {max(0, free) >> 20} MB are free. Close other programs, or "
-        f"shorten the examples: the longest has {longest} tokens.",
+        f"Training needs {-(-needed // MB)} MB of memory, and {max(0, free) // MB} MB are free. Close other programs, "
+        f"or shorten the examples: the longest has {longest} tokens.",
         param="training_file",
         code="out_of_memory",
     )

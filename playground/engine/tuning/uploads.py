@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from playground.engine.errors import ApiError, bad
 from playground.engine.tuning.files import UPLOADED, Files
 from playground.engine.tuning.folder import FULL, disk_full
+from playground.memory import MB
 
-MOST = 512 * 2**20
+MOST = 512 * MB
 """Bytes of an uploaded file: OpenAI's own limit."""
 AROUND = 2**20
 """Bytes of a form around the file."""
@@ -61,4 +62,4 @@ class _Counted:
 
 
 def _too_large() -> ApiError:
-    return ApiError(413, f"The file is larger than {MOST >> 20} MB.", param="file")
+    return ApiError(413, f"The file is larger than {MOST // MB} MB.", param="file")

@@ -54,7 +54,7 @@ def test_where_memory_is_short_a_batch_is_cut_and_then_the_job_is_refused_with_f
     monkeypatch.setattr(plans, "available_bytes", lambda: enough + plans.RESERVE - 1)
     cut = plans.fitted(plan, model, longest=400)
     assert cut.memory in plans.SMALLER
-    monkeypatch.setattr(plans, "available_bytes", lambda: 200 << 20)
+    monkeypatch.setattr(plans, "available_bytes", lambda: plans.RESERVE + 72_900_000)
     with pytest.raises(ApiError) as refused:
         plans.fitted(plan, model, longest=400)
     error = refused.value.body["error"]

@@ -14,8 +14,8 @@ SAID = {
     "batch_size": 8,
     "steps": 7_500,
     "longest": 900,
-    "memory_bytes": 600 * 2**20,
-    "free_bytes": 2_000 * 2**20,
+    "memory_bytes": 600 * 1_000_000,
+    "free_bytes": 2_000 * 1_000_000,
     "seconds": None,
 }
 PLAIN = "About 7,500 steps (epochs 3, batch 8) and 600 MB of memory"
@@ -29,7 +29,7 @@ PLAIN = "About 7,500 steps (epochs 3, batch 8) and 600 MB of memory"
         ({"free_bytes": 2**62, "seconds": 89}, f"{PLAIN}. At the pace of the last job that is about 89 s."),
         ({"free_bytes": 2**62, "seconds": 90}, f"{PLAIN}. At the pace of the last job that is about 2 min."),
         (
-            {"free_bytes": 599 * 2**20},
+            {"free_bytes": 599 * 1_000_000},
             "Training would need about 600 MB of memory, and 599 MB are free. Close other programs, or shorten the "
             "examples: the longest has 900 tokens.",
         ),
