@@ -17,12 +17,13 @@ async def listed(serving: Serving) -> list[dict[str, Any]]:
 
 
 def card(serving: Serving, wanted: Wanted) -> dict[str, Any]:
-    """`memory` is what it takes, or would take, with `context_length` tokens; `loading` are the seconds since its load
-    began."""
+    """`memory` is what it takes, or would take, with `context_length` tokens; `fits`: it is loaded, or would be now;
+    `loading` are the seconds since its load began."""
     model, header = wanted.model, wanted.model.header
     generator, seconds = serving.state(wanted)
+    room = generator.llama.context if generator else serving.context(model)
     # Of one that does not fit, what the least of it would take: the refusal says how much there is.
-    context = generator.llama.context if generator else serving.context(model) or contexts(model)[-1]
+    context = room or contexts(model)[-1]
     meta = {
         "context_length": context,
         "trained_context_length": header.context_length,
@@ -36,6 +37,7 @@ def card(serving: Serving, wanted: Wanted) -> dict[str, Any]:
         "loaded": generator is not None,
         "loading": None if seconds is None else round(seconds, 1),
         "memory": need(model, context).whole,
+        "fits": room is not None,
         "trainable": model.trainable,
         "training_memory": model.training_memory,
         **{name: model.about[name] for name in TOLD if model.about.get(name)},

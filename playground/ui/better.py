@@ -23,8 +23,9 @@ def offer(deps: Deps, info: ModelInfo, written: Mapping[str, Any]) -> dict[str, 
 
 
 def speaks_spanish(models: Iterable[ModelInfo]) -> ModelInfo | None:
-    """The one that answers soonest or best: of those that are loaded, else of all, the largest."""
-    able = [info for info in models if "es" in _languages(info) and not parse_fine_tune(info.id)]
+    """The one that answers soonest or best: of those that are loaded, else of all that would be, the largest."""
+    fitting = (info for info in models if info.meta.get("fits") is not False)
+    able = [info for info in fitting if "es" in _languages(info) and not parse_fine_tune(info.id)]
     return max(able, key=lambda info: (info.meta.get("loaded") is True, _size(info)), default=None)
 
 

@@ -64,15 +64,15 @@ def _told(deps: Deps, asked: Asked, opened: bool) -> dict[str, Any]:
         "models": library_rows.models(infos, library.installed(), default=catalog.EMBEDDED),
         "downloads": [library_rows.download(each, reader=language(asked)) for each in library.downloads()],
     }
-    return {**said, **_offered(library, asked)} if opened else said
+    return {**said, **_offered(library, deps.settings.model_memory, asked)} if opened else said
 
 
-def _offered(library: Library, asked: Asked) -> dict[str, Any]:
+def _offered(library: Library, most: int | None, asked: Asked) -> dict[str, Any]:
     total, free = _known(total_bytes()), _known(available_bytes())
     offline = library.offline()
     return {
-        "offers": [library_rows.offer(each, total=total, free=free) for each in library.offers()],
-        "machine": {"total": total, "free": free, "disk": _disk(library.folder)},
+        "offers": [library_rows.offer(each, total=total, free=free, most=most) for each in library.offers()],
+        "machine": {"total": total, "free": free, "most": most, "disk": _disk(library.folder)},
         "offline": " ".join(filter(None, offline.texts(language(asked)))) if offline else "",
     }
 

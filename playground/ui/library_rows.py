@@ -13,10 +13,10 @@ from playground.ui import present
 from playground.words import Language
 
 Row = dict[str, Any]
-Fit = Literal["fits", "tight", "too_large"]
+Fit = Literal["fits", "tight", "over_budget", "too_large"]
 
 
-def offer(said: Offer, *, total: int | None, free: int | None) -> Row:
+def offer(said: Offer, *, total: int | None, free: int | None, most: int | None) -> Row:
     """A model of the curated list, and whether this machine has the memory for it."""
     return {
         "id": said.id,
@@ -27,18 +27,23 @@ def offer(said: Offer, *, total: int | None, free: int | None) -> Row:
         "languages": list(said.languages),
         "context": said.context,
         "memory": said.memory,
-        "fit": fit(said.memory, total=total, free=free),
+        "fit": fit(said.memory, total=total, free=free, most=most),
         "thinks": said.thinks,
         "facts": [asdict(fact) for fact in said.facts],
     }
 
 
-def fit(memory: int | None, *, total: int | None, free: int | None) -> Fit | None:
-    """Whether a model that needs so much `memory` can be loaded: now, once other programs are closed, or never here."""
-    if memory is None or total is None:
+def fit(memory: int | None, *, total: int | None, free: int | None, most: int | None = None) -> Fit | None:
+    """Whether a model that needs so much `memory` can be loaded: now, once other programs are closed, once the `most`
+    that the settings allow is raised, or never here."""
+    if memory is None:
         return None
-    if memory > total:
+    if total is not None and memory > total:
         return "too_large"
+    if most is not None:  # the engine goes by this alone
+        return "over_budget" if memory > most else "fits"
+    if total is None:
+        return None
     return "tight" if free is not None and memory > free else "fits"
 
 
@@ -58,6 +63,7 @@ def model(info: ModelInfo | None, file: Installed | None, *, default: bool = Fal
         "default": default,
         "removable": file is not None,
         "loaded": meta.get("loaded") is True,
+        "fits": meta.get("fits") is not False,
         **training(meta),
     }
 

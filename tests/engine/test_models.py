@@ -203,6 +203,11 @@ def test_who_was_asked_longest_ago_leaves_and_what_does_not_fit_is_refused_with_
     assert "MB" in error["message"]
     assert "PLAYGROUND_MODEL_MEMORY" in error["message"]
     assert loaded(narrow) == {MODEL, "qwen2"}
+    fits = {model["id"]: model["meta"]["fits"] for model in narrow.http.get("/v1/models").json()["data"]}
+    assert {name for name, said in fits.items() if not said} >= {"merged"}
+    assert fits[MODEL]
+    assert fits["qwen2"]
+    assert fits["qwen3"]
     # Asked all at once, they take turns.
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda name: answer(narrow, name), ("qwen2", "qwen3", "llama") * 2))

@@ -121,6 +121,12 @@ def test_whether_a_model_fits_is_said_to_the_byte(memory: int | None, said: str 
     assert library_rows.fit(memory, total=4_000, free=1_000) == said
 
 
+@pytest.mark.parametrize(("memory", "said"), [(2_000, "fits"), (2_001, "over_budget"), (4_001, "too_large")])
+def test_what_the_settings_allow_goes_before_what_is_free(memory: int, said: str) -> None:
+    assert library_rows.fit(memory, total=4_000, free=1_000, most=2_000) == said
+    assert library_rows.fit(2_000, total=None, free=None, most=2_000) == "fits"
+
+
 def test_a_machine_that_does_not_tell_its_memory_refuses_nothing() -> None:
     assert library_rows.fit(10**12, total=None, free=None) is None
 
@@ -236,6 +242,7 @@ def test_a_better_model_that_is_here_is_named_the_loaded_before_the_largest(deps
     deps.models += [
         ModelInfo(id="small", endpoint="local", meta={**spanish, "size_bytes": 100}),
         ModelInfo(id="large", endpoint="local", meta={**spanish, "size_bytes": 200, "title": "Large 1B"}),
+        ModelInfo(id="huge", endpoint="local", meta={**spanish, "size_bytes": 300, "fits": False}),
     ]
     assert named() == {"ref": "local/large", "name": "Large 1B"}
     deps.models.append(ModelInfo(id="loaded", endpoint="local", meta={**spanish, "size_bytes": 50, "loaded": True}))

@@ -28,7 +28,7 @@ function brief() {
 
 const close = iconButton('close', say('close')), notice = make('div', {class: 'pg-notice', hidden: ''}), about = make('p', {class: 'pg-library-about'}), offline = make('p', {class: 'pg-notice', 'data-tone': 'limit', role: 'status', hidden: ''});
 const tell = playground.telling(notice), here = make('div', {class: 'pg-models'}), coming = make('div', {class: 'pg-models'}), offers = make('div', {class: 'pg-models'});
-const source = make('input', {type: 'text', class: 'pg-library-source', placeholder: 'owner/repo:file.gguf', autocomplete: 'off', spellcheck: 'false', 'aria-label': say('library_source')}), get = textButton(say('library_get'), () => {}, true);
+const source = make('input', {type: 'text', class: 'pg-library-source', placeholder: say('library_source_like'), autocomplete: 'off', spellcheck: 'false', 'aria-label': say('library_source')}), get = textButton(say('library_get'), () => {}, true);
 get.type = 'submit';
 const other = make('form', {class: 'pg-share-row'}, source, get), place = make('div', {}, other), heads = Object.fromEntries(['here', 'arriving', 'offers', 'other'].map((key) => [key, make('h3', {text: say('library_' + key)})]));
 notice.setAttribute('aria-live', 'polite');
@@ -38,7 +38,7 @@ dialog.setAttribute('aria-labelledby', 'pg-library-title');
 (document.querySelector('.pg-toolbar') ?? document.body).append(dialog);
 close.addEventListener('click', () => dialog.close());
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
-dialog.addEventListener('close', () => look());
+dialog.addEventListener('close', () => { rows.calm(); look(); });
 other.addEventListener('submit', (event) => {
   event.preventDefault();
   if (!source.value.trim()) return source.focus();
@@ -57,12 +57,12 @@ function draw() {
   home.hidden = false;
   status.textContent = brief();
   if (!said.offers) return;
-  const {total, free, disk} = said.machine;
-  about.textContent = [say('library_about'), total ? fill('library_machine', {total: bytes(total), free: free ? bytes(free) : '?'}) : '', disk != null ? fill('library_disk', {disk: bytes(disk)}) : ''].filter(Boolean).join(' ');
+  const {total, free, most, disk} = said.machine;
+  about.textContent = [say('library_about'), total ? fill('library_machine', {total: bytes(total), free: free ? bytes(free) : '?'}) : '', most ? fill('library_most', {most: bytes(most)}) : '', disk != null ? fill('library_disk', {disk: bytes(disk)}) : ''].filter(Boolean).join(' ');
   offline.textContent = said.offline;
   offline.hidden = !said.offline;
   const present = new Set(said.models.map((model) => model.id)), offered = said.offers.filter((each) => !present.has(each.id)), byId = Object.fromEntries(said.downloads.filter((each) => !['done', 'cancelled'].includes(each.phase)).map((each) => [each.id, each]));
-  const nodes = [said.models.map((model) => rows.here({...model, fit: total && model.memory > total ? 'too_large' : null}, document.getElementById('pg-picker-input')?.value)), Object.values(byId).filter((each) => !offered.some(({id}) => id === each.id)).map(rows.download), offered.map((each) => rows.offer(each, byId[each.id]))];
+  const nodes = [said.models.map((model) => rows.here({...model, fit: total && model.memory > total ? 'too_large' : model.fits ? null : most ? 'over_budget' : 'tight'}, document.getElementById('pg-picker-input')?.value)), Object.values(byId).filter((each) => !offered.some(({id}) => id === each.id)).map(rows.download), offered.map((each) => rows.offer(each, byId[each.id]))];
   [here, coming, offers].forEach((place, at) => swap(place, nodes[at]));
   heads.arriving.hidden = !nodes[1].length;
   heads.offers.hidden = !nodes[2].length;
@@ -70,7 +70,7 @@ function draw() {
   // What has just begun is seen, wherever in the panel it was asked for.
   const [row] = ['download', 'offer'].map((key) => begun && dialog.querySelector(`.pg-model[data-key="${key} ${begun}"]`)).filter(Boolean);
   if (row && byId[begun]) { begun = ''; row.scrollIntoView({block: 'nearest'}); }
-  if (wanted) show(dialog.querySelector(`.pg-model[data-${wanted}="true"]:not([data-fit="too_large"])`));
+  if (wanted) show(dialog.querySelector(`.pg-model[data-${wanted}="true"]:not([data-fit="too_large"], [data-fit="over_budget"])`));
 }
 
 // What somebody came for is looked at first.

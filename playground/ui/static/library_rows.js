@@ -45,7 +45,7 @@ window.playground.libraryRows = ({say, act}) => {
   // What must be answered first: a licence, or whether it is really to go. It takes the place of the buttons.
   function question(row, kind, texts, yes, fn) {
     row.asking = kind;
-    const close = () => { row.asking = ''; row.parts.sure.hidden = true; row.parts.actions.hidden = false; };
+    const close = row.calm = () => { row.asking = ''; row.parts.sure.hidden = true; row.parts.actions.hidden = false; };
     const no = textButton(say('library_no'), () => { close(); row.parts.actions.querySelector('button')?.focus(); }), go = textButton(yes, () => { close(); fn(); }, kind === 'licence');
     row.parts.sure.replaceChildren(...texts, make('div', {class: 'pg-prepare-actions'}, go, no));
     row.parts.sure.hidden = false;
@@ -144,5 +144,8 @@ window.playground.libraryRows = ({say, act}) => {
   // Rows of what is no longer there are forgotten: one of the same name begins anew.
   const forget = (nodes) => { for (const [key, row] of rows) if (!nodes.includes(row.node)) rows.delete(key); };
 
-  return {offer, download, here, forget, fill};
+  // Questions that were left open are not found again by who comes back.
+  const calm = () => { for (const row of rows.values()) if (row.asking) row.calm(); };
+
+  return {offer, download, here, forget, calm, fill};
 };

@@ -169,6 +169,7 @@ EN: dict[str, str] = {
     "library_other_about": "owner/repo:file.gguf for a file of the Hugging Face hub, an https address, or the path of "
     "a file of this machine. Its licence is yours to look at.",
     "library_source": "Where the model comes from",
+    "library_source_like": "owner/repo:file.gguf",
     "library_get": "Add",
     "library_default_title": "SmolLM2 135M Instruct",
     "library_default": "Comes with Playground and answers at once: made for seeing what each parameter does. It "
@@ -192,6 +193,8 @@ EN: dict[str, str] = {
     "library_more_languages": "and {count} more",
     "library_needs": "needs {memory} of memory",
     "library_tight": "more than is free now",
+    "library_over_budget": "more than PLAYGROUND_MODEL_MEMORY leaves for it",
+    "library_most": "PLAYGROUND_MODEL_MEMORY keeps all loaded models to {most}.",
     "library_too_large": "more than this machine has",
     "library_trainable": "Fine-tune: {trainer}, about {memory} of memory",
     "library_trainable_by": "Fine-tune: {trainer}",
@@ -240,7 +243,7 @@ EN: dict[str, str] = {
     "neighbours_remove_name": "Remove {name} at {place} from the list",
     "neighbours_locked": "It asks for a key. Name it in PLAYGROUND_ENDPOINTS, and its key in the environment.",
     "neighbours_named": "In the settings as {name}",
-    "neighbours_silent": "does not answer now",
+    "neighbours_silent": "not answering",
     "neighbours_other": "Another program answers at {place}.",
     "retired": "shut down",
     "retired_use": "shut down; use {name}",
