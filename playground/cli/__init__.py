@@ -22,6 +22,7 @@ from playground.cli.prepare import prepare
 from playground.cli.ratings import ratings
 from playground.cli.results import results
 from playground.cli.sweep import evaluate, sweep
+from playground.cli.sweeps import sweeps
 from playground.cli.telegram import telegram
 
 app = typer.Typer(
@@ -48,7 +49,10 @@ def options(
     """A playground for language models."""
 
 
-for command in (complete, tokens, cost, neighbours, prepare, results, sweep, evaluate, ratings, deploy, telegram):
+for command in (
+    *(complete, tokens, cost, neighbours, prepare, results),
+    *(sweep, sweeps, evaluate, ratings, deploy, telegram),
+):
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")

@@ -204,7 +204,10 @@ def _leave(last: Progress) -> None:
         note(last.why.text())
     more = " with a higher --budget" if last.state == "budget" else ""
     if last.state == "done":
-        note(f"{last.failed:,} calls failed. Those that cost nothing are asked again by: sweep --resume {last.id}")
+        note(
+            f"{last.failed:,} calls failed. Those that cost nothing are asked again by:",
+            f"python -m playground sweep --resume {last.id}",
+        )
         return
     note(f"To go on{more}: python -m playground sweep --resume {last.id}{' --budget …' if more else ''}")
     raise typer.Exit(130 if last.state in ("paused", "stopped") else 1)
