@@ -20,9 +20,11 @@ function ask(action, more_ = {}) {
   trigger('input');
 }
 
-// From the first letter of a filter until its runs are there, the list is not what was asked for.
-const list = () => { rows.setAttribute('aria-busy', 'true'); cursor = null; ask('list', {filter: filter()}); };
-const later = () => { rows.setAttribute('aria-busy', 'true'); clearTimeout(timer); timer = setTimeout(list, 200); };
+// From the first letter of a filter until its runs are there, the list is not what was asked for; what comes for an
+// earlier question is left out.
+const busy = () => { rows.setAttribute('aria-busy', 'true'); newest.list = 0; };
+const list = () => { busy(); cursor = null; ask('list', {filter: filter()}); };
+const later = () => { busy(); clearTimeout(timer); timer = setTimeout(list, 200); };
 
 // --- filters ---
 
