@@ -23,6 +23,8 @@ from playground.types import Endpoint, ModelInfo, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
+    from playground.evaluate.opened import Opened
+    from playground.evaluate.underway import Underway
     from playground.finetune.trained import Trained
 
 LONGEST_TRAINING = 10_000_000
@@ -59,6 +61,20 @@ class Deps:
     def library(self) -> Library:
         """The models on this machine. Nothing is looked up before something is asked for."""
         return Library.by(self.settings, engine=self.engine.delete_model if self.engine is not None else None)
+
+    @cached_property
+    def underway(self) -> Underway:
+        """The sweeps that the page has begun."""
+        from playground.evaluate.underway import Underway
+
+        return Underway()
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The results of sweeps that the page looked at last."""
+        from playground.evaluate.opened import Opened
+
+        return Opened(self.store)
 
     @property
     def servers(self) -> Mapping[str, Endpoint]:
@@ -205,6 +221,8 @@ class Deps:
         return await self.count_chat({**written, **({"tools": tools} if tools else {})}, info)
 
     async def aclose(self) -> None:
+        if "underway" in self.__dict__:
+            await self.underway.close()
         if "library" in self.__dict__:
             await asyncio.to_thread(self.library.close)
         if "client" in self.__dict__:

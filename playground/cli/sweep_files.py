@@ -25,15 +25,14 @@ def read_spec(file: Path) -> Spec:
 
 def dataset(spec: Spec, folder: Path, deps: Deps) -> Dataset | None:
     """The spec's dataset: a file of `folder`, or one that is kept under that name."""
-    from playground.evaluate.dataset import made, read_cases
+    from playground.evaluate import stored
     from playground.evaluate.dataset_files import read_dataset
 
     if spec.dataset is None:
         return None
     path = folder / spec.dataset
-    kept = None if path.is_file() else deps.store.datasets.named(spec.dataset)
-    if kept is not None and (found := deps.store.datasets.cases(kept)) is not None:
-        return made(found[0], list(read_cases(found[1])))
+    if not path.is_file() and deps.store.datasets.named(spec.dataset) is not None:
+        return stored.dataset(deps.store, spec.dataset)
     loaded = read_dataset(contents(path), path.name)
     for each in loaded.notes:
         note(each.text())

@@ -38,6 +38,46 @@ def load(data: bytes | str, name: str = "spec.yaml") -> Any:
     return plain(value)
 
 
+def dump(value: Mapping[str, Any]) -> str:
+    """A spec's plain values as YAML that `load` reads as the same: every text is quoted that could be anything else."""
+    import yaml
+
+    return yaml.dump(dict(value), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
+
+
+@cache
+def _dumper() -> Any:
+    import re
+
+    import yaml
+
+    word = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+    values = {"null", "true", "false", "y", "n", "yes", "no", "on", "off"}
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def text(self, data: str) -> Any:
+            bare = word.fullmatch(data) and data.lower() not in values
+            style = None if bare else "|" if _in_lines(data) else '"'
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, Dumper.text)
+    return Dumper
+
+
+def _in_lines(text: str) -> bool:
+    """Whether a text reads better line by line, and can be written so."""
+    lines = text.split("\n")
+    return (
+        len(lines) > 1
+        and text.isprintable() is False
+        and all(line.isprintable() and line == line.rstrip() for line in lines)
+        and not text.startswith((" ", "\n"))
+    )
+
+
 def plain(value: Any, room: int = MAX_DEPTH) -> Any:
     """A copy that JSON could hold. Raises InvalidRequest for what is deeper than `room`, and for what is no value."""
     match value:

@@ -142,6 +142,11 @@ class Ratings:
         with mapped("read"), self._engine.connect() as connection:
             return _counting(connection, sweep, rater)
 
+    def stamp(self, sweep: str) -> int:
+        """What rises with every row that is added."""
+        with mapped("read"), self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(RATINGS.c.seq)).where(RATINGS.c.sweep == sweep)) or 0
+
     def changed(self, sweep: str) -> int:
         """How many grades were given and later changed or taken back."""
         with mapped("read"), self._engine.connect() as connection:

@@ -126,6 +126,13 @@ class Sweeps:
                 return None
             return self._row(exact[0]._mapping, _counts(connection, [exact[0].id]))
 
+    def stamp(self, id: str) -> tuple[str, int] | None:
+        """What changes whenever something of the sweep does; None where there is none of exactly this id."""
+        query = sa.select(SWEEPS.c.state, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)
+        with mapped("read"), self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (row.state, row.updated_at)
+
     def listed(self, limit: int = 100) -> list[SweepRow]:
         """The newest sweeps first, without their cases."""
         columns = [column for column in SWEEPS.columns if column.name != "cases"]

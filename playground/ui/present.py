@@ -269,10 +269,15 @@ def _misfit(run: Run) -> Value | None:
 
 
 def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_error", reader: Language = "en") -> Value:
-    """`texts`, where the error has them in every language: a script that knows the reader's draws a run's line."""
+    """`texts`, where the error has them in every language: a script that knows the reader's draws a run's line.
+
+    `param`, where it is about one field: a form says it there.
+    """
     message, hint = error.texts(reader)
+    param = getattr(error, "param", None)
     return {
         **_texts(error),
+        **({"param": param} if param else {}),
         "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,

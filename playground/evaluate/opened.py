@@ -1,0 +1,41 @@
+"""The results that were looked at last, read once for as long as neither they nor their ratings change."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from playground.errors import refused
+from playground.evaluate.results import Results, load
+from playground.store import Store
+
+KEPT = 3
+
+
+class Opened:
+    """Results by their sweep's id. May be called from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[str, tuple[tuple[str, int, int], Results]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def results(self, id: str, *, training: Sequence[str] = ()) -> Results:
+        """The sweep's results as they are now. Blocks. Raises InvalidRequest where there is none; StoreError."""
+        kept_at = self._store.sweeps.stamp(id)
+        if kept_at is None:
+            raise refused("no_sweep", param="sweep", id=id[:40])
+        stamp = (*kept_at, self._store.ratings.stamp(id))
+        with self._lock:
+            kept = self._kept.get(id)
+            if kept is not None and kept[0] == stamp:
+                self._kept.move_to_end(id)
+                return kept[1]
+        found = load(self._store, id, training=training)
+        with self._lock:
+            self._kept[id] = stamp, found
+            self._kept.move_to_end(id)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found

@@ -1,0 +1,100 @@
+"""A sweep as the page shows it: its row in the list, how far it is, what it may cost. Data in, plain JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from playground.evaluate.plan import Plan
+from playground.evaluate.plan_cost import PlanEstimate
+from playground.evaluate.running import Progress, Running
+from playground.pricing import format_money
+from playground.store import Output, SweepRow
+from playground.words import Language, Said
+
+LATEST = 6
+"""Answers that are shown while others come."""
+SHORT = 300
+"""Characters of an answer in a list."""
+
+
+def row(sweep: SweepRow, reader: Language, live: tuple[Running, Progress] | None = None) -> dict[str, Any]:
+    """A sweep in the list, and how far it is. `here`: this process runs it, and can pause or stop it."""
+    said = {
+        "id": sweep.id,
+        "name": sweep.name,
+        "created": sweep.created_at.timestamp(),
+        "state": sweep.state,
+        "here": live is not None,
+        "calls": sweep.calls,
+        "cells": len(sweep.cells),
+        "done": sweep.done,
+        "failed": sweep.failed,
+        "spent": format_money(sweep.spent),
+        "budget": money(sweep.spec.get("budget")),
+        "why": _why(sweep.why, reader),
+    }
+    return said if live is None else {**said, **_live(*live, reader)}
+
+
+def _live(running: Running, progress: Progress, reader: Language) -> dict[str, Any]:
+    return {
+        "state": progress.state,
+        "done": progress.done,
+        "failed": progress.failed,
+        "running": progress.running,
+        "spent": format_money(progress.spent),
+        "budget": None if progress.budget is None else format_money(progress.budget),
+        "elapsed": progress.elapsed,
+        "eta": progress.eta,
+        "limit": progress.limit,
+        "held": progress.held,
+        "why": progress.why and progress.why.text(reader),
+        "latest": [_latest(running, each) for each in reversed(progress.latest[-LATEST:])],
+    }
+
+
+def _latest(running: Running, output: Output) -> dict[str, Any]:
+    return {
+        "number": output.number,
+        "name": running.plan.cells[output.cell].name,
+        "case": running.plan.cases[output.row].id,
+        "status": output.status,
+        "text": (output.error or output.answer)[:SHORT],
+    }
+
+
+def estimate(plan: Plan, found: PlanEstimate, reader: Language) -> dict[str, Any]:
+    """What a plan is going to do, before it does it. Costs None: not known; `free`: all on this machine."""
+    free = all(cell.kind == "engine" for cell in plan.cells)
+    return {
+        "calls": found.calls,
+        "cells": len(plan.cells),
+        "cases": len(plan.cases),
+        "repeats": plan.spec.repeats,
+        "concurrency": plan.spec.concurrency,
+        "judged": found.judged,
+        "exact": found.exact,
+        "free": free,
+        "expected": None if found.expected is None else format_money(found.expected),
+        "worst": None if found.worst is None else format_money(found.worst),
+        "budget": None if plan.spec.budget is None else format_money(plan.spec.budget),
+        "seconds": found.seconds,
+        "worst_seconds": found.worst_seconds,
+        "notes": [note.text(reader) for note in plan.notes],
+    }
+
+
+def money(amount: Any) -> str | None:
+    return None if amount is None else format_money(Decimal(str(amount)))
+
+
+def _why(told: Mapping[str, Any] | None, reader: Language) -> str | None:
+    """Why it rests, in the reader's language; None for what an earlier version may have called otherwise."""
+    if told is None:
+        return None
+    try:
+        return Said(told["key"], told["args"]).text(reader)
+    except (KeyError, TypeError):
+        return None
