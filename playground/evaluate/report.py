@@ -100,7 +100,7 @@ def verdict_json(results: Results, found: Verdict | None) -> Json | None:
 
 def verdict_said(found: Json) -> Said:
     """A verdict of `verdict_json` over several systems, in one sentence."""
-    p = f"{max((each['p_value'] for each in found['against']), default=1.0):.2g}"
+    p = float(f"{max((each['p_value'] for each in found['against']), default=1.0):.2g}")
     if found["winner"] is not None:
         return Said("sweep.winner", {"name": found["winner"], "p": p})
     level = len(found["level"])

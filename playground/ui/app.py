@@ -30,6 +30,7 @@ from playground.ui.library import build_library
 from playground.ui.neighbours import build_neighbours
 from playground.ui.opening import Places
 from playground.ui.prepare import build_prepare
+from playground.ui.rating import build_rating
 from playground.ui.results import build_results
 from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
@@ -47,6 +48,7 @@ _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": b
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
     "compare": build_compare,
+    "rate": build_rating,
     "finetune": lambda deps: _together(
         build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps), build_tuned(deps)
     ),

@@ -77,6 +77,8 @@ _SHARED = (
     "sweep_parts.js",
     "sweep_outputs.js",
     "sweep_run.js",
+    "rating_item.js",
+    "rating_results.js",
     "result_charts.js",
     "result_tables.js",
     "result_dialog.js",

@@ -118,18 +118,24 @@ window.playground = (() => {
   const recount = () => { clearTimeout(due); due = setTimeout(() => tell('recount', mode()), 30); };
   const openTab = (name) => { const tab = document.getElementById(`pg-tab-${name}-button`); if (tab?.getAttribute('aria-selected') !== 'true') tab?.click(); };
   const lastMode = kept('mode');  // before Gradio selects its first tab, which counts as a choice
+  const link = new URLSearchParams(location.search);  // before a part takes out what it has opened
   // The contents stand below Gradio's tab bar: said to screen readers. A reload opens the tab that was open.
   const startTabs = () => {
     // Gradio mounts its tab bar when it likes.
     if (!document.getElementById('pg-tab-complete-button')) return setTimeout(startTabs, 50);
     for (const panel of document.querySelectorAll('.pg-panel')) { panel.setAttribute('role', 'tabpanel'); panel.setAttribute('aria-labelledby', panel.id.replace('pg-panel-', 'pg-tab-') + '-button'); }
-    if (typeof lastMode === 'string' && lastMode !== mode() && !new URLSearchParams(location.search).has('preset')) openTab(lastMode);
+    const first = link.has('rate') ? 'rate' : lastMode;
+    if (typeof first === 'string' && first !== mode() && !link.has('preset')) openTab(first);
   };
-  // A link's preset is opened once: a reload (Gradio's own after a lost connection, too) shows what has been made of it.
+  // What a link asks for is opened once: a reload (Gradio's own after a lost connection, too) shows what was made of it.
+  const opened = (...names) => {
+    const now = new URL(location);
+    for (const name of names) now.searchParams.delete(name);
+    if (now.href !== location.href) history.replaceState(history.state, '', now);
+  };
   hear('open', (said) => {
     openTab(said.mode);
-    const now = new URL(location);
-    if (now.searchParams.has('preset')) { now.searchParams.delete('preset'); history.replaceState(history.state, '', now); }
+    opened('preset');
   });
 
   // Submit, which is Stop while a run is under way. `begin` and `halt` are called; `release` when no answer comes to Stop.
@@ -230,5 +236,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, asks, setMode, openTab, startTabs, recount, runButton, timeline, variables, diff, marked};
+  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, asks, setMode, openTab, opened, startTabs, recount, runButton, timeline, variables, diff, marked};
 })();

@@ -699,4 +699,103 @@ ES: dict[str, str] = {
     "sweep_all_cells": "Todas las combinaciones",
     "sweep_any_score": "Cualquier puntuación",
     "sweep_several_cells": "{count} combinaciones",
+    "tab_rate": "Valorar",
+    "rating_about": (
+        "Pon nota a las respuestas de un barrido o una evaluación sin saber de quién son. Varias personas "
+        "pueden valorar el mismo, cada una desde su navegador."
+    ),
+    "rating_sweep": "Respuestas de",
+    "rating_answers": "{count} respuestas",
+    "rating_name": "Tu nombre",
+    "rating_criteria": "Criterios",
+    "rating_correctness": "Corrección",
+    "rating_correctness_ask": "¿Es verdad lo que dice la respuesta, y contesta a lo que se preguntó?",
+    "rating_grammar": "Gramática",
+    "rating_grammar_ask": "¿Está escrita la respuesta sin faltas?",
+    "rating_context": "Contexto",
+    "rating_context_ask": "¿Respeta la respuesta el contexto, la tarea y el tono que se dieron?",
+    "rating_own": "Un criterio propio",
+    "rating_own_example": "Un criterio propio, como pregunta",
+    "rating_sample": "Casos que valorar",
+    "rating_all": "todos",
+    "rating_grouped": "Las respuestas de un caso, seguidas",
+    "rating_grouped_help": (
+        "Se lee más rápido, pero cada nota depende más de la respuesta anterior. Si no, van todas mezcladas."
+    ),
+    "rating_repeats": "Todas las repeticiones",
+    "rating_repeats_help": "Si no, una respuesta de cada caso y sistema.",
+    "rating_begin": "Valorar",
+    "rating_link": "Copiar un enlace para quien valore",
+    "rating_link_copied": "Enlace copiado",
+    "rating_link_gone": "Las respuestas a las que lleva este enlace ya no están.",
+    "rating_no_sweeps": (
+        "Aún no hay respuestas que valorar. Haz antes un barrido o una evaluación; aquí se valoran sus respuestas."
+    ),
+    "rating_look": "Resultados sin valorar",
+    "rating_look_sure": "Mostrarlos: no voy a valorar",
+    "rating_seen_here": (
+        "En este navegador ya se vieron los resultados de este barrido, así que valorar desde aquí no sería a ciegas."
+    ),
+    "rating_returned": "Sigues donde estabas.",
+    "rating_progress": "{done} de {count}",
+    "rating_who": "{rater}, respuesta {at}",
+    "rating_task": "Tarea",
+    "rating_answer": "Respuesta",
+    "rating_empty": "La respuesta está vacía.",
+    "rating_expected": "Respuesta esperada",
+    "rating_expected_hide": "Ocultar",
+    "rating_expected_show": "Mostrar",
+    "rating_low": "nada",
+    "rating_high": "del todo",
+    "rating_comment": "Comentario (opcional)",
+    "rating_back": "Atrás",
+    "rating_later": "Luego",
+    "rating_later_help": "Pasa a la siguiente; esta vuelve después.",
+    "rating_undo": "Deshacer la última",
+    "rating_undo_help": "Retira las notas de la última respuesta que valoraste.",
+    "rating_unsure": "No puedo juzgarla",
+    "rating_unsure_help": "Deja sin nota lo que no la tiene y sigue.",
+    "rating_unsure_one": "no se puede juzgar",
+    "rating_next": "Siguiente",
+    "rating_keys": (
+        "Teclas: 1 a 5 ponen nota, 0 no se puede juzgar, ↑ ↓ eligen el criterio, Intro sigue, ← → se mueven."
+    ),
+    "rating_finished": "Las {count} respuestas están valoradas. Gracias.",
+    "rating_why": (
+        "Los resultados estaban ocultos porque quien conoce las cifras valora de otra manera. Al verlos, tus "
+        "notas ya no podrán cambiar."
+    ),
+    "rating_running": "Las {count} respuestas que hay hasta ahora están valoradas.",
+    "rating_running_why": "El barrido sigue en marcha: llegan más respuestas, y los resultados cuando termine.",
+    "rating_more": "Buscar más respuestas",
+    "rating_reveal": "Ver los resultados",
+    "rating_review": "Repasar mis notas",
+    "rating_leave": "Valorar otra cosa",
+    "rating_none": "Aún no hay nada valorado.",
+    "rating_system": "Sistema",
+    "rating_mean": "Media",
+    "rating_interval": "Intervalo del 95 %, de 1 a 5",
+    "rating_cases": "Casos",
+    "rating_graded": "Notas",
+    "rating_unsure_count": "Sin juzgar",
+    "rating_agreement": "Cuánto acuerdo hay",
+    "rating_alpha": "Alfa de Krippendorff: {alpha} en {items} respuestas valoradas por varias personas.",
+    "rating_pair": "Quiénes",
+    "rating_kappa": "Kappa de Cohen",
+    "rating_shared": "Respuestas de ambos",
+    "rating_meaning": "Acuerdo",
+    "rating_raters": "Quién valoró",
+    "rating_rater": "Nombre",
+    "rating_done": "Valoradas",
+    "rating_note": "Resultados",
+    "rating_seen": "vistos",
+    "rating_changed": "Notas que se cambiaron o retiraron antes de ver los resultados: {count}",
+    "rating_how": (
+        "Cómo leerlo: la media es sobre casos, y cada caso es la media de quienes lo valoraron. Alfa y kappa "
+        "valen 1 con acuerdo completo y 0 cuando el azar daría lo mismo. Alfa pesa las notas por su orden "
+        "(desde 0,8 son fiables; desde 0,667 sirven para una primera conclusión); kappa pesa las diferencias "
+        "por su cuadrado, con las palabras de Landis y Koch."
+    ),
+    "rating_csv": "CSV de todas las notas",
+    "rating_json": "Resultados en JSON",
 }
