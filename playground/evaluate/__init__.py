@@ -8,7 +8,7 @@ sweeping.py     a sweep begun, gone on with, foreseen
 running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
 underway.py     the sweeps that this process runs;  stored.py  datasets by their names
 results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML
-rating.py       what people rate, blind and in which order;  rating_results.py  what that comes to
+rating.py       what people rate, blind, in which order;  rating_results.py  what comes of it; rating_sheet.py  sheets
 opened.py       results that were looked at last;  outputs.py  their answers by pages, filtered and sorted
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
 """

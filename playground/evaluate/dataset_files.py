@@ -167,7 +167,7 @@ def _record(record: Mapping[str, Any], roles: Columns, variables: Mapping[str, s
 
 
 def _row(row: Mapping[str, str], roles: Columns, variables: Mapping[str, str], number: int) -> Case:
-    case = _made_of({name: _unescaped(cell) for name, cell in row.items()}, roles, variables)
+    case = _made_of({name: unescaped(cell) for name, cell in row.items()}, roles, variables)
     if case["messages"] is not None:
         case["messages"] = decoded(case["messages"], line=number + 1)
     return read_case(case, number)
@@ -328,5 +328,5 @@ def _escaped(cell: str) -> str:
     return f"'{cell}" if cell.lstrip("'").startswith(FORMULA) else cell
 
 
-def _unescaped(cell: str) -> str:
+def unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
