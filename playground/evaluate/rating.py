@@ -210,8 +210,8 @@ def reveal(store: Store, at: Desk) -> None:
 
 def chosen(sweep: str, queue: Queue, cases: int, places: Iterable[Place]) -> list[Place]:
     """The answers that are rated, of those of a sweep with so many cases: of every system the same cases."""
-    rows = sorted(range(cases), key=lambda row: _draw(sweep, "case", row))[: queue.cases]
-    there = [place for place in places if place.row in set(rows)]
+    rows = set(sorted(range(cases), key=lambda row: _draw(sweep, "case", row))[: queue.cases])
+    there = [place for place in places if place.row in rows]
     if queue.repeats:
         return there
     first: dict[tuple[int, int], Place] = {}
