@@ -26,6 +26,7 @@ _CURRENT = re.compile(
     r"ft:(?P<base>[^:]+):(?P<org>[^:]*):(?P<suffix>[^:]*):(?P<id>[^:]+)(?::ckpt-step-(?P<step>\d{1,9}))?"
 )
 _LEGACY = re.compile(r"(?P<base>[^:]+):ft-(?P<rest>.+)")
+CHECKPOINT = ":ckpt-step-"
 LONGEST = 200
 
 
@@ -160,7 +161,7 @@ def _with_checkpoints(tunes: list[tuple[ModelInfo, Item]]) -> list[tuple[ModelIn
     """Each checkpoint right after the model it is of."""
     under: dict[str, list[tuple[ModelInfo, Item]]] = {}
     for info, made in tunes:
-        under.setdefault(made.ref.rsplit(":ckpt-step-", 1)[0], []).append((info, made))
+        under.setdefault(made.ref.rsplit(CHECKPOINT, 1)[0], []).append((info, made))
     ordered = []
     for ref in under:
         ordered += sorted(under[ref], key=lambda pair: -1 if pair[1].step is None else pair[1].step)
@@ -199,6 +200,24 @@ def _day(said: str | None) -> str | None:
 
 def _is_past(day: str | None, today: date) -> bool:
     return day is not None and date.fromisoformat(day) <= today
+
+
+def checkpoints(ref: str, models: Iterable[ModelInfo]) -> list[str]:
+    """The checkpoints of a fine-tuned model among `models`, as `endpoint/model`, the earliest first."""
+    steps = [
+        (tune.step, info.ref)
+        for info in models
+        if info.ref.startswith(f"{ref}{CHECKPOINT}") and (tune := parse_fine_tune(info.id)) and tune.step is not None
+    ]
+    return [name for _, name in sorted(steps)]
+
+
+def base_of(ref: str, models: Iterable[ModelInfo]) -> str | None:
+    """The model of the same server that a fine-tune was made from, as `endpoint/model`; None where it is not listed."""
+    endpoint, _, id = ref.partition("/")
+    tune = parse_fine_tune(id)
+    wanted = f"{endpoint}/{tune.base}" if tune else None
+    return next((info.ref for info in models if info.ref == wanted), None)
 
 
 def training_files(endpoint: str, jobs: Iterable[Mapping[str, Any]]) -> dict[str, str]:

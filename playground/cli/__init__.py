@@ -15,13 +15,14 @@ from playground import __version__
 from playground.cli.complete import complete
 from playground.cli.counting import cost, tokens
 from playground.cli.deploy import deploy
+from playground.cli.evaluate import evaluate
 from playground.cli.finetune import app as finetune
 from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
 from playground.cli.prepare import prepare
 from playground.cli.ratings import ratings
 from playground.cli.results import results
-from playground.cli.sweep import evaluate, sweep
+from playground.cli.sweep import sweep
 from playground.cli.sweeps import sweeps
 from playground.cli.telegram import telegram
 

@@ -1,25 +1,29 @@
-"""`sweep` and `evaluate`: many calls by a plan, with what they cost said before and what came of them after."""
+"""`sweep`: many calls by a plan, with what they cost said before and what came of them after."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from playground.cli.servers import opened
-from playground.cli.sweep_files import check_folder, dataset, read_spec, training
+from playground.cli.sweep_files import check_folder, dataset, read_spec, training, write
 from playground.cli.talk import Json, harmless, note, print_json, run_async, told
 from playground.errors import InvalidRequest, PlaygroundError
 
 if TYPE_CHECKING:
     from playground.deps import Deps
     from playground.evaluate.plan import Plan
+    from playground.evaluate.results import Results
     from playground.evaluate.running import Progress, Running
     from playground.evaluate.spec import Spec
+    from playground.types import ModelInfo
 
 EVERY = 10.0
 """Seconds between two lines of progress where standard error is no terminal."""
@@ -30,16 +34,6 @@ BudgetOption = Annotated[str | None, typer.Option("--budget", help="Dollars that
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with the sweep of this id, or its beginning.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for report.html, report.json and outputs.csv.")]
 By = Annotated[str | None, typer.Option("--measure", help="Compare by this measure; else the first metric.")]
-DatasetFile = Annotated[Path, typer.Argument(show_default=False, help="Test cases: CSV, TSV, XLSX, JSON or JSONL.")]
-Models = Annotated[list[str], typer.Option("--model", "-m", help="A model, endpoint/model; several are compared.")]
-Metrics = Annotated[
-    list[str] | None, typer.Option("--metric", help="A metric, or {metric: {option: value}}; several may be given.")
-]
-Stop = Annotated[list[str] | None, typer.Option(help=r"Stop at this text; up to 4 times. \n is a line break.")]
-Prompt = Annotated[str | None, typer.Option(help="What is sent, with {{variables}}; else what each case asks itself.")]
-Training = Annotated[
-    Path | None, typer.Option("--training", help="The file a model was trained on, for novelty and domain.")
-]
 
 
 def sweep(
@@ -56,73 +50,35 @@ def sweep(
         if (spec is None) == (resume is None):
             raise InvalidRequest("Give a spec, or --resume with a sweep's id.", param="spec")
         read = None if spec is None else read_spec(spec)
-        capped = _dollars(budget)
+        capped = dollars(budget)
         if read is not None and capped is not None:
             read = replace(read, budget=capped)
         folder = Path() if spec is None else spec.parent
-        run_async(_sweep(read, folder, resume, capped, yes=yes, as_json=as_json, out=out, measure=measure))
+        show = partial(_show, as_json=as_json, out=out, measure=measure)
+        run_async(carried_out(read, folder, resume, capped, yes=yes, out=out, show=show))
 
 
-def evaluate(
-    cases: DatasetFile,
-    model: Models,
-    metric: Metrics = None,
-    prompt: Prompt = None,
-    repeats: int = 1,
-    max_tokens: int | None = None,
-    temperature: float | None = None,
-    stop: Stop = None,
-    trained_on: Training = None,
-    concurrency: int = 4,
-    budget: BudgetOption = None,
-    yes: Yes = False,
-    as_json: Json = False,
-    out: Out = None,
-    measure: By = None,
-) -> None:
-    """Put models side by side on test cases: each metric with its interval, and who is better by paired tests."""
-    with told():
-        from playground.evaluate.spec import from_json
-        from playground.evaluate.spec_files import load
-        from playground.parameters import unescape
-
-        named = [load(each) if each.lstrip().startswith("{") else each for each in metric or ["exact_match"]]
-        given = {"max_tokens": max_tokens, "temperature": temperature, "stop": [unescape(each) for each in stop or ()]}
-        spec = from_json(
-            {
-                "name": f"evaluate {cases.stem}"[:120],
-                "models": list(model),
-                "prompt": prompt,
-                "dataset": str(cases),
-                "repeats": repeats,
-                "parameters": {name: value for name, value in given.items() if value not in (None, [])},
-                "metrics": named,
-                "training": None if trained_on is None else str(trained_on.resolve()),
-                "budget": budget,
-                "concurrency": concurrency,
-                "max_calls": 100_000,
-            }
-        )
-        run_async(_sweep(spec, Path(), None, None, yes=yes, as_json=as_json, out=out, measure=measure))
-
-
-async def _sweep(
+async def carried_out(
     spec: Spec | None,
     folder: Path,
     resume: str | None,
     budget: Any,
     *,
     yes: bool,
-    as_json: bool,
     out: Path | None,
-    measure: str | None,
+    show: Callable[[Results], None],
+    complete: Callable[[Spec, Sequence[ModelInfo]], Spec] = lambda spec, models: spec,
+    again: str = "python -m playground sweep --resume",
 ) -> None:
+    """Run a spec, or go on with a sweep, and `show` what came of it. `complete` adds to the spec what is known when the
+    servers have listed their models, `again` goes on with it."""
     import asyncio
 
     check_folder(out)
     async with opened(spec.models[0] if spec and spec.models and not _wants_engine(spec) else None) as deps:
         await deps.list_models(note)
         if spec is not None:
+            spec = complete(spec, deps.models)
             texts = training(spec.training)
             running = await _begun(spec, folder, texts, deps, yes=yes)
         else:
@@ -131,8 +87,8 @@ async def _sweep(
         from playground.evaluate import results
 
         found = await asyncio.to_thread(results.load, deps.store, running.id, training=texts)
-        await asyncio.to_thread(_show, found, as_json, out, measure)
-        _leave(last)
+        await asyncio.to_thread(show, found)
+        _leave(last, again)
 
 
 async def _begun(spec: Spec, folder: Path, texts: list[str], deps: Deps, *, yes: bool) -> Running:
@@ -196,7 +152,7 @@ async def _follow(running: Running) -> Progress:
     return last
 
 
-def _leave(last: Progress) -> None:
+def _leave(last: Progress, again: str) -> None:
     """Say how to go on where it did not end, and end as that calls for."""
     if last.state == "done" and not last.failed:
         return
@@ -206,10 +162,10 @@ def _leave(last: Progress) -> None:
     if last.state == "done":
         note(
             f"{last.failed:,} calls failed. Those that cost nothing are asked again by:",
-            f"python -m playground sweep --resume {last.id}",
+            f"{again} {last.id}",
         )
         return
-    note(f"To go on{more}: python -m playground sweep --resume {last.id}{' --budget …' if more else ''}")
+    note(f"To go on{more}: {again} {last.id}{' --budget …' if more else ''}")
     raise typer.Exit(130 if last.state in ("paused", "stopped") else 1)
 
 
@@ -241,7 +197,7 @@ def _ctrl_c(running: Running) -> Any:
     return handled()
 
 
-def _show(found: Any, as_json: bool, out: Path | None, measure: str | None) -> None:
+def _show(found: Results, *, as_json: bool, out: Path | None, measure: str | None) -> None:
     from playground.cli.sweep_words import told as lines
     from playground.evaluate import report, report_page
 
@@ -257,9 +213,7 @@ def _show(found: Any, as_json: bool, out: Path | None, measure: str | None) -> N
             "report.json": report.to_json(found, measure),
             "outputs.csv": report.to_csv(found),
         }
-        for name, data in files.items():
-            (out / name).write_bytes(data)
-        note(f"Written: {', '.join(str(out / name) for name in files)}")
+        write(out, files)
 
 
 def _wants_engine(spec: Spec) -> bool:
@@ -267,7 +221,7 @@ def _wants_engine(spec: Spec) -> bool:
     return any("/" not in ref or ref.startswith("local/") for ref in spec.models)
 
 
-def _dollars(text: str | None) -> Any:
+def dollars(text: str | None) -> Any:
     from playground.evaluate.spec import MAX_BUDGET
     from playground.evaluate.spec_values import money
 

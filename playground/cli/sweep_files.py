@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,3 +60,10 @@ def check_folder(out: Path | None) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidRequest(f"{out} cannot be made: {error.strerror}.", param="out") from None
+
+
+def write(out: Path, files: Mapping[str, bytes]) -> None:
+    """Results, each into a file of `out`, which is said."""
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    note(f"Written: {', '.join(str(out / name) for name in files)}")

@@ -73,7 +73,7 @@ def told(said: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{said['name']} ({said['id']}): {said['state']}, {said['answered']:,} of {said['calls']:,} answered"
         + (f", {said['failed']:,} failed" if said["failed"] else "")
-        + (f", {_dollars(said['spent'])} spent" if float(said["spent"]) else "")
+        + (f", {dollars(said['spent'])} spent" if float(said["spent"]) else "")
     )
     marked = " (given by a model)" if measure["judged"] else " (given by people, 1 to 5)" if measure["human"] else ""
     best = "higher" if measure["higher_is_better"] else "lower"
@@ -110,9 +110,9 @@ def _cell(cell: Mapping[str, Any], shown: str) -> Iterator[str]:
     if cell["agreement"] is not None:
         parts.append(f"agreement {cell['agreement']:.0%}")
     if cell["cost"] is not None:
-        parts.append(f"{_dollars(cell['cost'])} a call")
+        parts.append(f"{dollars(cell['cost'])} a call")
     if cell["latency"] is not None:
-        parts.append(f"{_seconds(cell['latency'])} (p95 {_seconds(cell['latency_p95'])})")
+        parts.append(f"{seconds(cell['latency'])} (p95 {seconds(cell['latency_p95'])})")
     if cell["failed"]:
         parts.append(f"{cell['failed']:,} failed")
     yield "  ".join(parts)
@@ -141,11 +141,11 @@ def _cost(plan: Plan, amount: Any) -> str:
     return format_money(amount)
 
 
-def _dollars(amount: Any) -> str:
+def dollars(amount: Any) -> str:
     from decimal import Decimal
 
     return format_money(Decimal(str(amount)))
 
 
-def _seconds(seconds: float) -> str:
+def seconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -7,7 +7,9 @@ metrics/        an answer's score, and a set's
 sweeping.py     a sweep begun, gone on with, foreseen
 running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
 underway.py     the sweeps that this process runs;  stored.py  datasets by their names
-results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML
+results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML (report_parts.py)
+comparison.py   systems side by side against a baseline;  table.py  as JSON, table_page.py HTML
+resampling.py   intervals and tests of figures that only all answers together have
 rating.py       what people rate, blind, in which order;  rating_results.py  what comes of it; rating_sheet.py  sheets
 opened.py       results that were looked at last;  outputs.py  their answers by pages, filtered and sorted
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"

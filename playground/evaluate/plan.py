@@ -128,6 +128,7 @@ def make(
     cases = (NO_CASE,) if dataset is None else _chosen(spec, dataset)
     specs.check_count(specs.count(spec, len(cases)), spec.max_calls)
     cells = tuple(_cells(spec, model, kind, preset))
+    baseline_cell(spec.baseline, [cell.model.ref for cell in cells])
     _check_written(cells, cases)
     notes: dict[str, Said] = {}
     alike: dict[str, list[int]] = {}
@@ -144,6 +145,16 @@ def make(
     if spec.repeats > 1 and all(_is_fixed(cell.parameters) for cell in cells):
         notes["fixed"] = Said("note.fixed", {"repeats": spec.repeats})
     return Plan(spec, cases, cells, tuple(notes.values()), same)
+
+
+def baseline_cell(wanted: str | None, models: Sequence[str]) -> int:
+    """The first cell of that model, by its reference or its name; of None the first of all. Raises InvalidRequest."""
+    if wanted is None:
+        return 0
+    for at, model in enumerate(models):
+        if wanted in (model, model.split("/", 1)[-1]):
+            return at
+    raise refused("no_baseline", param="baseline", name=wanted[:80], known=", ".join(dict.fromkeys(models)))
 
 
 def _chosen(spec: Spec, dataset: Dataset) -> tuple[Case, ...]:

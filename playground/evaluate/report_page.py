@@ -13,27 +13,24 @@ from typing import Any
 
 from playground.evaluate.report import Json, report, verdict_said
 from playground.evaluate.report_chart import scatter
+from playground.evaluate.report_parts import (
+    STYLE,
+    class_table,
+    document,
+    ends,
+    heading,
+    interval,
+    number,
+    outputs,
+    say,
+    seconds,
+)
 from playground.evaluate.results import Results
 from playground.pricing import format_money
-from playground.words import Language, Said
+from playground.words import Language
 
-MOST_CELLS, MOST_OUTPUTS, LONGEST = 200, 300, 400
-"""Rows of the tables, and characters of an answer that are shown; the CSV has all."""
-
-_STYLE = """
-:root{color-scheme:light dark;--bg:#fff;--fg:#1a1a1a;--soft:#6b6b6b;--line:#e3e3e3;--panel:#f7f7f8;--accent:#10a37f}
-@media(prefers-color-scheme:dark){:root{--bg:#141414;--fg:#ececec;--soft:#a0a0a0;--line:#333;--panel:#1e1e1e}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1100px;padding:24px 16px;background:var(--bg);color:var(--fg);
-font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}h1{font-size:22px;margin:0}h2{font-size:16px;
-margin:32px 0 8px}p{margin:4px 0}.soft{color:var(--soft);font-size:13px}.box{background:var(--panel);border:1px solid
-var(--line);border-radius:8px;padding:12px 16px;margin:16px 0}.wide{overflow-x:auto}table{border-collapse:collapse;
-font-size:13px;width:100%}th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-th{font-weight:600;white-space:nowrap}td.n,th.n{text-align:right;white-space:nowrap}.heat{width:auto}.heat td{
-text-align:center;min-width:110px;border:2px solid var(--bg);border-radius:8px}.heat b{display:block;font-size:15px}
-.answer{white-space:pre-wrap;overflow-wrap:anywhere;max-width:420px}svg{max-width:100%;height:auto}
-svg text{fill:var(--soft);font-size:12px}svg .axis{stroke:var(--line)}svg .dot{fill:var(--soft);fill-opacity:.55}
-svg .front{fill:var(--accent)}
-"""
+MOST_CELLS = 200
+"""Rows of the table; the CSV has all."""
 
 
 def page(results: Results, measure: str | None = None, *, language: Language = "en") -> str:
@@ -46,22 +43,9 @@ def page(results: Results, measure: str | None = None, *, language: Language = "
         *_scatter(said, language),
         *_cells(said, language),
         *_classes(said, language),
-        *_outputs(results, said, language),
+        *outputs(results, language),
     ]
-    title = escape(said["name"])
-    return (
-        f'<!doctype html>\n<html lang="{language}">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
-    )
-
-
-def _say(key: str, language: Language, **args: Any) -> str:
-    return escape(Said(key, args).text(language))
-
-
-def _heading(key: str, language: Language, **args: Any) -> str:
-    return f"<h2>{_say(key, language, **args)}</h2>"
+    return document(said["name"], STYLE, parts, language)
 
 
 def _head(said: Json, language: Language) -> Iterator[str]:
@@ -69,16 +53,16 @@ def _head(said: Json, language: Language) -> Iterator[str]:
     yield f"<h1>{escape(said['name'])}</h1>"
     figures = {name: said[name] for name in ("calls", "answered", "failed")}
     spent = format_money(Decimal(said["spent"]))
-    counts = _say("sweep.counts", language, **figures, spent=spent)
+    counts = say("sweep.counts", language, **figures, spent=spent)
     yield f'<p class="soft">{counts} · {escape(said["created_at"][:16])}</p>'
     key = "sweep.higher" if measure["higher_is_better"] else "sweep.lower"
-    yield f'<p class="soft">{_say(key, language, name=measure["name"])}</p>'
+    yield f'<p class="soft">{say(key, language, name=measure["name"])}</p>'
     models = dict.fromkeys(cell["model"] for cell in said["cells"])
     yield f'<p class="soft">{escape(", ".join(models))}</p>'
     if measure["judged"]:
-        yield f'<p class="soft">{_say("sweep.judged", language)}</p>'
+        yield f'<p class="soft">{say("sweep.judged", language)}</p>'
     if measure["human"]:
-        yield f'<p class="soft">{_say("sweep.human", language)}</p>'
+        yield f'<p class="soft">{say("sweep.human", language)}</p>'
     for note in said["notes"]:
         yield f'<p class="soft">{escape(note)}</p>'
 
@@ -86,12 +70,12 @@ def _head(said: Json, language: Language) -> Iterator[str]:
 def _verdict(said: Json, language: Language) -> Iterator[str]:
     found = said["verdict"]
     if found is None:
-        yield f'<div class="box">{_say("sweep.no_score", language)}</div>'
+        yield f'<div class="box">{say("sweep.no_score", language)}</div>'
         return
     if len(said["cells"]) < 2:
         return
     text = escape(verdict_said(found).text(language))
-    yield f'<div class="box"><p><b>{text}</b></p><p class="soft">{_say("sweep.tests", language)}</p></div>'
+    yield f'<div class="box"><p><b>{text}</b></p><p class="soft">{say("sweep.tests", language)}</p></div>'
 
 
 def _heatmap(said: Json, language: Language) -> Iterator[str]:
@@ -113,7 +97,7 @@ def _heatmap(said: Json, language: Language) -> Iterator[str]:
     for y, value in enumerate(found["y_values"]):
         row = "".join(_square(squares.get((x, y)), low, high, better, language) for x in range(len(found["x_values"])))
         yield f"<tr><th>{'' if found['y'] is None else escape(_value(value))}</th>{row}</tr>"
-    yield f'</table></div><p class="soft">{_say("sweep.square", language)}</p>'
+    yield f'</table></div><p class="soft">{say("sweep.square", language)}</p>'
 
 
 def _square(square: Json | None, low: float, high: float, better: bool, language: Language) -> str:
@@ -123,13 +107,11 @@ def _square(square: Json | None, low: float, high: float, better: bool, language
     figure = square["figure"]
     share = (figure["value"] - low) / (high - low) if high > low else 0.5
     strength = round(8 + 52 * (share if better else 1 - share))
-    agreed = (
-        "" if square["agreement"] is None else _say("sweep.agreement", language, share=f"{square['agreement']:.0%}")
-    )
+    agreed = "" if square["agreement"] is None else say("sweep.agreement", language, share=f"{square['agreement']:.0%}")
     colour = f"color-mix(in srgb,var(--accent) {strength}%,var(--bg))"
     return (
-        f'<td style="background:{colour}"><b>{_number(figure["value"])}</b>'
-        f"{_range(figure)}<br>{agreed}<br>n = {square['count']:,}</td>"
+        f'<td style="background:{colour}"><b>{number(figure["value"])}</b>'
+        f"{ends(figure)}<br>{agreed}<br>n = {square['count']:,}</td>"
     )
 
 
@@ -142,10 +124,10 @@ def _scatter(said: Json, language: Language) -> Iterator[str]:
     if len(points) < 2:
         return
     priced = any(cell["cost"] for cell in said["cells"])
-    across = _say("sweep.cost" if priced else "sweep.latency", language)
+    across = say("sweep.cost" if priced else "sweep.latency", language)
     yield f"<h2>{escape(said['measure']['name'])} · {across}</h2>"
     yield scatter([(float(x or 0), y, front, name) for x, y, front, name in points], across, said["measure"]["name"])
-    yield f'<p class="soft">{_say("sweep.front", language)}</p>'
+    yield f'<p class="soft">{say("sweep.front", language)}</p>'
 
 
 def _cost_or_time(cell: Mapping[str, Any]) -> float | None:
@@ -159,26 +141,26 @@ def _cells(said: Json, language: Language) -> Iterator[str]:
     figures = list(cells[0]["figures"]) if cells else []
     whole = list(cells[0]["whole"]) if cells else []
     heads = [
-        _say(key, language) for key in ("sweep.agreed", "sweep.cost", "sweep.latency", "sweep.answered", "sweep.failed")
+        say(key, language) for key in ("sweep.agreed", "sweep.cost", "sweep.latency", "sweep.answered", "sweep.failed")
     ]
     names = "".join(f'<th class="n">{escape(name)}</th>' for name in [*figures, *(f"{name} (Σ)" for name in whole)])
-    yield _heading("sweep.cells", language)
+    yield heading("sweep.cells", language)
     rest = "".join(f'<th class="n">{head}</th>' for head in heads)
-    yield f'<div class="wide"><table><tr><th>{_say("sweep.cell", language)}</th>{names}{rest}</tr>'
+    yield f'<div class="wide"><table><tr><th>{say("sweep.cell", language)}</th>{names}{rest}</tr>'
     for cell in cells[:MOST_CELLS]:
         values = [
-            *(_interval(cell["figures"][name]) for name in figures),
-            *(_number(cell["whole"].get(name)) for name in whole),
+            *(interval(cell["figures"][name]) for name in figures),
+            *(number(cell["whole"].get(name)) for name in whole),
             "–" if cell["agreement"] is None else f"{cell['agreement']:.0%}",
             "–" if cell["cost"] is None else format_money(Decimal(str(cell["cost"]))),
-            _seconds(cell["latency"]),
+            seconds(cell["latency"]),
             f"{cell['answered']:,}",
             f"{cell['failed']:,}",
         ]
         mark = " ●" if cell["front"] else ""
         row = "".join(f'<td class="n">{value}</td>' for value in values)
         yield f"<tr><td>{escape(_name(said, cell))}{mark}</td>{row}</tr>"
-    yield f'</table></div><p class="soft">{_say("sweep.cells_note", language)}</p>'
+    yield f'</table></div><p class="soft">{say("sweep.cells_note", language)}</p>'
 
 
 def _name(said: Json, cell: Mapping[str, Any]) -> str:
@@ -194,52 +176,8 @@ def _classes(said: Json, language: Language) -> Iterator[str]:
     best = None if said["verdict"] is None else said["cells"][said["verdict"]["best_cell"]]
     if best is None or best["classes"] is None:
         return
-    found = best["classes"]
-    yield _heading("sweep.confusion", language, name=best["name"])
-    heads = "".join(f'<th class="n">{escape(name)}</th>' for name in found["labels"])
-    extra = [_say("sweep.no_label", language), "precision", "recall", "F1"]
-    ends = "".join(f'<th class="n">{name}</th>' for name in extra)
-    yield f'<div class="wide"><table><tr><th>{_say("sweep.expected", language)}</th>{heads}{ends}</tr>'
-    for name, row in zip(found["labels"], found["matrix"], strict=True):
-        each = found["classes"][name]
-        figures = [*(f"{count:,}" for count in row), *(f"{each[key]:.2f}" for key in ("precision", "recall", "f1"))]
-        cells = "".join(f'<td class="n">{figure}</td>' for figure in figures)
-        yield f"<tr><th>{escape(name)}</th>{cells}</tr>"
-    yield "</table></div>"
-
-
-def _outputs(results: Results, said: Json, language: Language) -> Iterator[str]:
-    shown = results.outputs[:MOST_OUTPUTS]
-    yield _heading("sweep.outputs", language, shown=len(shown), count=len(results.outputs))
-    heads = [_say(key, language) for key in ("sweep.cell", "sweep.case", "sweep.expected", "sweep.answer")]
-    yield '<div class="wide"><table><tr>' + "".join(f"<th>{head}</th>" for head in heads) + "<th></th></tr>"
-    for output in shown:
-        case = results.cases[output.row]
-        scores = ", ".join(f"{name} {_number(score)}" for name, score in output.scores.items())
-        answer = output.answer[:LONGEST] + ("…" if len(output.answer) > LONGEST else "")
-        cells = [results.sweep.cells[output.cell]["name"], case.id, (case.expected or "")[:LONGEST]]
-        row = "".join(f"<td>{escape(str(each))}</td>" for each in cells)
-        wrong = "" if output.error is None else f' <span class="soft">{escape(output.error)}</span>'
-        yield f'<tr>{row}<td class="answer">{escape(answer)}{wrong}</td><td class="soft">{escape(scores)}</td></tr>'
-    yield "</table></div>"
-
-
-def _interval(figure: Mapping[str, Any] | None) -> str:
-    return "–" if figure is None else f'{_number(figure["value"])} <span class="soft">{_range(figure)}</span>'
-
-
-def _range(figure: Mapping[str, Any]) -> str:
-    return f"[{_number(figure['low'])}, {_number(figure['high'])}]"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+    yield heading("sweep.confusion", language, name=best["name"])
+    yield from class_table(best["classes"], language)
 
 
 def _value(value: Any) -> str:

@@ -13,6 +13,7 @@ As YAML (JSON and the page have the same fields):
     rows: {tags: [short], first: 50}
     repeats: 5
     metrics: [exact_match, {label: {labels: [positive, negative]}}]
+    baseline: local/smollm2-135m-instruct          # of several models the one that the others are compared with
     budget: 0.50                                   # dollars
     concurrency: 8
 
@@ -58,7 +59,8 @@ class Rows:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """A checked spec. `grid` has the parameters that vary, each with its values (None: unset), `combinations` the ones
-    of a list; without both there is one combination. `budget` is in dollars."""
+    of a list; without both there is one combination. `baseline` is the model that the others are compared with, by
+    default the first; `budget` is in dollars."""
 
     name: str = "sweep"
     models: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Spec:
     repeats: int = 1
     metrics: tuple[MetricSpec, ...] = ()
     training: str | None = None
+    baseline: str | None = None
     budget: Decimal | None = None
     concurrency: int = 4
     max_calls: int = DEFAULT_CALLS
@@ -130,6 +133,7 @@ def from_json(given: Any) -> Spec:
         repeats=values.whole(about.get("repeats"), "repeats", 1, MAX_REPEATS) or 1,
         metrics=read_metrics(about.get("metrics")),
         training=values.line(about.get("training"), "training", 500),
+        baseline=values.line(about.get("baseline"), "baseline", 200),
         budget=values.money(about.get("budget"), MAX_BUDGET),
         concurrency=values.whole(about.get("concurrency"), "concurrency", 1, MAX_CONCURRENCY) or 4,
         max_calls=values.whole(about.get("max_calls"), "max_calls", 1, MAX_CALLS) or DEFAULT_CALLS,
@@ -161,6 +165,7 @@ def to_json(spec: Spec) -> dict[str, Any]:
         "repeats": spec.repeats,
         "metrics": [metric.as_json() for metric in spec.metrics],
         "training": spec.training,
+        "baseline": spec.baseline,
         "budget": None if spec.budget is None else format(spec.budget, "f"),
         "concurrency": spec.concurrency,
         "max_calls": spec.max_calls,
@@ -193,7 +198,7 @@ def _check_count(spec: Spec, grid: Mapping[str, Axis], listed: int) -> None:
 
 _KNOWN = (
     "name", "models", "presets", "prompt", "messages", "variables", "parameters", "grid", "list", "dataset", "rows",
-    "repeats", "metrics", "training", "budget", "concurrency", "max_calls", "mode",
+    "repeats", "metrics", "training", "baseline", "budget", "concurrency", "max_calls", "mode",
 )  # fmt: skip
 
 

@@ -22,13 +22,13 @@ SEED = 20_240_607
 RESAMPLES = 9_999
 EXACT = 13
 """Cases up to which all 2ⁿ changes of sign are counted, in place of RESAMPLES drawn ones (8,192 are fewer)."""
-_BLOCK = 4_000_000
+BLOCK = 4_000_000
 """Numbers that are drawn at a time."""
 _KEPT = 2_000_000
 """Numbers up to which what was drawn is kept: 16 MB."""
 
 Array = NDArray[np.float64]
-Test = Literal["mcnemar", "permutation", "unpaired"]
+Test = Literal["mcnemar", "permutation", "unpaired", "randomization", "jackknife"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class Interval:
     low: float
     high: float
     count: int
+
+    def within(self, least: float, most: float | None) -> Interval:
+        """Of a figure that cannot be below or above these, the part of the interval that can be."""
+        high = self.high if most is None else min(self.high, most)
+        return Interval(self.value, max(self.low, least), high, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,9 @@ def bootstrap(
     value = float(sample.mean())
     if len(sample) < 2 or np.all(sample == sample[0]):
         return Interval(value, value, value, len(sample))
-    means = _resampled_means(sample, resamples, seed)
-    alpha = (1 - confidence) / 2
-    low, high = np.quantile(means, _bca(sample, means, (alpha, 1 - alpha)))
-    return Interval(value, float(low), float(high), len(sample))
+    left_out = (sample.sum() - sample) / (len(sample) - 1)
+    low, high = bca(value, _resampled_means(sample, resamples, seed), left_out, confidence=confidence)
+    return Interval(value, low, high, len(sample))
 
 
 def _resampled_means(sample: Array, resamples: int, seed: int) -> Array:
@@ -87,7 +91,7 @@ def _resampled_means(sample: Array, resamples: int, seed: int) -> Array:
         means: Array = sample[_drawn(size, resamples, seed)].mean(axis=1)
         return means
     random = np.random.default_rng(seed)
-    batch = max(1, _BLOCK // size)
+    batch = max(1, BLOCK // size)
     parts = []
     for done in range(0, resamples, batch):
         rows = min(batch, resamples - done)
@@ -101,21 +105,21 @@ def _drawn(size: int, resamples: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(0, size, (resamples, size))
 
 
-def _bca(sample: Array, means: Array, quantiles: tuple[float, float]) -> list[float]:
-    """The quantiles of the resampled means that BCa takes in place of `quantiles`: corrected for the bias of the
-    resamples (z0; ties count half), and for how the error changes with the mean (a, by the jackknife)."""
+def bca(value: float, drawn: Array, left_out: Array, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The ends of the BCa interval: quantiles of the `drawn` figures, corrected for their bias (z0; ties count half),
+    and for how the error changes with the figure (a, by the figures with each case left out)."""
     normal = NormalDist()
-    value = float(sample.mean())
-    below = (np.sum(means < value) + np.sum(means <= value)) / (2 * len(means))
+    below = (np.sum(drawn < value) + np.sum(drawn <= value)) / (2 * len(drawn))
     bias = normal.inv_cdf(min(max(float(below), 1e-12), 1 - 1e-12))
-    left_out = (sample.sum() - sample) / (len(sample) - 1)
     spread = left_out.mean() - left_out
-    shape = float(np.sum(spread**3) / (6 * np.sum(spread**2) ** 1.5))
-    found = []
-    for quantile in quantiles:
+    squares = float(np.sum(spread**2))
+    shape = float(np.sum(spread**3)) / (6 * squares**1.5) if squares else 0.0
+    quantiles = []
+    for quantile in ((1 - confidence) / 2, (1 + confidence) / 2):
         z = bias + normal.inv_cdf(quantile)
-        found.append(float(normal.cdf(bias + z / (1 - shape * z))))
-    return found
+        quantiles.append(float(normal.cdf(bias + z / (1 - shape * z))))
+    low, high = np.quantile(drawn, quantiles)
+    return float(low), float(high)
 
 
 def wilson(successes: int, count: int, *, confidence: float = 0.95) -> Interval | None:
@@ -214,7 +218,7 @@ def permutation(differences: Array | Sequence[float], *, resamples: int = RESAMP
         signs = 1.0 - 2.0 * ((np.arange(2**size)[:, None] >> np.arange(size)) & 1)
         return float(np.mean(np.abs(signs @ values) >= seen).item())
     random = np.random.default_rng(seed)
-    batch, hits = max(1, _BLOCK // size), 0
+    batch, hits = max(1, BLOCK // size), 0
     for done in range(0, resamples, batch):
         signs = 1.0 - 2.0 * random.integers(0, 2, (min(batch, resamples - done), size), np.int8)
         hits += int(np.sum(np.abs(signs @ values) >= seen))

@@ -8,15 +8,17 @@ of Hsu's multiple comparisons with the best, 1984; a test draws samples without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from playground.evaluate.statistics import RESAMPLES, SEED, Interval, Test, bootstrap, holm, paired
+from playground.evaluate.statistics import RESAMPLES, SEED, Interval, Paired, Test, bootstrap, holm, paired
 
 ALPHA = 0.05
 
 Scores = Sequence[Sequence[float | None]]
 """By case, in one order for all systems: the scores of its repeats."""
+Compare = Callable[[str, str], Paired | None]
+"""The paired test of two systems by their names; None where they share no case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,33 @@ def verdict(
     means = {
         name: each for name, scores in systems.items() if (each := bootstrap(scores, resamples=resamples, seed=seed))
     }
+    draws = max(resamples, round(4 * len(means) / alpha))
+
+    def compare(first: str, second: str) -> Paired | None:
+        return paired(systems[first], systems[second], binary=binary, resamples=draws, seed=seed)
+
+    return decide(means, compare, higher_is_better=higher_is_better, alpha=alpha)
+
+
+def decide(
+    means: Mapping[str, Interval], compare: Compare, *, higher_is_better: bool = True, alpha: float = ALPHA
+) -> Verdict | None:
+    """The same of figures that are there, whatever they are, by a paired test of two systems."""
     if not means:
         return None
     sign = 1 if higher_is_better else -1
     best = max(means, key=lambda name: sign * means[name].value)
-    draws = max(resamples, round(4 * len(means) / alpha))
-    found = {
-        name: result
-        for name in means
-        if name != best
-        and (result := paired(systems[best], systems[name], binary=binary, resamples=draws, seed=seed)) is not None
-    }
-    adjusted = holm([result.p_value for result in found.values()])
+    found = {name: result for name in means if name != best and (result := compare(best, name)) is not None}
     against = tuple(
         Against(name, sign * result.difference, result.p_value, p, result.test, result.count)
-        for (name, result), p in zip(found.items(), adjusted, strict=True)
+        for (name, result), p in zip(found.items(), adjusted(found.values()), strict=True)
     )
     beaten = {each.other for each in against if each.p_value < alpha and each.difference > 0}
     level = tuple(name for name in means if name != best and name not in beaten)
     winner = best if len(means) > 1 and not level else None
     return Verdict(winner, best, means, against, level, alpha)
+
+
+def adjusted(found: Iterable[Paired]) -> list[float]:
+    """Their p-values, adjusted by Holm for being several."""
+    return holm([result.p_value for result in found])

@@ -16,6 +16,7 @@ from playground.deps import Deps
 from playground.errors import ContextExceeded, PlaygroundError
 from playground.finetune.trained import Lacks, lacks
 from playground.parameters import validate_chat, validate_completion
+from playground.picker import CHECKPOINT
 from playground.runner import Progress, run
 from playground.types import CompletionRequest, Mode, ModelInfo, Request
 from playground.ui import better, present
@@ -27,7 +28,6 @@ Outputs = tuple[Any, Any, Any]
 
 READING = 1.0
 """Seconds that the counter waits for a model's training file, which is read on meanwhile."""
-CHECKPOINT = ":ckpt-step-"
 COUNTING = 2.0
 """Seconds that a server may take to count a conversation before it is sent uncounted."""
 

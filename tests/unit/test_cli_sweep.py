@@ -178,11 +178,58 @@ def test_models_are_evaluated_side_by_side(folder: Path, cli: Cli, server: FakeS
         OPENAI_BASE_URL=server.url,
     )
     assert done.returncode == 0, done.stderr
-    assert "server/one: 1.000 [1.000, 1.000] n=5" in done.stdout
-    assert "server/two: 1.000 [1.000, 1.000] n=5" in done.stdout
-    assert "contains 1.000" in done.stdout
-    assert "distinct_2 of all" in done.stdout
+    assert "exact_match (higher is better)\n    server/one: 1.000 [1.000, 1.000] n=5  baseline\n" in done.stdout
+    assert "server/two: 1.000 [1.000, 1.000] n=5  +0.000 [+0.000, +0.000] p=1 (mcnemar)" in done.stdout
+    assert "contains (higher is better)" in done.stdout
+    assert "distinct_2, of all answers together" in done.stdout
     assert "No difference shown" in done.stdout
+
+
+def test_a_baseline_is_evaluated_too_and_checkpoints_join_their_model(
+    folder: Path, cli: Cli, server: FakeServer
+) -> None:
+    tune = "ft:base:us::abc"
+    ids = ("base", tune, f"{tune}:ckpt-step-20", f"{tune}:ckpt-step-5", "other")
+    server.models = {"object": "list", "data": [{"id": id} for id in ids]}
+    about = ("evaluate", "cases.csv", "--prompt", "{{q}}", "--yes")
+    done = cli(
+        *(*about, "--model", f"server/{tune}", "--baseline", "server/base", "--checkpoints", "--metric", "meteor"),
+        *("--out", "results", "--json"),
+        OPENAI_BASE_URL=server.url,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    names = [f"server/{id}" for id in ("base", tune, f"{tune}:ckpt-step-5", f"{tune}:ckpt-step-20")]
+    assert [each["model"] for each in said["systems"]] == names
+    assert (said["baseline"], said["spec"]["baseline"]) == (0, "server/base")
+    assert any(note.startswith("METEOR with") for note in said["notes"])
+    written = {each.name for each in (folder / "results").iterdir()}
+    assert written == {"report.html", "report.json", "outputs.csv"}
+    asked_before = len(server.requests)
+    again = cli(
+        *("evaluate", "--resume", said["id"], "--baseline", f"server/{tune}", "--json"), OPENAI_BASE_URL=server.url
+    )
+    assert json.loads(again.stdout)["baseline"] == 1
+    assert not [each for each in server.requests[asked_before:] if each.path.endswith("completions")]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--model", "server/one", "--checkpoints"), "has checkpoints"),
+        ((), "at least one --model"),
+        (("--model", "server/one", "--resume", "abc"), "no cases and no models"),
+        (("--model", "server/one", "--metric", "domain"), "training texts"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_refused_before_anything_is_asked(
+    folder: Path, cli: Cli, server: FakeServer, options: tuple[str, ...], said: str
+) -> None:
+    server.models = {"object": "list", "data": [{"id": "one"}]}
+    done = cli("evaluate", "cases.csv", "--prompt", "{{q}}", "--yes", *options, OPENAI_BASE_URL=server.url)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not [each for each in server.requests if each.path.endswith("completions")]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 from playground.errors import InvalidRequest, refused
 from playground.evaluate.metrics import diversity, domain, judge, labels, matching, novelty, overlap
@@ -26,6 +27,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "regex": {"pattern": _TEXT, "whole": _BOOL},
     "json_schema": {"schema": _OBJECT},
     "label": {"labels": _TEXTS},
+    "macro_f1": {"labels": _TEXTS},
     "bleu": {},
     "chrf": {},
     "meteor": {},
@@ -33,10 +35,21 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "self_bleu": {},
     "training_overlap": {"n": _COUNT},
     "domain": {},
+    "off_domain": {},
     "judge": {"criterion": _TEXT, "model": _TEXT},
 }
-NEED_TRAINING = frozenset({"training_overlap", "domain"})
+NEED_TRAINING = frozenset({"training_overlap", "domain", "off_domain"})
 """They compare with the texts that a model was trained on."""
+Group = Literal["automatic", "diversity", "domain", "judged", "human"]
+GROUPS: Mapping[Group, tuple[str, ...]] = {
+    "automatic": (*("exact_match", "contains", "regex", "json_schema", "label", "macro_f1", "bleu", "chrf", "meteor"),),
+    "diversity": ("distinct", "self_bleu", "training_overlap"),
+    "domain": ("domain", "off_domain"),
+    "judged": ("judge",),
+}
+"""The ways to evaluate, each with its metrics; what people say of answers (`human`) is rated, not computed."""
+COMPANIONS: Mapping[str, str] = {"label": "macro_f1", "domain": "off_domain"}
+"""What an evaluation adds to a metric: the figure that is read beside it."""
 _NEEDED = {"regex": "pattern", "judge": "model"}
 
 
@@ -79,32 +92,64 @@ def build(
     `known_labels` are a dataset's expected answers, `training` the texts a model was trained on. Raises InvalidRequest
     where a metric lacks what it compares with.
     """
+    index = _Training(training)
     made = []
     for spec in specs:
         if spec.kind != "judge":
-            made.append(replace(_made(spec, known_labels, training), name=spec.name))
+            made.append(replace(_made(spec, known_labels, index), name=spec.name))
     return tuple(made)
+
+
+class _Training:
+    """The texts a model was trained on, and the index of their words, which is made once."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+    @cached_property
+    def domain(self) -> domain.Domain:
+        return domain.Domain(self.texts)
+
+
+def group(kind: str) -> Group:
+    """The way to evaluate that a kind of metric belongs to."""
+    return next(name for name, kinds in GROUPS.items() if kind in kinds)
+
+
+def with_companions(specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
+    """The metrics, each with what is read beside it, where that is not asked for anyway."""
+    kinds, names = {each.kind for each in specs}, {each.name for each in specs}
+    found: list[MetricSpec] = []
+    for each in specs:
+        found.append(each)
+        beside = COMPANIONS.get(each.kind)
+        if beside is not None and beside not in kinds | names and len(specs) < MOST:
+            kinds |= {beside}
+            found.append(MetricSpec(beside, beside, each.options))
+    return tuple(found[:MOST])
 
 
 def judges(specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
     return tuple(spec for spec in specs if spec.kind == "judge")
 
 
-def _made(spec: MetricSpec, known_labels: Sequence[str], training: Sequence[str]) -> Metric:
-    if spec.kind in NEED_TRAINING and not training:
+def _made(spec: MetricSpec, known_labels: Sequence[str], training: _Training) -> Metric:
+    if spec.kind in NEED_TRAINING and not training.texts:
         raise refused("metric_training", param="metrics", name=spec.kind)
-    if spec.kind == "label":
+    if spec.kind in _CLASSIFY:
         wanted = spec.options.get("labels") or known_labels
         if not 0 < len(wanted) <= MOST_LABELS:
             raise refused("metric_labels", param="metrics", count=len(wanted), most=MOST_LABELS)
-        return labels.label(wanted)
+        return _CLASSIFY[spec.kind](wanted)
     if spec.kind == "training_overlap":
-        return novelty.training_overlap(novelty.TrainingText(training, spec.options.get("n", novelty.ORDER)))
-    if spec.kind == "domain":
-        return domain.domain(domain.Domain(training))
+        return novelty.training_overlap(novelty.TrainingText(training.texts, spec.options.get("n", novelty.ORDER)))
+    if spec.kind in _DOMAIN:
+        return _DOMAIN[spec.kind](training.domain)
     return _PLAIN[spec.kind](**spec.options)
 
 
+_CLASSIFY: Mapping[str, Callable[[Sequence[str]], Metric]] = {"label": labels.label, "macro_f1": labels.macro_f1}
+_DOMAIN: Mapping[str, Callable[[domain.Domain], Metric]] = {"domain": domain.domain, "off_domain": domain.off_domain}
 _PLAIN: Mapping[str, Callable[..., Metric]] = {
     "exact_match": matching.exact_match,
     "contains": matching.contains,

@@ -121,3 +121,14 @@ def domain(training: Domain) -> Metric:
         return None if found is None else found.cosine
 
     return Metric(name="domain", score=score)
+
+
+def off_domain(training: Domain) -> Metric:
+    """1 for an answer that is off the domain, else 0: of many, the share that is off. What is off is kept with the
+    answers, so that a report lists them without the training texts."""
+
+    def score(answer: str, case: Case) -> float | None:
+        found = training.closeness(answer)
+        return None if found is None else float(found.cosine < training.threshold)
+
+    return Metric(name="off_domain", score=score, binary=True, higher_is_better=False)

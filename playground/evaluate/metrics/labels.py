@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from playground.evaluate.dataset import Case
-from playground.evaluate.metrics.metric import Metric
+from playground.evaluate.metrics.metric import Array, Metric, Sums
 from playground.finetune.duplicates import normalised
 
 MOST_LABELS = 50
@@ -77,6 +79,39 @@ def label(labels: Sequence[str]) -> Metric:
         return None if expected is None else float(reader.read(answer) == expected)
 
     return Metric(name="label", score=score, binary=True)
+
+
+def macro_f1(labels: Sequence[str]) -> Metric:
+    """The F1 of each label, averaged: a rare label counts as much as a frequent one. Of all answers together only."""
+    reader = Reader(labels)
+    place: Mapping[str | None, int] = {name: at for at, name in enumerate(reader.labels)}
+    size = len(reader.labels)
+
+    def rows(answers: Sequence[str], cases: Sequence[Case]) -> Array:
+        # Of each label whether it was expected and answered, answered, expected.
+        counts = np.zeros((len(answers), 3, size))
+        for at, (answer, case) in enumerate(zip(answers, cases, strict=True)):
+            expected = None if case.expected is None else place.get(reader.read(case.expected))
+            if expected is None:
+                continue
+            counts[at, 2, expected] = 1
+            if (answered := place.get(reader.read(answer))) is not None:
+                counts[at, 1, answered] = 1
+                counts[at, 0, answered] = answered == expected
+        return counts.reshape(len(answers), 3 * size)
+
+    def figures(sums: Array) -> Array:
+        right, answered, expected = sums[:, :size], sums[:, size : 2 * size], sums[:, 2 * size :]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            f1 = np.nan_to_num(2 * right / (answered + expected))
+        return np.where(expected.any(axis=1), f1.mean(axis=1), np.nan)
+
+    def corpus(answers: Sequence[str], cases: Sequence[Case]) -> float | None:
+        pairs = [(answer, case.expected) for answer, case in zip(answers, cases, strict=True) if case.expected]
+        found = report([answer for answer, _ in pairs], [expected for _, expected in pairs], reader.labels)
+        return None if found is None else found.macro.f1
+
+    return Metric(name="macro_f1", corpus=corpus, sums=Sums(rows, figures))
 
 
 def report(answers: Sequence[str], expected: Sequence[str], labels: Sequence[str]) -> ClassReport | None:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
+
 from playground.evaluate.dataset import Case
-from playground.evaluate.metrics.metric import Metric
+from playground.evaluate.metrics.metric import Array, Metric, Sums
 from playground.words import Said
 
 LONGEST = 20_000
@@ -29,17 +31,47 @@ def bleu() -> Metric:
     from sacrebleu.metrics.bleu import BLEU
 
     sentence, corpus = BLEU(effective_order=True), BLEU()
-    return _sacre("bleu", sentence, corpus)
+    return _sacre("bleu", sentence, corpus, bleu_of)
 
 
 def chrf() -> Metric:
     """chrF2 (character n-grams up to 6), from 0 to 100, of one answer or of many. Popović (2015)."""
     from sacrebleu.metrics.chrf import CHRF
 
-    return _sacre("chrf", CHRF(), CHRF())
+    return _sacre("chrf", CHRF(), CHRF(), chrf_of)
 
 
-def _sacre(name: str, sentence: Any, corpus: Any) -> Metric:
+def bleu_of(sums: Array, *, effective_order: bool = False) -> Array:
+    """sacrebleu's BLEU (`smooth_method="exp"`) of each row of counts: lengths of answers and expected ones, then
+    n-grams in both, then in the answers, n from 1 to 4. `effective_order`: of those n only that an answer has."""
+    mine, theirs, right, whole = sums[:, 0], sums[:, 1], sums[:, 2:6], sums[:, 6:10]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        missing = np.cumsum((right == 0) & (whole > 0), axis=1)
+        # Each order without a match counts as half a match, a quarter, …
+        precisions = np.where(right > 0, right, 0.5**missing) / whole
+        there = np.logical_and.accumulate(whole > 0, axis=1)
+        logs = np.where(there, np.log(100 * precisions), 0.0 if effective_order else -np.inf)
+        orders = there.sum(axis=1) if effective_order else whole.shape[1]
+        brevity = np.where(mine < theirs, np.exp(1 - theirs / mine), 1.0)
+        scores = brevity * np.exp(logs.sum(axis=1) / orders)
+    found: Array = np.where(right.any(axis=1), scores, 0.0)
+    return found
+
+
+def chrf_of(sums: Array) -> Array:
+    """sacrebleu's chrF2 of each row of summed counts: for each n from 1 to 6 the n-grams of the answers, of the
+    expected ones, and of both."""
+    mine, theirs, both = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
+    there = (mine > 0) & (theirs > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        orders = there.sum(axis=1)
+        precision = np.where(there, both / mine, 0.0).sum(axis=1) / orders
+        recall = np.where(there, both / theirs, 0.0).sum(axis=1) / orders
+        found: Array = np.nan_to_num(100 * 5 * precision * recall / (4 * precision + recall))
+    return found
+
+
+def _sacre(name: str, sentence: Any, corpus: Any, figures: Callable[[Array], Array]) -> Metric:
     def score(answer: str, case: Case) -> float | None:
         if not case.expected:
             return None
@@ -56,8 +88,18 @@ def _sacre(name: str, sentence: Any, corpus: Any) -> Metric:
         hypotheses, references = zip(*pairs, strict=True)
         return float(corpus.corpus_score(list(hypotheses), [list(references)]).score)
 
+    def rows(answers: Sequence[str], cases: Sequence[Case]) -> Array:
+        # As sacrebleu's own significance tests do: there is no public way to the counts.
+        expected = [(case.expected or "")[:LONGEST] for case in cases]
+        counts = corpus._extract_corpus_statistics([answer[:LONGEST] for answer in answers], [expected])
+        there = np.array([bool(each) for each in expected])
+        found: Array = np.array(counts, np.float64) * there[:, None]
+        return found
+
     signature = Said("note.signature", {"name": name, "signature": _signature(corpus)})
-    return Metric(name=name, score=score, corpus=corpus_score, most=100.0, notes=(signature,))
+    # The second count of both is of what was expected.
+    sums = Sums(rows, lambda sums: np.where(sums[:, 1] > 0, figures(sums), np.nan))
+    return Metric(name=name, score=score, corpus=corpus_score, sums=sums, most=100.0, notes=(signature,))
 
 
 def _signature(metric: Any) -> str:
