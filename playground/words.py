@@ -18,6 +18,7 @@ FILES = (
     "server_words.json",
     "finetune_words.json",
     "evaluate_words.json",
+    "dataset_words.json",
     "deploy_words.json",
     "library_words.json",
     "engine_words.json",

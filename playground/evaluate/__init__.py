@@ -1,6 +1,8 @@
 """Evidence for a choice: what models answer to a dataset's cases, and what that is worth.
 
-dataset.py      cases, and what they are made of;  dataset_files.py  files, history and training sets → cases, and back
+dataset.py      cases, and what they are made of
+                dataset_files.py  files → cases;  dataset_sources.py  history and training sets → cases
+                dataset_out.py  cases → files;  dataset_kept.py  the store's;  dataset_view.py  browsed, with its facts
 spec.py         what a sweep tries, checked (spec_files.py reads YAML and JSON; spec_values.py its fields)
 plan.py         a spec's calls, numbered, lazily;  plan_cost.py  what they may cost and take
 metrics/        an answer's score, and a set's

@@ -106,10 +106,10 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """What the cases say, as 64 hexadecimal digits; not what the dataset is called."""
-        digest = hashlib.sha256()
+        said = hashlib.sha256()
         for case in self.cases:
-            digest.update(json.dumps(case_json(case), sort_keys=True).encode() + b"\n")
-        return digest.hexdigest()
+            said.update(_written(case) + b"\n")
+        return said.hexdigest()
 
 
 def made(name: str, cases: Sequence[Case]) -> Dataset:
@@ -128,13 +128,19 @@ def made(name: str, cases: Sequence[Case]) -> Dataset:
     return Dataset(name.strip(), tuple(cases))
 
 
-def split(dataset: Dataset, *, ratio: float, seed: int) -> tuple[Dataset, Dataset]:
+def question(case: Case) -> str:
+    """What a case asks, but for case, punctuation and spaces: equal for cases that ask the same."""
+    return normalised(json.dumps([case.written, dict(case.variables)], ensure_ascii=False))
+
+
+def split(dataset: Dataset, *, ratio: float, seed: int, by_label: bool = False) -> tuple[Dataset, Dataset]:
     """Two parts, the second of about `ratio` of the cases, the same for the same seed.
 
-    Cases that ask the same but for case, punctuation and spaces stay on one side. Raises InvalidRequest.
+    Cases that ask the same but for case, punctuation and spaces stay on one side. `by_label`: each expected answer has
+    about the same share in both. Raises InvalidRequest.
     """
-    keys = [normalised(json.dumps([case.written, case.variables], ensure_ascii=False)) for case in dataset.cases]
-    found = split_keys(keys, ratio=ratio, seed=seed)
+    strata = [case.expected for case in dataset.cases] if by_label else None
+    found = split_keys([question(case) for case in dataset.cases], ratio=ratio, seed=seed, strata=strata)
     first, second = (tuple(dataset.cases[at] for at in places) for places in (found.train, found.valid))
     return replace(dataset, cases=first), replace(dataset, cases=second)
 
@@ -176,6 +182,15 @@ def case_json(case: Case) -> dict[str, Any]:
         "tags": list(case.tags) or None,
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _written(case: Case) -> bytes:
+    return json.dumps(case_json(case), sort_keys=True).encode()
+
+
+def digest(case: Case) -> str:
+    """What the case says, as 64 hexadecimal digits."""
+    return hashlib.sha256(_written(case)).hexdigest()
 
 
 def read_case(given: Any, number: int) -> Case:

@@ -1,4 +1,4 @@
-"""Files, saved history and training sets → datasets, and datasets → CSV and JSONL.
+"""Files → datasets. `dataset_sources` makes datasets of history and training sets, `dataset_out` files of datasets.
 
 A table's columns are told by their names (`guess`), or by whoever has looked at them: `id`, `prompt`, `messages`,
 `expected` and `tags` are the case's own, every other column is a variable. In JSONL a line is a case as
@@ -7,29 +7,25 @@ A table's columns are told by their names (`guess`), or by whoever has looked at
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from itertools import islice
+from typing import Any
 
-from playground.errors import InvalidRequest, refused
-from playground.evaluate.dataset import MAX_CASES, Case, Dataset, case_json, made, read_case
+from playground.errors import refused
+from playground.evaluate.dataset import MAX_CASES, Case, Dataset, made, read_case
 from playground.export import FORMULA
-from playground.finetune import sets
-from playground.finetune.table import stem
+from playground.finetune.table import Repair, Table, stem
 from playground.finetune.tables import decodable, read
 from playground.finetune.tables_json import decoded, json_lines
-from playground.finetune.trained import shared_ending
-from playground.types import Run
 from playground.variables import MAX_NAME, is_name
 from playground.words import Said
 
 MAX_BYTES = 64_000_000
-Expected = Literal["answers", "liked", "none"]
-_PREFIX = "variables."
+PREFIX = "variables."
+"""In a table, of a variable whose name would be taken for something else."""
 #: Lower case, without what is no letter. The first of a table's columns that is called so.
 _NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id",),
@@ -85,43 +81,78 @@ def guess(names: Iterable[str]) -> Columns:
     )
 
 
-def read_dataset(data: bytes, name: str, columns: Columns | None = None) -> Loaded:
-    """The cases of a CSV, TSV, XLSX, JSON or JSONL file. Raises InvalidRequest that names the line and what to do."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read, before anybody has said what its columns are. `columns` are a table's and those of records
+    that are not cases by themselves; there are none where every record is.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    notes: tuple[Said, ...]
+    _table: Table | None = None
+    _records: tuple[dict[str, Any], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._records) if self._table is None else len(self._table)
+
+    def cells(self, column: str, most: int) -> list[str]:
+        """What stands in a column's first rows that have something there."""
+        if self._table is not None:
+            given: Iterable[Any] = self._table.columns[column]
+        else:
+            given = (record.get(column) for record in self._records if not _is_case(record))
+        found = (each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in given if each)
+        return list(islice(found, most))
+
+    def loaded(self, columns: Columns | None = None) -> Loaded:
+        """Its cases, the columns as they were told or else by their names. Raises InvalidRequest naming the line."""
+        roles = columns or guess(self.columns)
+        _check_columns(roles, self.columns)
+        names = _variable_names(self.columns, roles)
+        return Loaded(made(called(self.name), list(self._cases(roles, names))), roles, self.notes)
+
+    def _cases(self, roles: Columns, names: Mapping[str, str]) -> Iterator[Case]:
+        if self._table is None:
+            for at, record in enumerate(self._records, 1):
+                yield read_case(record, at) if _is_case(record) else _record(record, roles, names, at)
+            return
+        columns = self._table.columns
+        for at, row in enumerate(zip(*columns.values(), strict=True), 1):
+            yield _row(dict(zip(columns, row, strict=True)), roles, names, at)
+
+
+def read_source(data: bytes, name: str) -> Source:
+    """A CSV, TSV, XLSX, TXT, JSON or JSONL file. Raises InvalidRequest that names the line and what to do."""
     if len(data) > MAX_BYTES:
         raise refused("dataset_large", param="dataset", size=len(data) / 10**6, most=MAX_BYTES // 10**6)
     ending = name.lower().rpartition(".")[2]
     if ending in ("json", "jsonl"):
-        return _records(data, name, columns)
+        return _records(data, name)
     table = read(data, name, least=1)
     if ending == "txt":  # a line a case
         table = replace(table, columns={"text": table.completions})
     if len(table) > MAX_CASES:
         raise refused("many_cases", param="dataset", cases=len(table), most=MAX_CASES)
-    notes = tuple(Said(f"repair.{repair.key}", repair.args) for repair in table.repairs)
-    roles = columns or guess(table.columns)
-    _check_columns(roles, table.columns)
-    names = _variable_names(table.columns, roles)
-    rows = zip(*table.columns.values(), strict=True)
-    cases = [_row(dict(zip(table.columns, row, strict=True)), roles, names, at) for at, row in enumerate(rows, 1)]
-    return Loaded(made(_called(name), cases), roles, notes)
+    return Source(name, tuple(table.columns), _notes(table.repairs), table)
 
 
-def _records(data: bytes, name: str, columns: Columns | None) -> Loaded:
+def read_dataset(data: bytes, name: str, columns: Columns | None = None) -> Loaded:
+    """The cases of such a file."""
+    return read_source(data, name).loaded(columns)
+
+
+def _records(data: bytes, name: str) -> Source:
     text, encoding, repairs = decodable(data)
-    notes = tuple(Said(f"repair.{repair.key}", repair.args) for repair in repairs)
-    records = list(_objects(text, encoding))
+    records = tuple(_objects(text, encoding))
     if not records:
         raise refused("no_cases", param="dataset")
-    plain = [record for record in records if not _is_case(record)]
-    names = dict.fromkeys(key for record in plain for key in record)
-    roles = columns or guess(names)
-    _check_columns(roles, names)
-    variables = _variable_names(names, roles)
-    cases = [
-        read_case(record, at) if _is_case(record) else _record(record, roles, variables, at)
-        for at, record in enumerate(records, 1)
-    ]
-    return Loaded(made(_called(name), cases), roles, notes)
+    names = dict.fromkeys(key for record in records if not _is_case(record) for key in record)
+    return Source(name, tuple(names), _notes(repairs), _records=records)
+
+
+def _notes(repairs: Iterable[Repair]) -> tuple[Said, ...]:
+    return tuple(Said(f"repair.{repair.key}", repair.args) for repair in repairs)
 
 
 def _objects(data: bytes, encoding: str) -> Iterator[dict[str, Any]]:
@@ -205,7 +236,7 @@ def _variable_names(names: Iterable[str], roles: Columns) -> dict[str, str]:
     for name in names:
         if name in taken or name == "variables":
             continue
-        base = re.sub(r"\W+", "_", name.removeprefix(_PREFIX)).strip("_") or "column"
+        base = re.sub(r"\W+", "_", name.removeprefix(PREFIX)).strip("_") or "column"
         base = (base if is_name(base[:1]) else f"_{base}")[: MAX_NAME - 4]
         called, number = base, 1
         while called in found.values():
@@ -215,115 +246,12 @@ def _variable_names(names: Iterable[str], roles: Columns) -> dict[str, str]:
     return found
 
 
-def _called(name: str) -> str:
+def called(name: str) -> str:
     plain = "".join(char for char in stem(name) if char.isprintable()).strip()
     return plain[:100] or "dataset"
 
 
-def from_runs(runs: Iterable[Run], name: str, *, expected: Expected = "answers") -> Loaded:
-    """Cases of what runs of the history have sent, their variables filled in and kept beside.
-
-    `expected` is their first answer (`answers`), that of the runs with a thumb up alone (`liked`), or nobody's. Tags
-    say the mode. A run that sent what no case can hold (calls without results) is left out, and said.
-    """
-    cases, left_out = list[Case](), 0
-    for run in runs:
-        sent = run.effective_request
-        answer = run.choices[0].text if run.choices else None
-        right = expected == "answers" or (expected == "liked" and run.rating == 1)
-        given = {
-            "id": run.id,
-            "prompt": sent.get("prompt"),
-            "messages": sent.get("messages"),
-            "variables": run.request.get("variables"),
-            "expected": answer if right and answer else None,
-            "tags": [run.mode],
-        }
-        try:
-            cases.append(read_case(given, len(cases) + 1))
-        except InvalidRequest:
-            left_out += 1
-    notes = (Said("note.runs_left_out", {"count": left_out}),) if left_out else ()
-    return Loaded(made(name, cases), notes=notes)
-
-
-def from_training(data: bytes, name: str) -> Loaded:
-    """The examples of a fine-tuning set, as its validation half is one: what is asked, and the answer it teaches.
-
-    Prompts keep their separator. Of completions the ending that all have, and the space that all begin with, belong to
-    the format and not to the answer. Raises InvalidRequest for a file that holds neither pairs nor chats.
-    """
-    kept = sets.read_set(data, name)
-    given = _pairs(kept) if kept.kind == "pairs" else _chats(kept)
-    cases, left_out = list[Case](), 0
-    for number, each in enumerate(given, 1):
-        try:
-            cases.append(read_case(each, number))
-        except InvalidRequest:
-            left_out += 1
-    notes = (Said("note.examples_left_out", {"count": left_out}),) if left_out else ()
-    stop = shared_ending(kept.completions) if kept.kind == "pairs" else ""
-    return Loaded(made(_called(name), cases), notes=notes, stop=stop)
-
-
-def _pairs(kept: sets.TrainingSet) -> Iterator[dict[str, Any]]:
-    ending = shared_ending(kept.completions)
-    space = " " if all(completion.startswith(" ") for completion in kept.completions) else ""
-    for prompt, completion in zip(kept.prompts, kept.completions, strict=True):
-        yield {"prompt": prompt, "expected": completion.removesuffix(ending).removeprefix(space)}
-
-
-def _chats(kept: sets.TrainingSet) -> Iterator[dict[str, Any]]:
-    for example in kept.chats:
-        messages = example["messages"]
-        last = max((at for at, each in enumerate(messages) if each.get("role") == "assistant"), default=None)
-        asked = [{key: value for key, value in each.items() if key != "weight"} for each in messages[:last]]
-        yield {"messages": asked, "expected": None if last is None else messages[last].get("content")}
-
-
-def to_jsonl(dataset: Dataset) -> bytes:
-    """A case a line, which `read_dataset` reads as it was."""
-    return b"".join(json.dumps(case_json(case), ensure_ascii=False).encode() + b"\n" for case in dataset.cases)
-
-
-def to_csv(dataset: Dataset) -> bytes:
-    """A case a row, for a spreadsheet: what one would take for a formula gets an apostrophe in front.
-
-    `read_dataset` reads it as it was, but for an expected answer that is empty, which is none.
-    """
-    variables = dataset.variables
-    has_messages = any(case.messages is not None for case in dataset.cases)
-    header = ["id", *map(_header, variables), "prompt", *(["messages"] if has_messages else []), "expected", "tags"]
-    if not has_messages and all(case.prompt is None for case in dataset.cases):
-        header.remove("prompt")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(header)
-    for case in dataset.cases:
-        writer.writerow(_cells(case, variables, header))
-    return b"\xef\xbb\xbf" + out.getvalue().replace("\0", "\ufffd").encode("utf-8", "replace")
-
-
-def _header(variable: str) -> str:
-    """A variable's column. One that would be taken for something else says that it is a variable."""
-    roles = guess([variable])
-    taken = any((roles.id, roles.prompt, roles.messages, roles.expected, roles.tags)) or variable == "variables"
-    return f"{_PREFIX}{variable}" if taken else variable
-
-
-def _cells(case: Case, variables: Sequence[str], header: Sequence[str]) -> list[str]:
-    own = {
-        "id": case.id,
-        "prompt": case.prompt or "",
-        "messages": json.dumps(case_json(case).get("messages"), ensure_ascii=False) if case.messages else "",
-        "expected": case.expected or "",
-        "tags": ", ".join(case.tags),
-    }
-    told = {_header(name): case.variables.get(name, "") for name in variables}
-    return [_escaped({**told, **own}[name]) for name in header]
-
-
-def _escaped(cell: str) -> str:
+def escaped(cell: str) -> str:
     """A cell that no spreadsheet runs; the apostrophe before one that had an apostrophe keeps them apart."""
     return f"'{cell}" if cell.lstrip("'").startswith(FORMULA) else cell
 

@@ -33,10 +33,11 @@ def suggested_ratio(count: int) -> float:
     return 0.25 if count < 500 else min(0.2, MOST_HELD_OUT / count)
 
 
-def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
+def split(keys: Sequence[Hashable], *, ratio: float, seed: int, strata: Sequence[Hashable] | None = None) -> Split:
     """Holds out about `ratio` of the examples that `keys` stand for. Those with equal keys are on one side.
 
-    Both sides get something where there are two different keys. Raises InvalidRequest.
+    Both sides get something where there are two different keys. With `strata`, what each example counts as, every
+    stratum is held out by its share; equal keys count as the first of them does. Raises InvalidRequest.
     """
     if not 0 < ratio < 1:
         raise refused("ratio", param="ratio")
@@ -49,14 +50,44 @@ def split(keys: Sequence[Hashable], *, ratio: float, seed: int) -> Split:
     random.Random(seed).shuffle(shuffled)  # noqa: S311 (nothing secret: the same seed has to give the same split)
     wanted = max(1, round(len(keys) * ratio))
     valid: list[int] = []
-    for group in shuffled:
-        if len(valid) + len(group) <= min(wanted, len(keys) - 1):
-            valid += group
+    for part, share in _strata(shuffled, strata, wanted):
+        valid += _filled(part, share)
+    # What no stratum could hold out alone: its groups were too large, or all of it was to be.
+    held = set(valid)
+    rest = [group for group in shuffled if group[0] not in held]
+    valid += _filled(rest, min(wanted, len(keys) - 1) - len(valid))
     if not valid:
         valid = min(shuffled, key=len)
     held = set(valid)
     train = tuple(place for place in range(len(keys)) if place not in held)
     return Split(train, tuple(sorted(valid)), max(0, wanted - len(valid)))
+
+
+def _strata(
+    groups: list[list[int]], strata: Sequence[Hashable] | None, wanted: int
+) -> list[tuple[list[list[int]], int]]:
+    """The groups of each stratum, and how many of its examples are held out: `wanted` by largest remainders."""
+    if strata is None:
+        return []
+    parts: dict[Hashable, list[list[int]]] = {}
+    for group in groups:
+        parts.setdefault(strata[group[0]], []).append(group)
+    sizes = [sum(map(len, part)) for part in parts.values()]
+    exact = [wanted * size / sum(sizes) for size in sizes]
+    shares = [int(each) for each in exact]
+    by_rest = sorted(range(len(sizes)), key=lambda at: shares[at] - exact[at])
+    for at in by_rest[: wanted - sum(shares)]:
+        shares[at] += 1
+    return list(zip(parts.values(), shares, strict=True))
+
+
+def _filled(groups: list[list[int]], most: int) -> list[int]:
+    """Groups, each whole, as long as they make no more than `most`."""
+    found: list[int] = []
+    for group in groups:
+        if len(found) + len(group) <= most:
+            found += group
+    return found
 
 
 def split_lines(data: bytes, *, ratio: float, seed: int) -> tuple[bytes, bytes]:

@@ -21,12 +21,13 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """A dataset as a list shows it; `count` is how many cases it has."""
+    """A dataset as a list shows it; `count` is how many cases it has. `version` is another with each change."""
 
     id: str
     name: str
     count: int
     updated_at: datetime
+    version: int
 
 
 class Datasets:
@@ -37,17 +38,27 @@ class Datasets:
 
     def listed(self) -> list[DatasetRow]:
         """All of them, the newest first."""
-        columns = (DATASETS.c.id, DATASETS.c.name, DATASETS.c.count, DATASETS.c.updated_at)
-        query = sa.select(*columns).order_by(DATASETS.c.updated_at.desc(), DATASETS.c.id)
+        query = sa.select(*_LISTED).order_by(DATASETS.c.updated_at.desc(), DATASETS.c.id)
         with mapped("read"), self._engine.connect() as connection:
-            return [DatasetRow(id, name, count, moment(at)) for id, name, count, at in connection.execute(query)]
+            return [_row(*each) for each in connection.execute(query)]
+
+    def row(self, id: str) -> DatasetRow | None:
+        """The dataset without its cases."""
+        with mapped("read"), self._engine.connect() as connection:
+            found = connection.execute(sa.select(*_LISTED).where(DATASETS.c.id == id)).one_or_none()
+        return None if found is None else _row(*found)
 
     def cases(self, id: str) -> tuple[str, list[Any]] | None:
         """The dataset's name and its cases; None where there is none of this id."""
-        query = sa.select(DATASETS.c.name, DATASETS.c.cases).where(DATASETS.c.id == id)
+        found = self.whole(id)
+        return None if found is None else (found[0].name, found[1])
+
+    def whole(self, id: str) -> tuple[DatasetRow, list[Any]] | None:
+        """The dataset with its cases, of one version; None where there is none of this id."""
+        query = sa.select(*_LISTED, DATASETS.c.cases).where(DATASETS.c.id == id)
         with mapped("read"), self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else (row.name, row.cases)
+            found = connection.execute(query).one_or_none()
+        return None if found is None else (_row(*found[:-1]), found[-1])
 
     def named(self, name: str) -> str | None:
         """The id of the dataset of that name."""
@@ -55,21 +66,56 @@ class Datasets:
             found: str | None = connection.scalar(sa.select(DATASETS.c.id).where(DATASETS.c.name == name))
         return found
 
-    def save(self, id: str, name: str, cases: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a dataset, or change the one of this id. Raises InvalidRequest for a name that another has."""
+    def save(self, id: str, name: str, cases: Sequence[Mapping[str, Any]], *, seen: int | None = None) -> int:
+        """Keep a dataset, or change the one of this id; its version then.
+
+        Raises InvalidRequest for a name that another has; and where there is `seen`, the version that the change was
+        made of, when somebody else has changed or deleted it since.
+        """
+        return self._write(id, {"name": name, "cases": list(cases), "count": len(cases)}, seen)
+
+    def rename(self, id: str, name: str, *, seen: int) -> int:
+        """The same for its name alone."""
+        return self._write(id, {"name": name}, seen)
+
+    def _write(self, id: str, values: dict[str, Any], seen: int | None) -> int:
         now = time.time_ns() // 1000
-        values = {"name": name, "cases": list(cases), "count": len(cases), "updated_at": now}
+        own, name = DATASETS.c.id == id, values["name"]
         with mapped("write to"), writing(self._engine) as connection:
             other = sa.select(DATASETS.c.id).where(DATASETS.c.name == name, DATASETS.c.id != id)
             if connection.scalar(other) is not None:
                 raise refused("dataset_name_taken", param="dataset", name=name)
-            if connection.execute(sa.update(DATASETS).where(DATASETS.c.id == id).values(values)).rowcount:
-                return
+            before = connection.scalar(sa.select(DATASETS.c.updated_at).where(own))
+            if seen not in (None, before):
+                raise refused("dataset_changed" if before else "dataset_gone", param="dataset")
+            # A clock that was put back must not give one version twice.
+            values["updated_at"] = now = max(now, (before or 0) + 1)
+            if before is not None:
+                change = sa.update(DATASETS).where(own, DATASETS.c.updated_at == before).values(values)
+                if not connection.execute(change).rowcount:
+                    raise refused("dataset_changed", param="dataset")
+                return now
             if (connection.scalar(sa.select(sa.func.count()).select_from(DATASETS)) or 0) >= MOST:
                 raise refused("datasets_full", param="dataset", most=MOST)
             connection.execute(sa.insert(DATASETS).values(id=id, created_at=now, **values))
+        return now
 
-    def delete(self, id: str) -> bool:
-        """Whether there was one of this id. Sweeps that used it keep the cases they ran on."""
+    def delete(self, id: str, *, seen: int | None = None) -> bool:
+        """Whether there was one of this id. Sweeps that used it keep the cases they ran on.
+
+        Raises InvalidRequest where it is no longer as it was `seen`.
+        """
+        own = [DATASETS.c.id == id, *([] if seen is None else [DATASETS.c.updated_at == seen])]
         with mapped("write to"), writing(self._engine) as connection:
-            return bool(connection.execute(sa.delete(DATASETS).where(DATASETS.c.id == id)).rowcount)
+            if connection.execute(sa.delete(DATASETS).where(*own)).rowcount:
+                return True
+            if seen is not None and connection.scalar(sa.select(DATASETS.c.id).where(own[0])) is not None:
+                raise refused("dataset_changed", param="dataset")
+        return False
+
+
+_LISTED = (DATASETS.c.id, DATASETS.c.name, DATASETS.c.count, DATASETS.c.updated_at)
+
+
+def _row(id: str, name: str, count: int, at: int) -> DatasetRow:
+    return DatasetRow(id, name, count, moment(at), at)

@@ -19,6 +19,7 @@ from playground.ui.chat import build_chat
 from playground.ui.chat_files import build_chat_files
 from playground.ui.compare import build_compare
 from playground.ui.complete import build_complete
+from playground.ui.datasets import build_datasets
 from playground.ui.edit import build_edit
 from playground.ui.events import Visits
 from playground.ui.example import build_example
@@ -48,6 +49,7 @@ _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": b
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
     "compare": build_compare,
+    "datasets": build_datasets,
     "rate": build_rating,
     "finetune": lambda deps: _together(
         build_example(deps), build_prepare(deps), build_chat_files(deps), build_jobs(deps), build_tuned(deps)

@@ -79,6 +79,9 @@ _SHARED = (
     "sweep_run.js",
     "rating_item.js",
     "rating_results.js",
+    "dataset_rows.js",
+    "dataset_case.js",
+    "dataset_import.js",
     "result_charts.js",
     "result_tables.js",
     "result_dialog.js",
@@ -97,7 +100,7 @@ def head() -> str:
 
 
 def style() -> str:
-    return static("vendor/uPlot-1.6.32.min.css") + static("style.css")
+    return static("vendor/uPlot-1.6.32.min.css") + static("style.css") + static("datasets.css")
 
 
 def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:

@@ -79,3 +79,7 @@ class Held(Generic[T]):
                 raise refused("not_held", param="file")
             self._held.move_to_end(id_)
             return found[0]
+
+    def forget(self, id_: Any) -> None:
+        with self._lock:
+            self._held.pop(id_, None)

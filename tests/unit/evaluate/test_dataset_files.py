@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 
 from playground.errors import InvalidRequest
 from playground.evaluate.dataset import Case, Dataset, made
-from playground.evaluate.dataset_files import (
-    Columns,
-    from_runs,
-    from_training,
-    guess,
-    read_dataset,
-    to_csv,
-    to_jsonl,
-)
+from playground.evaluate.dataset_files import Columns, guess, read_dataset
+from playground.evaluate.dataset_out import to_csv, to_jsonl
+from playground.evaluate.dataset_sources import from_runs, from_training
 from playground.types import Choice, Run
 from playground.variables import is_name
 

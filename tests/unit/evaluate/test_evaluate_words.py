@@ -10,9 +10,9 @@ from string import Formatter
 
 import playground
 
-WORDS: dict[str, dict[str, str]] = json.loads(
-    files("playground").joinpath("data", "evaluate_words.json").read_text(encoding="utf-8")
-)
+FILES = ("evaluate_words.json", "dataset_words.json")
+READ = [json.loads(files("playground").joinpath("data", name).read_text(encoding="utf-8")) for name in FILES]
+WORDS: dict[str, dict[str, str]] = {each: {**READ[0][each], **READ[1][each]} for each in READ[0]}
 SOURCE = "\n".join(path.read_text() for path in Path(playground.__file__).parent.rglob("*.py"))
 
 
