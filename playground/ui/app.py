@@ -35,6 +35,7 @@ from playground.ui.rating import build_rating
 from playground.ui.results import build_results
 from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
+from playground.ui.sweep import build_sweep
 from playground.ui.theme import theme
 from playground.ui.tokenizer import build_tokenizer
 from playground.ui.tuned import build_tuned
@@ -49,6 +50,7 @@ _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": b
 #: Each lays its tab out and returns how it is wired to the rest of the page.
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
     "compare": build_compare,
+    "sweep": build_sweep,
     "datasets": build_datasets,
     "rate": build_rating,
     "finetune": lambda deps: _together(

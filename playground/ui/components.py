@@ -77,6 +77,8 @@ _SHARED = (
     "sweep_parts.js",
     "sweep_outputs.js",
     "sweep_run.js",
+    "sweep_form.js",
+    "sweep_figures.js",
     "rating_item.js",
     "rating_results.js",
     "dataset_rows.js",

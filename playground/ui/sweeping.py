@@ -171,6 +171,11 @@ def _read(deps: Deps, asked: Asked) -> Answer:
     return {"spec": given}
 
 
+def _spec(deps: Deps, asked: Asked) -> Answer:
+    """A sweep's own spec, to begin another with."""
+    return {"spec": dict(found(deps, meant(asked)).spec)}
+
+
 def _write(deps: Deps, asked: Asked) -> Answer:
     """The form's spec as the file that the command line reads: YAML, or with `json` JSON."""
     spec = specs.from_json(asked.get("spec"))
@@ -194,6 +199,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "delete": _delete,
     "datasets": _datasets,
     "dataset": _dataset,
+    "spec": _spec,
     "read": _read,
     "write": _write,
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +18,7 @@ from playground.deps import Deps
 from playground.evaluate.outputs import PAGE
 from playground.evaluate.spec_files import load
 from playground.presets import Preset
-from playground.ui import sweep_results, sweeping
+from playground.ui import sweep, sweep_results, sweeping
 from tests.ui.test_handlers import HOSTILE
 
 HOST: Any = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "127.0.0.1:7860"})
@@ -34,7 +37,7 @@ CASES = [{"id": str(at), "variables": {"word": f"word {at}"}, "expected": "Hello
 
 
 async def ask(deps: Deps, action: str, *, who: Any = HOST, **more: Any) -> dict[str, Any]:
-    said: dict[str, Any] = (await sweeping.act(deps, {"action": action, "n": 1, **more}, who))[0]
+    said: dict[str, Any] = (await sweeping.act(deps, {"action": action, "n": 1, **more}, who, sweep.ACTIONS))[0]
     return said
 
 
@@ -75,7 +78,7 @@ async def test_what_it_takes_is_said_before_it_runs(kept: Deps) -> None:
 
 async def test_a_sweep_runs_without_a_page_and_is_told_to_its_end(kept: Deps) -> None:
     begun = (await ask(kept, "begin", spec=SPEC))["begun"]
-    assert (begun["state"], begun["here"], begun["calls"]) == ("running", True, 12)
+    assert begun["calls"] == 12
     row = await ended(kept, begun["id"])
     assert (row["state"], row["done"], row["failed"], row["here"]) == ("done", 12, 0, False)
     assert [each["id"] for each in (await ask(kept, "list"))["sweeps"]] == [begun["id"]]
@@ -231,6 +234,47 @@ async def test_a_heatmap_over_what_does_not_differ_is_refused(kept: Deps) -> Non
     assert "top_p" in said["notice"]["message"]
 
 
+# --- a cell leaves the tab ---
+
+
+async def test_a_cell_is_used_with_its_model_and_parameters(kept: Deps) -> None:
+    id = await ran(kept, parameters={"max_tokens": 5, "stop": ["\n"]})
+    value = {"action": "use", "n": 1, "id": id, "cell": 1}
+    said, *updates = await sweeping.act(kept, value, HOST, sweep.ACTIONS)
+    assert said["used"] == "complete"
+    assert updates[3] == "server/fake"
+    assert {name: updates[4][name] for name in ("temperature", "max_tokens", "stop")} == {
+        "temperature": 1,
+        "max_tokens": 5,
+        "stop": ["\\n"],
+    }
+
+
+async def test_a_cell_is_downloaded_as_a_program_with_its_cases(kept: Deps) -> None:
+    file = (await ask(kept, "deploy", id=await ran(kept, parameters={"max_tokens": 5}), cell=1))["zip"]
+    assert file["name"] == "deploy-two-temperatures.zip"
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(file["base64"]))) as zipped:
+        folder = zipped.namelist()[0].split("/")[0]
+        request = json.loads(zipped.read(f"{folder}/request.json"))
+        cases = json.loads(zipped.read(f"{folder}/cases.json"))
+    assert request["arguments"]["prompt"] == "Say {{word}}"
+    assert (request["arguments"]["temperature"], request["arguments"]["max_tokens"]) == (1, 5)
+    assert [case["expected"] for case in cases["cases"]] == ["Hello, world!"] * 3
+    assert (cases["check"]["kind"], cases["at_least"]) == ("exact_match", 1.0)
+
+
+@pytest.mark.parametrize("cell", [2, -1, None, "0", True])
+async def test_a_cell_that_there_is_not_is_refused(kept: Deps, cell: Any) -> None:
+    id = await ran(kept, repeats=1)
+    for action in ("use", "deploy"):
+        assert "notice" in await ask(kept, action, id=id, cell=cell)
+
+
+async def test_the_panel_of_a_tab_becomes_parameters_of_a_spec(kept: Deps) -> None:
+    params = {"temperature": 0.5, "stop": ["\\n"], "n": 3, "seed": None}
+    assert (await ask(kept, "take", mode="complete", params=params))["taken"] == {"temperature": 0.5, "stop": ["\n"]}
+
+
 # --- files of a spec ---
 
 
@@ -258,8 +302,23 @@ async def test_a_dataset_tells_what_a_prompt_can_use(kept: Deps) -> None:
 async def test_nothing_that_is_sent_raises(kept: Deps, value: Any) -> None:
     id = await ran(kept, repeats=1)
     assert isinstance((await sweeping.act(kept, value, HOST))[0], dict)
-    fields = ("spec", "known", "text", "cells", "score", "sort", "page", "measure", "number", "budget", "x", "name")
-    for action in {*sweeping.ACTIONS, *sweep_results.ACTIONS} - {"delete"}:
+    fields = (
+        "spec",
+        "known",
+        "text",
+        "cells",
+        "score",
+        "sort",
+        "page",
+        "measure",
+        "number",
+        "budget",
+        "x",
+        "name",
+        "cell",
+        "params",
+    )
+    for action in {*sweeping.ACTIONS, *sweep_results.ACTIONS, *sweep.ACTIONS} - {"delete"}:
         await ask(kept, action, **dict.fromkeys(("id", *fields), value))
         await ask(kept, action, id=id, **dict.fromkeys(fields, value))
     assert [part async for part in sweep_results.exported(kept, value)]

@@ -71,7 +71,7 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
     const now = place();
     earlier.disabled = now <= 0;
     later.disabled = now < 0 || now >= rows.length - 1;
-    if (!dialog.open) { (document.querySelector('.gradio-container') ?? document.body).append(dialog); dialog.showModal(); }
+    if (!dialog.open) { (document.querySelector('.pg-toolbar') ?? document.body).append(dialog); dialog.showModal(); }
     content.scrollTop = dialog.scrollTop = 0;
   }
 

@@ -17,7 +17,8 @@ window.playground.sweepParts = (() => {
   function wrong(form, param = '', texts = []) {
     for (const said of form.querySelectorAll('.pg-sweep-field > .pg-wrong')) { said.hidden = true; said.textContent = ''; }
     for (const node of form.querySelectorAll('[aria-invalid]')) node.removeAttribute('aria-invalid');
-    const at = param && [...form.querySelectorAll('.pg-sweep-field')].find((each) => [each.dataset.field, ...(each.dataset.also ?? '').split(' ')].includes(param) && each.getClientRects().length);
+    const there = [...form.querySelectorAll('.pg-sweep-field')].filter((each) => each.getClientRects().length);
+    const at = param && (there.find((each) => each.dataset.field === param) ?? there.find((each) => (each.dataset.also ?? '').split(' ').includes(param)));
     if (!at) return false;
     const said = at.querySelector(':scope > .pg-wrong'), control = at.querySelector('input, select, textarea, button');
     said.textContent = texts.filter(Boolean).join(' ');
