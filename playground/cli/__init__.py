@@ -14,6 +14,7 @@ import typer
 from playground import __version__
 from playground.cli.complete import complete
 from playground.cli.counting import cost, tokens
+from playground.cli.datasets import app as datasets
 from playground.cli.deploy import deploy
 from playground.cli.evaluate import evaluate
 from playground.cli.finetune import app as finetune
@@ -57,6 +58,7 @@ for command in (
     app.command()(command)
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")
+app.add_typer(datasets, name="datasets")
 
 
 def main() -> None:

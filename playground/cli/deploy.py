@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from playground.cli.servers import choose, opened
+from playground.cli.sweep_files import file_or_kept
 from playground.cli.talk import Json, contents, harmless, note, print_json, run_async, told
 from playground.words import LANGUAGES
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 Named = Annotated[str, typer.Option("--preset", help="A preset's name, or a file of one (.json).")]
 Chosen = Annotated[str | None, typer.Option("--model", "-m", help="model or endpoint/model; else the preset's.")]
-Cases = Annotated[Path | None, typer.Option(help="Test cases: CSV, TSV, XLSX, JSON or JSONL.")]
+Cases = Annotated[
+    str | None, typer.Option(help="Test cases: CSV, TSV, XLSX, JSON or JSONL, or the name of a dataset that is kept.")
+]
 Metric = Annotated[
     str | None,
     typer.Option(help='contains (default), exact_match, regex, json_schema; or JSON: {"regex": {"pattern": "^A"}}.'),
@@ -45,18 +48,16 @@ def deploy(
         from playground.deploy.bundle import read_requests
         from playground.deploy.cases import read_at_least, read_check
         from playground.errors import refused
-        from playground.evaluate.dataset_files import read_dataset
 
         if language not in LANGUAGES:
             raise refused("deploy_language", param="language", known=", ".join(LANGUAGES))
         options = {
-            "dataset": None if cases is None else read_dataset(contents(cases), cases.name).dataset,
             "check": read_check(_metric(metric)),
             "at_least": read_at_least(at_least),
             "requests": read_requests(requests_per_day),
             "language": language,
         }
-        place = run_async(_deploy(preset, model, out, options))
+        place = run_async(_deploy(preset, model, cases, out, options))
         if as_json:
             print_json({"out": str(place)})
         else:
@@ -74,19 +75,20 @@ def _metric(text: str | None) -> Any:
     return [given]
 
 
-async def _deploy(name: str, model: str | None, out: Path | None, options: dict[str, Any]) -> Path:
+async def _deploy(name: str, model: str | None, cases: str | None, out: Path | None, options: dict[str, Any]) -> Path:
     from playground.deploy.bundle import folder_name, write
     from playground.deploy.frozen import freeze
     from playground.deploy.making import make
 
     async with opened(model, keep=False) as deps:
         preset = _preset(deps, name)
+        dataset = None if cases is None else file_or_kept(cases, Path(), deps)
         info = await choose(deps, model or preset.model)
         frozen = freeze(preset, info=info, endpoint=deps.client.endpoints[info.endpoint])
         for left in frozen.left_out:
             note(harmless(f"{info.ref} does not take {left.param}: it is left out."))
         place = Path(folder_name(frozen)) if out is None else out
-        write(await make(deps, frozen, **options), place, folder=folder_name(frozen))
+        write(await make(deps, frozen, dataset=dataset, **options), place, folder=folder_name(frozen))
         return place
 
 

@@ -26,14 +26,17 @@ def read_spec(file: Path) -> Spec:
 
 def dataset(spec: Spec, folder: Path, deps: Deps) -> Dataset | None:
     """The spec's dataset: a file of `folder`, or one that is kept under that name."""
+    return None if spec.dataset is None else file_or_kept(spec.dataset, folder, deps)
+
+
+def file_or_kept(name: str, folder: Path, deps: Deps) -> Dataset | None:
+    """The test cases of a file of `folder`, or those that are kept under that name. Raises InvalidRequest."""
     from playground.evaluate import stored
     from playground.evaluate.dataset_files import read_dataset
 
-    if spec.dataset is None:
-        return None
-    path = folder / spec.dataset
-    if not path.is_file() and deps.store.datasets.named(spec.dataset) is not None:
-        return stored.dataset(deps.store, spec.dataset)
+    path = folder / name
+    if not path.is_file() and deps.store.datasets.named(name) is not None:
+        return stored.dataset(deps.store, name)
     loaded = read_dataset(contents(path), path.name)
     for each in loaded.notes:
         note(each.text())

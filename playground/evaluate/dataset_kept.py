@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from playground.errors import InvalidRequest, refused
@@ -41,6 +41,15 @@ def keep(datasets: Datasets, dataset: Dataset) -> Kept:
 def keep_anyway(datasets: Datasets, dataset: Dataset) -> Kept:
     """The same, under the next free name."""
     return keep(datasets, replace(dataset, name=free_name(datasets, dataset.name)))
+
+
+def check_free(datasets: Datasets, names: Sequence[str]) -> None:
+    """Raises InvalidRequest where a dataset has one of these names, or two of them are one."""
+    taken = {row.name for row in datasets.listed()}
+    for name in names:
+        if name in taken:
+            raise refused("dataset_name_taken", param="names", name=name)
+        taken.add(name)
 
 
 def free_name(datasets: Datasets, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from playground.errors import InvalidRequest
@@ -43,17 +43,17 @@ def from_runs(runs: Iterable[Run], name: str, *, expected: Expected = "answers")
     return Loaded(made(name, cases), notes=notes)
 
 
-def from_training(data: bytes, name: str, *, of: Sequence[str] = ()) -> Loaded:
+def from_training(data: bytes, name: str, *, stop: str | None = None) -> Loaded:
     """The examples of a fine-tuning set, as its validation half is one: what is asked, and the answer it teaches.
 
     Prompts keep their separator. Of completions the ending that all have, and the space that all begin with, belong to
-    the format and not to the answer; `of`, where given, are the completions of the whole set that this is a part of: a
-    few may end alike by chance. Raises InvalidRequest for a file that holds neither pairs nor chats.
+    the format and not to the answer. `stop` is the ending where it is known of the whole set that this is a part of: a
+    few answers may end alike by chance. Raises InvalidRequest for a file that holds neither pairs nor chats.
     """
     kept = sets.read_set(data, name)
-    whole = of or kept.completions
-    stop = shared_ending(whole) if kept.kind == "pairs" else ""
-    given = _pairs(kept, stop, whole) if kept.kind == "pairs" else _chats(kept)
+    is_pairs = kept.kind == "pairs"
+    ending = (shared_ending(kept.completions) if stop is None else stop) if is_pairs else ""
+    given = _pairs(kept, ending) if is_pairs else _chats(kept)
     cases, left_out = list[Case](), 0
     for number, each in enumerate(given, 1):
         try:
@@ -61,11 +61,11 @@ def from_training(data: bytes, name: str, *, of: Sequence[str] = ()) -> Loaded:
         except InvalidRequest:
             left_out += 1
     notes = (Said("note.examples_left_out", {"count": left_out}),) if left_out else ()
-    return Loaded(made(called(name), cases), notes=notes, stop=stop)
+    return Loaded(made(called(name), cases), notes=notes, stop=ending)
 
 
-def _pairs(kept: sets.TrainingSet, ending: str, whole: Sequence[str]) -> Iterator[dict[str, Any]]:
-    space = " " if all(completion.startswith(" ") for completion in whole) else ""
+def _pairs(kept: sets.TrainingSet, ending: str) -> Iterator[dict[str, Any]]:
+    space = " " if all(completion.startswith(" ") for completion in kept.completions) else ""
     for prompt, completion in zip(kept.prompts, kept.completions, strict=True):
         yield {"prompt": prompt, "expected": completion.removesuffix(ending).removeprefix(space)}
 

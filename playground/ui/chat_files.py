@@ -8,6 +8,7 @@ from typing import Any
 
 from playground.deps import Deps
 from playground.errors import refused
+from playground.evaluate.dataset_sources import from_training
 from playground.finetune.chat_format import to_chat, to_pairs
 from playground.finetune.estimate import estimate
 from playground.finetune.prepare import jsonl
@@ -18,6 +19,7 @@ from playground.finetune.table import stem
 from playground.finetune.trained import shared_ending
 from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.dataset_made import kept
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
 from playground.ui.price import COUNTED, places, priced, whole_epochs
@@ -151,14 +153,28 @@ def _price(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
 
 
 def _split(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
-    given, ratio, seed = held.get(asked.get("id")), asked.get("ratio"), asked.get("seed")
+    given = held.get(asked.get("id"))
+    train, valid = _halves(given, asked)
+    name = stem(given.name)
+    return {"files": [_file(f"{name}_train.jsonl", train), _file(f"{name}_valid.jsonl", valid)]}
+
+
+def _halves(given: TrainingSet, asked: Asked) -> tuple[bytes, bytes]:
+    ratio, seed = asked.get("ratio"), asked.get("seed")
     if not isinstance(ratio, int | float) or isinstance(ratio, bool):
         raise refused("ratio", param="ratio")
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise refused("split_seed", param="seed")
-    train, valid = split_lines(given.data, ratio=ratio, seed=seed)
-    name = stem(given.name)
-    return {"files": [_file(f"{name}_train.jsonl", train), _file(f"{name}_valid.jsonl", valid)]}
+    return split_lines(given.data, ratio=ratio, seed=seed)
+
+
+def _dataset(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
+    """The validation file, or the half that splitting holds out, as test cases."""
+    given, valid = held.get(asked.get("id")), _valid(held, asked)
+    data = _halves(given, asked)[1] if valid is None else valid.data
+    name = f"{stem(given.name)}_valid.jsonl" if valid is None else f"{stem(valid.name)}.jsonl"
+    stop = shared_ending(given.completions) if given.kind == "pairs" else None
+    return kept(deps, from_training(data, name, stop=stop), language(asked))
 
 
 def _convert(deps: Deps, held: Held[TrainingSet], asked: Asked) -> Answer:
@@ -194,6 +210,7 @@ _ACTIONS: dict[str, Callable[[Deps, Held[TrainingSet], Asked], Answer]] = {
     "look": _look,
     "price": _price,
     "split": _split,
+    "dataset": _dataset,
     "convert": _convert,
     "unique": _unique,
 }

@@ -81,6 +81,7 @@ _SHARED = (
     "sweep_figures.js",
     "rating_item.js",
     "rating_results.js",
+    "dataset_made.js",
     "dataset_rows.js",
     "dataset_case.js",
     "dataset_import.js",

@@ -98,10 +98,7 @@ def _split(desk: Desk, asked: Asked) -> Answer:
     names = asked.get("names")
     given = names if isinstance(names, list) and len(names) == 2 else [None, None]
     called = [name_of(name) for name in given]
-    taken = {row.name for row in desk.datasets.listed()}
-    for name in called:
-        if name in taken or called[0] == called[1]:
-            raise refused("dataset_name_taken", param="names", name=name)
+    dataset_kept.check_free(desk.datasets, called)
     parts = split(dataset, ratio=ratio, seed=seed, by_label=asked.get("by_label") is True)
     kept = [desk.put(replace(part, name=name)) for part, name in zip(parts, called, strict=True)]
     counts = [len(each.dataset) for each in kept]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from itertools import islice
+from typing import Any, get_args
 
 from playground import export, pricing
 from playground.deps import Deps
 from playground.errors import InvalidRequest, refused
+from playground.evaluate.dataset import MAX_CASES
+from playground.evaluate.dataset_sources import Expected
+from playground.evaluate.dataset_sources import from_runs as of_runs
 from playground.store import Cursor, Filter, Listed
 from playground.types import Run
 from playground.ui import components, present
-from playground.ui.asking import Answer, Asked, answered, in_parts
+from playground.ui.asking import Answer, Asked, answered, in_parts, language
 from playground.ui.comparing import LEAST, MOST, from_runs
+from playground.ui.dataset_desk import name_of
+from playground.ui.dataset_made import kept
 from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, from_run
 from playground.unicode import well_formed
@@ -140,10 +146,28 @@ def _rate(deps: Deps, asked: Asked) -> Answer:
     return {"rated": {"id": run.id, "rating": rating}}
 
 
-def _delete(deps: Deps, asked: Asked) -> Answer:
+def _dataset(deps: Deps, asked: Asked) -> Answer:
+    """The runs that were chosen, or all that the filter finds, as test cases."""
     ids = asked.get("ids")
+    expected: Expected | None = next((each for each in get_args(Expected) if each == asked.get("expected")), None)
+    if expected is None:
+        raise refused("dataset_expected", param="expected", known=", ".join(get_args(Expected)))
+    if ids:
+        runs: Iterable[Run] = (_run(deps, id) for id in _chosen(ids))
+    else:
+        runs = islice(deps.store.each(read_filter(asked.get("filter"))), MAX_CASES + 1)
+    ended = (run for run in runs if run.status != "running")
+    return kept(deps, of_runs(ended, name_of(asked.get("name")), expected=expected), language(asked))
+
+
+def _chosen(ids: Any) -> list[str]:
     if not isinstance(ids, list) or not ids or len(ids) > 1_000 or not all(map(is_id, ids)):
-        raise InvalidRequest("Choose the runs to delete.")
+        raise refused("no_run_chosen", param="ids")
+    return ids
+
+
+def _delete(deps: Deps, asked: Asked) -> Answer:
+    ids = _chosen(asked.get("ids"))
     deps.store.delete(ids)
     return {"deleted": ids}
 
@@ -154,6 +178,7 @@ _ACTIONS: dict[str, Callable[[Deps, Asked], Answer]] = {
     "show": _show,
     "compare": _compare,
     "rate": _rate,
+    "dataset": _dataset,
     "delete": _delete,
 }
 

@@ -36,6 +36,7 @@ def row(endpoint: str, job: Job, reader: Language) -> dict[str, Any]:
         "settings": {name: _figure(value) for name, value in job.hyperparameters.items()},
         "error": job.error and told(job.error, reader),
         "results": bool(job.result_files),
+        "validation": bool(job.validation_file),
     }
 
 

@@ -14,6 +14,7 @@ from anyio import to_thread
 from playground.client_errors import CANNOT, NO_SUCH_ROUTE
 from playground.deps import Deps
 from playground.errors import EndpointError, PlaygroundError, refused
+from playground.evaluate.dataset_sources import from_training
 from playground.finetune.estimate import closing
 from playground.finetune.finished import checkpoints_of, results_of
 from playground.finetune.jobs import SETTINGS, parse_checkpoint, parse_job, validate_job
@@ -27,6 +28,7 @@ from playground.presets import Preset
 from playground.types import Mode
 from playground.ui import components, present
 from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.dataset_made import kept
 from playground.ui.events import ASKED, is_id
 from playground.ui.following import bind_following
 from playground.ui.job_rows import meant, row, saved
@@ -187,6 +189,23 @@ async def _results(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     return {"file": {"name": f"{name}-results.csv", "text": text}}
 
 
+async def _dataset(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
+    """The job's validation file as test cases, as far as its server still has it."""
+    endpoint, name = meant(deps, asked)
+    job = parse_job(await deps.client.job(endpoint, name))
+    if job.validation_file is None:
+        raise refused("no_validation", param="job")
+    stop = None
+    if job.training_file:
+        with suppress(PlaygroundError):
+            found = await deps.trained_on(endpoint, job.training_file)
+            stop = found.ending if found else None
+    data = await deps.client.file_content(endpoint, job.validation_file)
+    called = f"{job.suffix or name} validation.jsonl"
+    loaded = await to_thread.run_sync(partial(from_training, data, called, stop=stop))
+    return await to_thread.run_sync(kept, deps, loaded, language(asked))
+
+
 async def _use(deps: Deps, held: Held[Dataset], asked: Asked) -> Answer:
     """The job's model, or a checkpoint of it, in Chat or Complete: what it was trained on says prompt and `stop`.
 
@@ -219,5 +238,6 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "resume": _resume,
     "checkpoints": _checkpoints,
     "results": _results,
+    "dataset": _dataset,
     "use": _use,
 }

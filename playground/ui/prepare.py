@@ -10,16 +10,18 @@ from uuid import uuid4
 
 from playground import presets
 from playground.deps import Deps
+from playground.evaluate.dataset_sources import from_training
 from playground.finetune import example
 from playground.finetune.estimate import estimate
 from playground.finetune.findings import Finding
 from playground.finetune.prepare import Prepared, analyse, apply, output
-from playground.finetune.table import Table, stem
+from playground.finetune.table import Table, stem, wrong
 from playground.finetune.tables import read
 from playground.parameters import escape
 from playground.presets import Preset
 from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
+from playground.ui.dataset_made import kept
 from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
 from playground.ui.price import places, priced, whole_epochs
@@ -147,14 +149,23 @@ def _preset(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
     return {"saved": _saved(deps, preset)}
 
 
+def _dataset(deps: Deps, held: Held[Table], asked: Asked) -> Answer:
+    """The validation half as test cases: prompts with their separator, answers without what is their format."""
+    prepared = _applied(held, asked)
+    if not prepared.split:
+        raise wrong("no_validation")
+    *_, valid = output(prepared)
+    return kept(deps, from_training(valid.data, valid.name, stop=prepared.ending), language(asked))
+
+
 def _saved(deps: Deps, preset: Preset) -> str:
     """The name that it is saved under: with a number behind it where another preset has the name."""
-    kept = {row.name: row.content for row in deps.store.presets()}
+    others = {row.name: row.content for row in deps.store.presets()}
     named, number = preset, 1
-    while kept.get(named.name, content := presets.to_json(named)) != content:
+    while others.get(named.name, content := presets.to_json(named)) != content:
         number += 1
         named = replace(preset, name=f"{preset.name} ({number})")
-    if named.name not in kept:
+    if named.name not in others:
         deps.store.save_preset(named.id, named.name, content)
     return named.name
 
@@ -188,5 +199,6 @@ _ACTIONS: dict[str, Callable[[Deps, Held[Table], Asked], Answer]] = {
     "files": _files,
     "try": _try,
     "preset": _preset,
+    "dataset": _dataset,
     "price": _price,
 }

@@ -200,3 +200,34 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(visits: Any, fake_app
     await phone.page.locator(".pg-ds-open").first.click()
     await phone.page.locator(".pg-ds-case").wait_for()
     assert await phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_runs_of_the_history_become_a_dataset_that_one_click_opens(screen: Any, fake_app: Any) -> None:
+    await screen.tab("complete")
+    await screen.choose("server/fake")
+    await screen.run("A capybara in the bath")
+    await screen.tab("history")
+    await screen.page.fill("#pg-filter-text", "capybara")
+    await screen.until("document.querySelectorAll('.pg-run').length === 1")
+    await screen.page.get_by_role("button", name="As test cases").click()
+    await screen.page.locator(".pg-history dialog").get_by_label("Name").fill("capybaras")
+    await screen.page.locator(".pg-history dialog").get_by_label("Name").press("Enter")
+    await screen.page.locator(".pg-toast").get_by_role("button", name="Open it").click()
+    await screen.page.locator(".pg-ds-head h2", has_text="capybaras").wait_for()
+    await screen.page.locator(".pg-ds-row", has_text="A capybara in the bath").wait_for()
+    (case,) = kept(fake_app, "capybaras")
+    assert (case["prompt"], case["expected"]) == ("A capybara in the bath", "Hello, world!")
+
+
+async def test_the_validation_half_of_a_training_set_becomes_a_dataset(
+    screen: Any, fake_app: Any, tmp_path: Path
+) -> None:
+    await screen.tab("finetune")
+    (tmp_path / "feelings.csv").write_text(
+        "prompt,completion\n" + "".join(f"Tweet {n},{'good' if n % 2 else 'bad'}\n" for n in range(40))
+    )
+    await screen.page.locator("#pg-prepare input[type=file]").set_input_files(tmp_path / "feelings.csv")
+    await screen.page.locator("#pg-prepare").get_by_role("button", name="Validation half as test cases").click()
+    await screen.page.locator(".pg-toast").get_by_role("button", name="Open it").click()
+    await screen.page.locator(".pg-ds-head h2", has_text="feelings_prepared_valid").wait_for()
+    assert {case["expected"] for case in kept(fake_app, "feelings_prepared_valid")} == {"good", "bad"}

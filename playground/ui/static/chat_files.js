@@ -64,13 +64,13 @@ const number = (attributes) => make('input', {type: 'number', class: 'pg-filter'
 
 const button = (key, fn) => textButton(say(key), fn);
 
-function offer({kind, ratio}) {
+function offer({kind, ratio, valid}) {
   const share = number({min: '0.01', max: '0.99', step: '0.01', value: String(ratio)}), seed = number({min: '0', step: '1', value: '42'});
   const system = make('input', {type: 'text', class: 'pg-filter pg-sets-system', placeholder: say('sets_system'), 'aria-label': say('sets_system')});
-  const pairs = kind === 'pairs';
+  const pairs = kind === 'pairs', halves = () => about_({ratio: Number(share.value), seed: Number(seed.value)});
   actions.hidden = false;
   actions.replaceChildren(
-    make('div', {class: 'pg-sets-row'}, field('sets_ratio', share), field('sets_seed', seed), button('sets_split', () => ask('split', about_({ratio: Number(share.value), seed: Number(seed.value)})))),
+    make('div', {class: 'pg-sets-row'}, field('sets_ratio', share), field('sets_seed', seed), button('sets_split', () => ask('split', halves())), button(valid ? 'dataset_of_valid_file' : 'dataset_of_valid', () => ask('dataset', halves()))),
     make('div', {class: 'pg-sets-row'}, ...(pairs ? [system] : []), button(pairs ? 'sets_to_chat' : 'sets_to_pairs', () => ask('convert', about_({system: system.value})))),
     make('div', {class: 'pg-sets-row'}, button('sets_unique', () => ask('unique', about_())), button('sets_price', () => { playground.priceWaits(price, say); ask('price', about_()); })));
 }
@@ -90,6 +90,7 @@ function answered(value) {
     value.set.examples ? offer(value.set) : actions.hidden = true;
     second.hidden = false;
   }
+  if (value.kept) playground.datasetMade(say, value.kept);
   if (value.files) for (const file of value.files) give(file.name, [file.text]);
   if (value.left?.length) playground.tell('notice', {tone: 'info', message: value.left.join(' ')});
   if (value.price) playground.priceTable({home: price, say, found: value.price, again: (epochs) => ask('price', about_({epochs}))});

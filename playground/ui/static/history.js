@@ -51,7 +51,7 @@ field('cost', make('input', {type: 'number', min: '0', step: 'any', placeholder:
 const compare = make('button', {type: 'button', class: 'pg-button', text: say('compare')}), remove = make('button', {type: 'button', class: 'pg-button pg-danger', text: say('delete')});
 const found = make('span', {class: 'pg-quiet', 'aria-live': 'polite'});
 const saver = (format, key) => { const made = make('button', {type: 'button', class: 'pg-button', text: say(key)}); made.addEventListener('click', () => { saving.begin(++n); props.value = {format, n, filter: filter()}; trigger('submit'); tell(say('exporting')); }); return made; };
-bar.append(found, compare, remove, make('span', {class: 'pg-push'}), saver('jsonl', 'export_jsonl'), saver('csv', 'export_csv'));
+bar.append(found, compare, remove, make('span', {class: 'pg-push'}), playground.textButton(say('dataset_of_runs'), openDataset), saver('jsonl', 'export_jsonl'), saver('csv', 'export_csv'));
 // Two are looked at here; what several would say to one question, the Compare tab asks.
 compare.addEventListener('click', () => ask(picked.size === 2 ? 'show' : 'compare', {ids: [...picked]}));
 remove.addEventListener('click', () => sure(() => ask('delete', {ids: [...picked]}), picked.size));
@@ -68,6 +68,17 @@ function sure(fn, count) {
   const yes = make('button', {type: 'button', class: 'pg-button pg-danger', text: say('delete')});
   yes.addEventListener('click', () => { dialog.close(); fn(); });
   show('delete', make('p', {text: say('delete_runs_sure').replace('{count}', count)}), make('footer', {}, yes));
+}
+
+// The chosen runs, or all that the filter finds, as test cases.
+function openDataset() {
+  const name = make('input', {type: 'text', maxlength: '120', autocomplete: 'off'}), expected = options(['answers', 'liked', 'none'].map((each) => [each, say('dataset_expected_' + each)])), ids = [...picked], of = filter();
+  const form = make('form', {class: 'pg-ds-form'}, make('p', {class: 'pg-quiet', text: ids.length ? say('dataset_of_chosen').replace('{count}', ids.length) : say('dataset_of_found')}), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_name')}), name), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_expected')}), expected), make('footer', {}, make('button', {type: 'submit', class: 'pg-button pg-primary', text: say('dataset_of_runs')})));
+  expected.classList.add('pg-select');
+  name.value = `${say('tab_history')} ${new Date().toLocaleDateString(playground.language())}`;
+  form.addEventListener('submit', (event) => { event.preventDefault(); dialog.close(); ask('dataset', {...(ids.length ? {ids} : {filter: of}), name: name.value, expected: expected.value}); });
+  show('dataset_of_runs', form);
+  name.select();
 }
 
 // --- rows ---
@@ -102,7 +113,7 @@ function show(title, ...parts_) {
   const close = iconButton('close', say('close'));
   close.addEventListener('click', () => dialog.close());
   dialog.replaceChildren(make('header', {}, make('h2', {text: say(title)}), close), ...parts_);
-  dialog.classList.toggle('pg-dialog-wide', title !== 'delete');
+  dialog.classList.toggle('pg-dialog-wide', !['delete', 'dataset_of_runs'].includes(title));
   if (!dialog.open) dialog.showModal();
 }
 
@@ -163,6 +174,7 @@ function heard(value) {
   if (value.deleted) for (const id of value.deleted) { rows.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove(); picked.delete(id); marks(); }
   if (value.detail) shown(value.detail);
   if (value.compare) playground.tell('compare', value.compare);
+  if (value.kept) playground.datasetMade(say, value.kept);
 }
 
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });

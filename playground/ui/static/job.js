@@ -57,6 +57,7 @@ window.playground.jobDetail = ({home, say, words, act}) => {
     const wanted = [
       job.model && ['complete', 'jobs_complete', () => act('use', {mode: 'complete'}), true], job.model && ['chat', 'jobs_chat', () => act('use', {mode: 'chat'})],
       job.results && ['results', 'jobs_results', () => act('results')], ['checkpoints', 'jobs_checkpoints', () => act('checkpoints')],
+      job.validation && ['dataset', 'dataset_of_valid_file', () => act('dataset')],
       ['queued', 'running'].includes(job.status) && !rigid.has(job.endpoint) && ['pause', 'jobs_pause', () => act('pause')],
       job.status === 'paused' && ['resume', 'jobs_resume', () => act('resume'), true],
       !job.ended && ['cancel', 'jobs_cancel', () => act('cancel')],

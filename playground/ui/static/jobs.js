@@ -193,6 +193,7 @@ function answered(value) {
   if (value.created) { fold.open = false; begun(value.created); }
   if (value.changed && same(value.changed)) playground.tell('follow', about());
   if (value.checkpoints && value.job === chosen?.id) detail.checkpoints(value.checkpoints);
+  if (value.kept) playground.datasetMade(say, value.kept);
   if (value.file) give(value.file.name, [value.file.text]);
   if (value.untold) playground.tell('notice', {tone: 'info', key: 'jobs_untold', message: value.untold});
 }

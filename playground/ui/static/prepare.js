@@ -46,7 +46,7 @@ function prepared(found) {
   result.replaceChildren(
     make('section', {class: 'pg-prepare-card'}, make('h3', {text: say('prepare_preview').replace('{pairs}', found.pairs.toLocaleString(playground.language()))}),
       make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col', text: '#'}), make('th', {scope: 'col', text: 'prompt'}), make('th', {scope: 'col', text: 'completion'}))), make('tbody', {}, ...rows))), ends,
-      make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_preset', () => ask('preset', about_())), button('prepare_price', () => { playground.priceWaits(price, say); ask('price', about_()); }),
+      make('div', {class: 'pg-prepare-actions'}, button('prepare_download', () => ask('files', about_()), true), button('prepare_try', () => ask('try', about_())), button('prepare_preset', () => ask('preset', about_())), ...(found.files.length > 1 ? [button('dataset_of_valid', () => ask('dataset', about_()))] : []), button('prepare_price', () => { playground.priceWaits(price, say); ask('price', about_()); }),
         make('span', {class: 'pg-quiet', text: found.files.map((file) => `${file.name} (${file.lines.toLocaleString(playground.language())})`).join(' · ')}))));
 }
 
@@ -64,6 +64,7 @@ function answered(value) {
     value.prepared ? prepared(value.prepared) : result.replaceChildren();
   }
   if (value.saved) { playground.tell('presets'); playground.tell('notice', {tone: 'info', message: say('preset_saved').replace('{name}', value.saved)}); }
+  if (value.kept) playground.datasetMade(say, value.kept);
   if (value.files) for (const file of value.files) give(file.name, [file.text]);
   if (value.price) playground.priceTable({home: price, say, found: value.price, again: (epochs) => ask('price', about_({epochs}))});
 }

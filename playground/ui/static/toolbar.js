@@ -146,10 +146,11 @@ function tellNotice(notice) {
   toast.append(...(notice.texts?.[playground.language()] ?? [notice.message, notice.hint]).filter(Boolean).map((text) => make('span', {text})));
   const close = iconButton('close', say('close'));
   close.addEventListener('click', () => toast.remove());
+  if (notice.act) toast.append(playground.textButton(notice.act.text, () => { toast.remove(); notice.act.fn(); }));
   toast.append(close);
   document.querySelectorAll('.pg-toast').forEach((old) => old.remove());
   document.body.append(toast);
-  if (notice.tone !== 'error') setTimeout(() => toast.remove(), 3500);
+  if (notice.tone !== 'error') setTimeout(() => toast.remove(), notice.act ? 12000 : 3500);
 }
 
 function save({name, text, base64}) {

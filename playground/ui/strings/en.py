@@ -964,4 +964,16 @@ EN: dict[str, str] = {
     "sweep_all_rows": "Show all combinations",
     "preset": "Preset",
     "sweep_name": "Name",
+    "dataset_of_runs": "As test cases",
+    "dataset_of_chosen": "The {count} runs that you have ticked become test cases of a new dataset.",
+    "dataset_of_found": "All runs that the filters find become test cases of a new dataset. Tick some to take "
+    "only those.",
+    "dataset_expected_answers": "What was answered",
+    "dataset_expected_liked": "What was answered, where it has a thumb up",
+    "dataset_expected_none": "Nothing yet",
+    "dataset_of_valid": "Validation half as test cases",
+    "dataset_of_valid_file": "Validation file as test cases",
+    "dataset_kept": "Kept as the dataset “{name}”.",
+    "dataset_stop": "Stop at: {stop}",
+    "dataset_open": "Open it",
 }

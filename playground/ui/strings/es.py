@@ -985,4 +985,16 @@ ES: dict[str, str] = {
     "sweep_all_rows": "Mostrar todas las combinaciones",
     "preset": "Preset",
     "sweep_name": "Nombre",
+    "dataset_of_runs": "Como casos de prueba",
+    "dataset_of_chosen": "Las {count} ejecuciones que has marcado pasan a ser casos de prueba de un conjunto nuevo.",
+    "dataset_of_found": "Todas las ejecuciones que encuentran los filtros pasan a ser casos de prueba de un "
+    "conjunto nuevo. Marca algunas para tomar solo esas.",
+    "dataset_expected_answers": "Lo que se respondió",
+    "dataset_expected_liked": "Lo que se respondió, si tiene un pulgar arriba",
+    "dataset_expected_none": "Nada todavía",
+    "dataset_of_valid": "Mitad de validación como casos de prueba",
+    "dataset_of_valid_file": "Archivo de validación como casos de prueba",
+    "dataset_kept": "Guardado como el conjunto «{name}».",
+    "dataset_stop": "Detener en: {stop}",
+    "dataset_open": "Abrirlo",
 }
