@@ -231,3 +231,11 @@ async def test_the_validation_half_of_a_training_set_becomes_a_dataset(
     await screen.page.locator(".pg-toast").get_by_role("button", name="Open it").click()
     await screen.page.locator(".pg-ds-head h2", has_text="feelings_prepared_valid").wait_for()
     assert {case["expected"] for case in kept(fake_app, "feelings_prepared_valid")} == {"good", "bad"}
+
+
+async def test_a_dataset_is_what_the_sweep_tab_asks(screen: Any, tmp_path: Path) -> None:
+    await bring(screen, tmp_path)
+    await screen.page.get_by_role("button", name="Use in Sweep").click()
+    await screen.until("document.body.dataset.mode === 'sweep'")
+    await screen.page.locator(".pg-sweep-dataset small", has_text="{{tweet}}").wait_for()
+    assert await screen.page.locator("[data-field='dataset'] select").input_value() == "tweets"

@@ -11,7 +11,7 @@ window.playground.datasetRows = ({say, fill, find, go, edit, double, drop, pick,
   function field(name, box, event = 'change') {
     fields[name] = box;
     if (name === 'text') box.classList.add('pg-filter');
-    box.addEventListener(event, find);
+    box.addEventListener(event, () => find(event === 'input'));
     const made = make('label', {class: 'pg-filter-field'}, make('span', {text: say('dataset_' + name)}), box);
     filters.append(made);
     return made;
@@ -23,7 +23,7 @@ window.playground.datasetRows = ({say, fill, find, go, edit, double, drop, pick,
   // A label may be an empty text: its option carries a mark in front.
   const wanted = () => ({text: fields.text.value, tag: fields.tag.value, label: fields.label.value ? fields.label.value.slice(1) : null, only: fields.only.value, sort: fields.sort.value});
   const narrowed = () => ['text', 'tag', 'label', 'only'].some((name) => fields[name].value);
-  function set(name, value) { fields[name].value = fields[name].value === value ? '' : value; find(); }
+  function set(name, value) { fields[name].value = fields[name].value === value ? '' : value; find(false); }
 
   function options(box, home, pairs) {
     const before = box.value;
@@ -36,7 +36,8 @@ window.playground.datasetRows = ({say, fill, find, go, edit, double, drop, pick,
 
   // --- what there is to say of it ---
 
-  const percent = (part, whole) => (whole ? part / whole : 0).toLocaleString(playground.language(), {style: 'percent', maximumFractionDigits: part === whole ? 0 : 1});
+  // Of all but a few it is not said that it is all.
+  const percent = (part, whole) => (part === whole ? 1 : Math.min(part / whole, 0.999)).toLocaleString(playground.language(), {style: 'percent', maximumFractionDigits: part === whole ? 0 : 1});
   const short = (text) => text.length > 40 ? text.slice(0, 39) + '…' : text;
   function chip(text, name, value, tone = '') {
     const made = make('button', {type: 'button', class: 'pg-ds-chip', 'data-tone': tone, 'aria-pressed': String(fields[name].value === value), text});
@@ -86,7 +87,7 @@ window.playground.datasetRows = ({say, fill, find, go, edit, double, drop, pick,
     box.addEventListener('change', () => { pick(each.id, box.checked); marks(); });
     const open = make('button', {type: 'button', class: 'pg-ds-open', title: say('dataset_edit')}, ...(each.asked ? [make('div', {class: 'pg-ds-asked', text: each.asked})] : []), ...each.variables.map(value), ...(each.marks.includes('empty') ? [make('div', {class: 'pg-quiet', text: say('dataset_nothing')})] : []));
     open.addEventListener('click', () => edit(each.id));
-    const facts = [`#${each.place.toLocaleString(playground.language())}`, each.id === String(each.place) ? '' : each.id, each.turns ? fill('dataset_turns', {count: each.turns}) : '', each.more ? fill('dataset_more', {count: each.more}) : ''].filter(Boolean);
+    const facts = [`#${each.place.toLocaleString(playground.language())}`, each.id === String(each.place) ? '' : `${say('dataset_id')} ${each.id}`, each.turns ? fill('dataset_turns', {count: each.turns}) : '', each.more ? fill('dataset_more', {count: each.more}) : ''].filter(Boolean);
     const under = make('div', {class: 'pg-run-facts'}, ...facts.map((text) => make('span', {text})), ...each.tags.map((text) => make('span', {class: 'pg-ds-tag', text})), ...each.marks.map((name) => make('span', {class: 'pg-ds-mark', text: say('dataset_mark_' + name)})));
     const tools = make('span', {class: 'pg-thumbs'});
     for (const [name, key, fn] of [['copy', 'dataset_double', double], ['trash', 'dataset_delete', drop]]) {

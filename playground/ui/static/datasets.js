@@ -44,10 +44,12 @@ function choose(id) {
 
 // --- one of them ---
 
-const rows = playground.datasetRows({say, fill, find: () => { page = 0; clearTimeout(timer); timer = setTimeout(look, 150); }, go: (to) => { page = to; look(); }, edit, double: (id) => ask('double', about({id})), drop, pick, picked: () => picked, add: () => edit(null), dropPicked: (ids) => ask('drop', seen({ids, ...rows.wanted()}))});
+const rows = playground.datasetRows({say, fill, find: (typing) => { page = 0; clearTimeout(timer); timer = setTimeout(look, typing ? 120 : 0); }, go: (to) => { page = to; look(); }, edit, double: (id) => ask('double', about({id})), drop, pick, picked: () => picked, add: () => edit(null), dropPicked: (ids) => ask('drop', seen({ids, ...rows.wanted()}))});
 const title = make('h2'), verbs = make('div', {class: 'pg-ds-verbs'}, button('dataset_rename', openRename), button('dataset_copy', () => ask('copy', about())), button('dataset_split', openSplit), button('export_csv', () => exported('csv')), button('export_jsonl', () => exported('jsonl')), button('delete', () => ask('remove', seen())));
 verbs.lastChild.classList.add('pg-danger');
 const head = make('div', {class: 'pg-ds-head'}, title, verbs);
+// The tabs that run a dataset's cases.
+for (const tab of ['evaluate', 'sweep']) if (document.getElementById('pg-panel-' + tab)) verbs.prepend(button('dataset_use_' + tab, () => playground.tell('use_dataset', {tab, name: shown.name})));
 
 function look() { if (chosen) ask('look', about({page, ...rows.wanted()})); }
 function drop(id) { ask('drop', seen({ids: [id]})); }

@@ -73,7 +73,7 @@ function sure(fn, count) {
 // The chosen runs, or all that the filter finds, as test cases.
 function openDataset() {
   const name = make('input', {type: 'text', maxlength: '120', autocomplete: 'off'}), expected = options(['answers', 'liked', 'none'].map((each) => [each, say('dataset_expected_' + each)])), ids = [...picked], of = filter();
-  const form = make('form', {class: 'pg-ds-form'}, make('p', {class: 'pg-quiet', text: ids.length ? say('dataset_of_chosen').replace('{count}', ids.length) : say('dataset_of_found')}), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_name')}), name), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_expected')}), expected), make('footer', {}, make('button', {type: 'submit', class: 'pg-button pg-primary', text: say('dataset_of_runs')})));
+  const form = make('form', {class: 'pg-ds-form'}, make('p', {class: 'pg-quiet', text: ids.length ? say('dataset_of_chosen').replace('{count}', ids.length) : say('dataset_of_found')}), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_name')}), name), make('label', {class: 'pg-result-control'}, make('span', {text: say('dataset_expected')}), expected), make('footer', {}, make('button', {type: 'submit', class: 'pg-button pg-primary', text: say('dataset_make')})));
   expected.classList.add('pg-select');
   name.value = `${say('tab_history')} ${new Date().toLocaleDateString(playground.language())}`;
   form.addEventListener('submit', (event) => { event.preventDefault(); dialog.close(); ask('dataset', {...(ids.length ? {ids} : {filter: of}), name: name.value, expected: expected.value}); });

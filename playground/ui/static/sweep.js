@@ -73,5 +73,12 @@ function enter(mode) {
   entered = true;
 }
 playground.hear('mode', enter);
+// The Datasets tab's button: its cases are what is asked, or what the prompt is filled in from.
+playground.hear('use_dataset', ({tab, name}) => {
+  if (tab !== 'sweep') return;
+  fields.put({...fields.spec(), dataset: name});
+  changed();
+  playground.openTab('sweep');
+});
 enter(playground.mode());
 watch('value', () => { if (!saving.takes(props.value)) heard(props.value); else if (props.value.notice) run.tell(...playground.problem(props.value.notice)); });

@@ -822,7 +822,7 @@ EN: dict[str, str] = {
     "dataset_only_conflict": "Same question, other answer",
     "dataset_only_empty": "Empty",
     "dataset_sort": "Order",
-    "dataset_sort_order": "As in the dataset",
+    "dataset_sort_order": "Original order",
     "dataset_sort_last": "Last first",
     "dataset_sort_asked": "By what is asked",
     "dataset_sort_expected": "By expected answer",
@@ -883,6 +883,8 @@ EN: dict[str, str] = {
     "dataset_sample": "What stands in it",
     "dataset_first_cases": "The first cases",
     "dataset_import": "Import {count} cases",
+    "dataset_use_sweep": "Use in Sweep",
+    "dataset_use_evaluate": "Use in Evaluate",
     "sweep_title": "Sweep: parameters tried with evidence",
     "sweep_about": "Ask models the same cases with every combination of parameters, several times each, and see which is better, by how much, and what it costs.",  # noqa: E501
     "sweep_take": "Take from the open tab",
@@ -976,4 +978,5 @@ EN: dict[str, str] = {
     "dataset_kept": "Kept as the dataset “{name}”.",
     "dataset_stop": "Stop at: {stop}",
     "dataset_open": "Open it",
+    "dataset_make": "Make the dataset",
 }

@@ -843,7 +843,7 @@ ES: dict[str, str] = {
     "dataset_only_conflict": "Misma pregunta, otra respuesta",
     "dataset_only_empty": "Vacíos",
     "dataset_sort": "Orden",
-    "dataset_sort_order": "Como en el conjunto",
+    "dataset_sort_order": "Orden original",
     "dataset_sort_last": "El último primero",
     "dataset_sort_asked": "Por lo que se pregunta",
     "dataset_sort_expected": "Por respuesta esperada",
@@ -904,6 +904,8 @@ ES: dict[str, str] = {
     "dataset_sample": "Qué contiene",
     "dataset_first_cases": "Los primeros casos",
     "dataset_import": "Importar {count} casos",
+    "dataset_use_sweep": "Usar en Barrido",
+    "dataset_use_evaluate": "Usar en Evaluar",
     "sweep_title": "Barrido: parámetros probados con evidencia",
     "sweep_about": "Pregunta a los modelos los mismos casos con cada combinación de parámetros, varias veces, y mira cuál es mejor, por cuánto y qué cuesta.",  # noqa: E501
     "sweep_take": "Tomar de la pestaña abierta",
@@ -997,4 +999,5 @@ ES: dict[str, str] = {
     "dataset_kept": "Guardado como el conjunto «{name}».",
     "dataset_stop": "Detener en: {stop}",
     "dataset_open": "Abrirlo",
+    "dataset_make": "Crear el conjunto",
 }
