@@ -75,7 +75,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """What one model was used on one local day; `cost` in dollars, None where no run had a price."""
+    """What one model was used on one local day; `cost` in dollars, None where no run had a price.
+
+    `sweep`: by calls of sweeps, which are no runs.
+    """
 
     day: date
     endpoint: str
@@ -84,6 +87,7 @@ class UsageRow:
     prompt_tokens: int
     completion_tokens: int
     cost: Decimal | None
+    sweep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from playground.settings import Settings
-from playground.store import history, presets, records, votes
+from playground.store import history, presets, records, sweep_usage, votes
 from playground.store.database import connect, folder_of, mapped, writing
 from playground.store.datasets import Datasets
 from playground.store.history import Filter, LatencyRow, UsageRow
@@ -135,9 +135,10 @@ class Store:
             return sum(connection.execute(gone.where(RUNS.c.id.in_(part))).rowcount for part in parts)
 
     def usage(self, *, since: datetime, until: datetime, utc_offset_minutes: int = 0) -> list[UsageRow]:
-        """Runs, tokens and dollars by local day and model, from `since` until before `until`."""
+        """Runs, tokens and dollars by local day and model, from `since` until before `until`; then those of sweeps."""
         with mapped("read"), self._engine.connect() as connection:
-            return history.usage(connection, since, until, utc_offset_minutes)
+            runs = history.usage(connection, since, until, utc_offset_minutes)
+            return runs + sweep_usage.usage(connection, since, until, utc_offset_minutes)
 
     def latencies(self, *, since: datetime, until: datetime) -> list[LatencyRow]:
         """How long each model's runs took, in seconds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from playground import pricing
 from playground.deps import Deps
+from playground.store import UsageRow
 from playground.ui import components, present
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
@@ -33,7 +34,10 @@ def build_usage(deps: Deps) -> Callable[[Places], None]:
 
 
 async def used(deps: Deps, value: Any) -> Any:
-    """Cost, tokens and runs by day and model; percentiles by model. `{days, offset, n}` in, never raises."""
+    """Cost, tokens and runs by day and model, those of sweeps apart; percentiles by model.
+
+    `{days, offset, n}` in, never raises.
+    """
     asked = value if isinstance(value, Mapping) else {}
     days: int = asked["days"] if asked.get("days") in DAYS else DAYS[1]
     offset = asked.get("offset")
@@ -51,13 +55,14 @@ def _read(deps: Deps, days: int, minutes: int) -> dict[str, Any]:
     since = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(minutes=minutes)
     rows = deps.store.usage(since=since, until=now + timedelta(minutes=1), utc_offset_minutes=minutes)
     latencies = deps.store.latencies(since=since, until=now + timedelta(minutes=1))
-    total = sum((row.cost or Decimal(0) for row in rows), Decimal(0))
+    swept = [row for row in rows if row.sweep]
     return {
         "days": [(first + timedelta(days=day)).isoformat() for day in range(days)],
         "rows": [
             {
                 "day": row.day.isoformat(),
-                "model": f"{row.endpoint}/{row.model}",
+                "model": f"{row.endpoint}/{row.model}" if row.model else "",
+                "sweep": row.sweep,
                 "runs": row.runs,
                 "tokens": row.prompt_tokens + row.completion_tokens,
                 "cost": float(row.cost or 0),
@@ -76,11 +81,17 @@ def _read(deps: Deps, days: int, minutes: int) -> dict[str, Any]:
             for row in latencies
         ],
         "totals": {
-            "runs": sum(row.runs for row in rows),
+            "runs": sum(row.runs for row in rows if not row.sweep),
             "tokens": sum(row.prompt_tokens + row.completion_tokens for row in rows),
-            "cost": pricing.format_money(total),
+            "cost": _money(rows),
+            "calls": sum(row.runs for row in swept),
+            "swept": _money(swept),
         },
     }
+
+
+def _money(rows: Iterable[UsageRow]) -> str:
+    return pricing.format_money(sum((row.cost or Decimal(0) for row in rows), Decimal(0)))
 
 
 def _seconds(value: float | None) -> str:

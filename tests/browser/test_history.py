@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest_asyncio
 
+from playground.store import Output
 from tests.fakes.helpers import until
 
 
@@ -140,11 +142,27 @@ async def test_usage_draws_cost_and_tokens_by_day_and_says_how_long_models_took(
     screen = await visits(openai_app, model="openai/gpt-3.5-turbo-instruct")
     await screen.run("Spend something")
     await screen.tab("usage")
-    await screen.page.locator(".pg-chart rect").first.wait_for()
-    assert await screen.page.locator(".pg-chart").count() == 2
+    await screen.page.locator("#pg-usage .pg-chart rect").first.wait_for()
+    assert await screen.page.locator("#pg-usage .pg-chart").count() == 2
     assert "$" in await screen.page.inner_text(".pg-usage-totals")
     assert "openai/gpt-3.5-turbo-instruct" in await screen.page.inner_text(".pg-usage-table")
     assert not await screen.page.is_visible("#pg-side")
+
+
+async def test_usage_counts_what_sweeps_used_and_says_that_it_was_sweeps(visits: Any, openai_app: Any) -> None:
+    sweeps = openai_app.deps.store.sweeps
+    cells = [{"name": "x", "model": "openai/swept"}]
+    sweeps.create("used", name="used", fingerprint="f", calls=2, spec={}, cells=cells, cases=[])
+    answers = [Output(number=at, cell=0, row=at, repeat=0, status="done", cost=Decimal("12.5")) for at in range(2)]
+    sweeps.keep("used", answers, spent=Decimal(40), reserved=Decimal(0))
+    screen = await visits(openai_app, model="openai/gpt-3.5-turbo-instruct")
+    await screen.tab("usage")
+    await screen.page.locator("#pg-usage .pg-chart rect").first.wait_for()
+    assert "openai/swept · sweeps" in await screen.page.inner_text("#pg-usage .pg-chart-legend")
+    totals = await screen.page.inner_text(".pg-usage-totals")
+    assert "$40.00" in totals
+    assert "Of that by sweeps" in totals
+    sweeps.delete("used")
 
 
 async def test_the_tokenizer_shows_tokens_ids_and_counts_for_every_encoding(visits: Any, engine_app: Any) -> None:

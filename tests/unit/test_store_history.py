@@ -181,13 +181,16 @@ def test_a_filtered_page_reads_only_an_index_until_something_matches(store: Stor
     store.models()
     store.usage(**ALWAYS)
     store.latencies(**ALWAYS)
-    listed, searched, models, usage, latencies = plans
+    listed, searched, models, usage, sweeps, swept, latencies = plans
     assert listed == "SCAN runs USING INDEX ix_runs_history"
     assert "COVERING INDEX ix_runs_history" in searched
     assert searched.startswith("SCAN runs_fts VIRTUAL TABLE")
     assert "TEMP B-TREE" not in searched
     assert models == "SCAN runs USING COVERING INDEX ix_runs_model"
     assert "COVERING INDEX ix_runs_history" in usage
+    assert sweeps.startswith("SCAN sweeps")
+    # Outputs only of the sweeps that were under way: the wide rows of all others are not read.
+    assert swept.startswith("SEARCH outputs USING INDEX")
     assert "COVERING INDEX ix_runs_history" in latencies
 
 

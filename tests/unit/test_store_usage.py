@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from playground.settings import Settings
-from playground.store import LatencyRow, Store, UsageRow
+from playground.store import LatencyRow, Output, Store, UsageRow
+from playground.store.database import writing
 from playground.store.history import percentile
+from playground.store.schema import OUTPUTS, SWEEPS
 from playground.types import Run, Usage
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -125,3 +127,67 @@ def test_latencies_are_the_percentiles_of_the_runs_that_ended_by_themselves(stor
 )
 def test_a_percentile_lies_between_the_closest_ranks(values: list[float], share: float, value: float) -> None:
     assert percentile(values, share) == pytest.approx(value)
+
+
+def sweep(store: Store, id: str, *costs: str | None, models: tuple[str, ...] = ("local/m",), rest: str = "0") -> None:
+    """A sweep whose outputs cost this, one after another over its cells; `rest` was paid for what is not kept."""
+    cells = [{"name": ref, "model": ref} for ref in models]
+    store.sweeps.create(id, name=id, fingerprint="f", calls=9, spec={}, cells=cells, cases=[])
+    paid = [None if cost is None else Decimal(cost) for cost in costs]
+    outputs = [
+        Output(number=at, cell=at % len(models), row=at, repeat=0, status="done", prompt_tokens=7, cost=cost)
+        for at, cost in enumerate(paid)
+    ]
+    spent = sum((cost for cost in paid if cost is not None), Decimal(rest))
+    store.sweeps.keep(id, outputs, spent=spent, reserved=Decimal(0))
+
+
+def now(**around: timedelta) -> dict[str, Any]:
+    moment = datetime.now(UTC)
+    return {"since": moment - around.get("before", DAY), "until": moment + around.get("after", DAY)}
+
+
+def test_what_sweeps_used_stands_beside_the_runs_and_is_marked(store: Store) -> None:
+    keep(store, "run", created_at=datetime.now(UTC), usage=Usage(prompt_tokens=1, completion_tokens=2), cost=Decimal(1))
+    sweep(store, "first", "0.1", "0.2", "0.000000000001", models=("local/m", "openai/org/model"))
+    sweep(store, "second", "0.4", None)
+    rows = {(row.sweep, row.endpoint, row.model): row for row in store.usage(**now())}
+    assert list(rows) == [(False, "local", "m"), (True, "local", "m"), (True, "openai", "org/model")]
+    assert rows[False, "local", "m"].cost == 1
+    swept = rows[True, "local", "m"]
+    # Of the first sweep the first and the third output, of the second both; that one has no price hides nothing.
+    assert (swept.runs, swept.prompt_tokens, swept.completion_tokens) == (4, 28, 0)
+    assert swept.cost == Decimal("0.500000000001")
+    assert rows[True, "openai", "org/model"].cost == Decimal("0.2")
+
+
+def test_what_a_sweep_paid_for_answers_that_are_not_kept_counts_too(store: Store) -> None:
+    sweep(store, "one model", "0.1", rest="0.05")
+    sweep(store, "several", "0.1", models=("local/m", "local/n"), rest="0.25")
+    assert {row.model: row.cost for row in store.usage(**now())} == {"m": Decimal("0.25"), "": Decimal("0.25")}
+
+
+def test_a_sweep_counts_on_the_days_of_its_answers_and_in_no_other_time(store: Store) -> None:
+    sweep(store, "one", "0.1", rest="0.05")
+    assert store.usage(**now(after=-timedelta(hours=1))) == []
+    assert store.usage(**now(before=-timedelta(hours=1))) == []
+    (row,) = store.usage(**now(), utc_offset_minutes=14 * 60)
+    assert row.day == (datetime.now(UTC) + timedelta(hours=14)).date()
+
+
+def test_an_answer_outside_the_time_is_not_taken_for_one_that_is_not_kept(store: Store) -> None:
+    sweep(store, "one", "0.1", "0.2")
+    with writing(store._engine) as connection:
+        earlier = OUTPUTS.c.created_at - 10 * 86_400_000_000
+        connection.execute(OUTPUTS.update().where(OUTPUTS.c.number == 0).values(created_at=earlier))
+        connection.execute(SWEEPS.update().values(created_at=SWEEPS.c.created_at - 11 * 86_400_000_000))
+    (row,) = store.usage(**now())
+    assert (row.runs, row.cost) == (1, Decimal("0.2"))
+    assert [row.cost for row in store.usage(**now(before=20 * DAY))] == [Decimal("0.1"), Decimal("0.2")]
+
+
+def test_a_sweep_without_outputs_or_of_unknown_price_is_no_row_of_dollars(store: Store) -> None:
+    sweep(store, "nothing")
+    assert store.usage(**now()) == []
+    sweep(store, "unknown", None)
+    assert [row.cost for row in store.usage(**now())] == [None]

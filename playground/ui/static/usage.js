@@ -1,5 +1,5 @@
 // The Usage tab: bars by day, stacked by model, drawn as SVG; a table of how long each model took.
-// Value to the server: {days, offset, n}; from it: {days, rows, latencies, totals, notice}.
+// Value to the server: {days, offset, n}; from it: {days, rows, latencies, totals, notice}; rows of sweeps say so.
 const {make} = playground, say = playground.saying(), SVG = 'http://www.w3.org/2000/svg';
 const $ = (selector) => element.querySelector(selector);
 const bar = $('.pg-usage-bar'), charts = $('.pg-charts'), table = $('.pg-usage-table'), totals = $('.pg-usage-totals'), notice = $('.pg-notice');
@@ -55,17 +55,23 @@ function show(value) {
   if (!value || value.n !== n) return;
   notice.hidden = !value.notice;
   if (value.notice) return notice.replaceChildren(...playground.problem(value.notice).map((text) => make('span', {text})));
+  // A sweep's calls are no runs: of one model they are a colour of their own.
+  for (const row of value.rows) if (row.sweep) row.model = row.model ? say('usage_by_sweeps').replace('{model}', row.model) : say('usage_sweeps');
   const weight = new Map();
   for (const row of value.rows) weight.set(row.model, (weight.get(row.model) || 0) + row.tokens);
   const models = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a));
   const cell = (key, text) => make('div', {class: 'pg-cell'}, make('span', {class: 'pg-cell-label', text: say(key)}), make('span', {class: 'pg-cell-value', text}));
-  totals.replaceChildren(cell('usage_runs', value.totals.runs.toLocaleString()), cell('usage_tokens', value.totals.tokens.toLocaleString()), cell('usage_cost', value.totals.cost));
-  if (!value.totals.runs) { charts.replaceChildren(make('p', {class: 'pg-empty', text: say('usage_empty')})); table.textContent = ''; return; }
+  totals.replaceChildren(cell('usage_runs', value.totals.runs.toLocaleString()), cell('usage_tokens', value.totals.tokens.toLocaleString()), cell('usage_cost', value.totals.cost), ...(value.totals.calls || value.rows.some((row) => row.sweep) ? [cell('usage_calls', value.totals.calls.toLocaleString()), cell('usage_swept', value.totals.swept)] : []));
+  if (!value.rows.length) { charts.replaceChildren(make('p', {class: 'pg-empty', text: say('usage_empty')})); table.textContent = ''; return; }
   const legend = make('div', {class: 'pg-chart-legend'}, ...models.slice(0, 12).map((name, at) => make('span', {}, make('i', {'data-colour': String(at % COLOURS)}), name)));
   charts.replaceChildren(chart('usage_cost', 'cost', value, money, models), chart('usage_tokens', 'tokens', value, compact, models), legend);
+  table.replaceChildren(...(value.latencies.length ? [latencies(value)] : []));
+}
+
+function latencies(value) {
   const names = ['model', 'usage_runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'];
-  table.replaceChildren(make('table', {}, make('caption', {text: say('usage_latency')}), make('thead', {}, make('tr', {}, ...names.map((name) => make('th', {scope: 'col', text: say(name)})))),
-    make('tbody', {}, ...value.latencies.map((row) => make('tr', {}, make('th', {scope: 'row', text: row.model}), ...['runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'].map((name) => make('td', {text: name === 'runs' ? row.runs.toLocaleString() : row[name]})))))));
+  return make('table', {}, make('caption', {text: say('usage_latency')}), make('thead', {}, make('tr', {}, ...names.map((name) => make('th', {scope: 'col', text: say(name)})))),
+    make('tbody', {}, ...value.latencies.map((row) => make('tr', {}, make('th', {scope: 'row', text: row.model}), ...['runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'].map((name) => make('td', {text: name === 'runs' ? row.runs.toLocaleString() : row[name]}))))));
 }
 
 const choose = make('select', {class: 'pg-select', 'aria-label': say('usage_period')}, ...props.days.map((count) => make('option', {value: String(count), text: say('last_days').replace('{count}', count)})));
