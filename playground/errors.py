@@ -43,6 +43,11 @@ class PlaygroundError(Exception):
         return message, hint
 
     @property
+    def said(self) -> str | Said:
+        """The message as a reason inside another sentence."""
+        return self._said[0]
+
+    @property
     def translated(self) -> bool:
         """Whether the message is known in every language, and not only what this error is called."""
         return isinstance(self._said[0], Said)

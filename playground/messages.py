@@ -35,9 +35,9 @@ def read_messages(value: Any) -> tuple[Message, ...]:
     Raises InvalidRequest that names the message by its place, the first being 1.
     """
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidRequest("messages is a list of messages.", param="messages")
+        raise refused("messages_list", param="messages")
     if not value:
-        raise InvalidRequest("The conversation is empty.", param="messages", hint="Write a message first.")
+        raise refused("no_messages", param="messages")
     check_count(value)
     messages = tuple(_message(message, number) for number, message in enumerate(value, 1))
     _check_calls(messages)
@@ -47,24 +47,23 @@ def read_messages(value: Any) -> tuple[Message, ...]:
 def check_count(messages: Sequence[Any]) -> None:
     """Raises InvalidRequest for more messages than are sent."""
     if len(messages) > MAX_MESSAGES:
-        said = f"The conversation has {len(messages):,} messages; at most {MAX_MESSAGES:,} are sent."
-        raise InvalidRequest(said, param="messages", hint="Delete the oldest ones, or begin a new conversation.")
+        raise refused("many_messages", param="messages", count=len(messages), most=MAX_MESSAGES)
 
 
 def _message(value: Any, number: int) -> Message:
     about = value if isinstance(value, Mapping) else {}
     role = about.get("role")
     if role not in ROLES:
-        raise _wrong(number, f"has the role {str(role)[:20]!r}", f"A role is one of {', '.join(ROLES)}.")
+        raise _wrong("message_role", number, role=repr(str(role)[:20]), known=", ".join(ROLES))
     unknown = set(about) - {"role", "content", "name", "tool_calls", "tool_call_id"}
     if unknown:
-        raise _wrong(number, f"has an unknown field {str(min(unknown, key=str))[:40]!r}")
+        raise _wrong("message_field", number, field=repr(str(min(unknown, key=str))[:40]))
     calls = _calls(about.get("tool_calls"), number)
     if calls and role != "assistant":
-        raise _wrong(number, "calls a function", "Only the assistant does.")
+        raise _wrong("message_calls", number)
     answered = about.get("tool_call_id")
     if role == "tool" and not (isinstance(answered, str) and 0 < len(answered) <= 200):
-        raise _wrong(number, "does not say which call it answers", "A tool message has a tool_call_id.")
+        raise _wrong("message_unasked", number)
     return Message(
         role=role,
         content=_content(about.get("content"), number, empty=bool(calls)),
@@ -81,7 +80,7 @@ def _content(value: Any, number: int, *, empty: bool) -> str | tuple[Mapping[str
     if isinstance(value, str):
         return plain_text(f"messages[{number - 1}].content", value)
     if not isinstance(value, Sequence):
-        raise _wrong(number, "has a content that is neither text nor a list of parts")
+        raise _wrong("message_content", number)
     parts = tuple(_part(part, number) for part in value)
     if not parts:
         return "" if not empty else None
@@ -94,12 +93,12 @@ def _part(value: Any, number: int) -> dict[str, Any]:
         return {"type": "text", "text": plain_text(f"messages[{number - 1}].content", part.get("text"))}
     image = part.get("image_url")
     if part.get("type") != "image_url" or not isinstance(image, Mapping):
-        raise _wrong(number, "has a part that is neither text nor an image")
+        raise _wrong("message_part", number)
     url, detail = image.get("url"), image.get("detail") or "auto"
     if not isinstance(url, str) or not _IMAGE.fullmatch(url):
-        raise _wrong(number, "has an image that cannot be sent", "Attach a PNG, JPEG, WebP or GIF file.")
+        raise _wrong("message_image", number)
     if detail not in _DETAILS:
-        raise _wrong(number, "has an image of an unknown detail", f"detail is one of {', '.join(_DETAILS)}.")
+        raise _wrong("message_detail", number, known=", ".join(_DETAILS))
     return {"type": "image_url", "image_url": {"url": url, "detail": detail}}
 
 
@@ -107,7 +106,7 @@ def _name(value: Any, number: int) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", value):
-        raise _wrong(number, "has a name that cannot be sent", "Use up to 64 letters, digits, _ and -.")
+        raise _wrong("message_name", number)
     return value
 
 
@@ -115,7 +114,7 @@ def _calls(value: Any, number: int) -> tuple[dict[str, Any], ...]:
     if not value:
         return ()
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _wrong(number, "has tool_calls that are not a list")
+        raise _wrong("message_call_list", number)
     calls = []
     for given in value:
         call = given if isinstance(given, Mapping) else {}
@@ -123,7 +122,7 @@ def _calls(value: Any, number: int) -> tuple[dict[str, Any], ...]:
         about = function if isinstance(function, Mapping) else {}
         id_, name, arguments = call.get("id"), about.get("name"), about.get("arguments")
         if not all(isinstance(said, str) for said in (id_, name, arguments)) or not id_ or not name:
-            raise _wrong(number, "has a function call without id, name or arguments")
+            raise _wrong("message_call", number)
         calls.append(
             {
                 "id": id_[:200],
@@ -140,19 +139,17 @@ def _check_calls(messages: Sequence[Message]) -> None:
     for number, message in enumerate(messages, 1):
         if message.role == "tool":
             if message.tool_call_id not in open_calls:
-                raise _wrong(number, "answers a function call that is not before it", "Delete it, or restore the call.")
+                raise _wrong("message_no_call", number)
             del open_calls[str(message.tool_call_id)]
             continue
         if open_calls:
             name = next(iter(open_calls.values()))
-            raise _wrong(number, f"comes before the result of {name}()", "Add the result of the call above it first.")
+            raise _wrong("message_open_call", number, name=name)
         open_calls = {call["id"]: call["function"]["name"] for call in message.tool_calls}
     if open_calls:
         name = next(iter(open_calls.values()))
-        raise InvalidRequest(
-            f"The result of {name}() is missing.", param="messages", hint="Type what the function returns, then submit."
-        )
+        raise refused("no_call_result", param="messages", name=name)
 
 
-def _wrong(number: int, what: str, hint: str = "") -> InvalidRequest:
-    return InvalidRequest(f"Message {number} {what}.", param="messages", hint=hint)
+def _wrong(key: str, number: int, **args: str) -> InvalidRequest:
+    return refused(key, param="messages", number=number, **args)

@@ -16,6 +16,7 @@ from playground.messages import plain_text, read_messages
 from playground.unicode import all_well_formed, well_formed
 from playground.variables import MAX_NAME as MAX_VARIABLE
 from playground.variables import is_name, names_in
+from playground.words import Said
 
 MAX_CASES = 100_000
 MAX_NAME, MAX_ID, MAX_TAG, MAX_TAGS = 120, 100, 60, 20
@@ -261,7 +262,7 @@ def _messages(value: Any, number: int) -> tuple[dict[str, Any], ...]:
     try:
         return tuple(message.body() for message in read_messages(value))
     except InvalidRequest as error:
-        raise _wrong(number, "case_messages", why=error.message) from None
+        raise _wrong(number, "case_messages", why=error.said) from None
 
 
 def _tags(value: Any, number: int) -> tuple[str, ...]:
@@ -272,7 +273,7 @@ def _tags(value: Any, number: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag.strip() for tag in given))
 
 
-def _wrong(number: int, key: str, **args: str | int) -> InvalidRequest:
+def _wrong(number: int, key: str, **args: str | int | Said) -> InvalidRequest:
     return refused(key, param="dataset", hint="", number=number, **args)
 
 

@@ -85,6 +85,11 @@ def test_what_no_case_can_be_is_refused_with_its_number(given: Any, said: str) -
     assert error.texts("es")[0] != error.message
 
 
+def test_why_messages_cannot_be_sent_is_said_in_the_readers_language() -> None:
+    said = why({"messages": [{"role": "wizard", "content": "a"}]}).texts("es")[0]
+    assert said == "Los mensajes del caso 7 no se pueden enviar: El mensaje 1 tiene el rol 'wizard'."
+
+
 def test_two_cases_of_one_id_and_no_cases_at_all_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="Two cases have the id a"):
         made("x", [Case(id="a"), Case(id="a")])
@@ -130,3 +135,14 @@ def test_a_split_keeps_every_case_once_and_equal_questions_together(asked: list[
     assert first.cases
     assert second.cases
     assert split(whole, ratio=ratio, seed=seed) == (first, second)
+
+
+@given(st.lists(st.sampled_from("aab"), min_size=8, max_size=80), st.floats(0.2, 0.8), st.integers(0, 99))
+def test_a_split_by_label_gives_each_its_share_to_a_case(labels: list[str], ratio: float, seed: int) -> None:
+    whole = made("x", [Case(id=str(at), prompt=f"Question {at}?", expected=each) for at, each in enumerate(labels)])
+    first, second = split(whole, ratio=ratio, seed=seed, by_label=True)
+    assert len(second) == max(1, round(len(labels) * ratio))
+    assert len(first) + len(second) == len(labels)
+    for label in set(labels):
+        exact = len(second) * labels.count(label) / len(labels)
+        assert abs([case.expected for case in second.cases].count(label) - exact) < 1
