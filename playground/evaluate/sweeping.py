@@ -14,7 +14,7 @@ from playground import catalog, presets
 from playground.errors import InvalidRequest, refused
 from playground.evaluate import spec as specs
 from playground.evaluate.dataset import Case, Dataset, case_json, read_case
-from playground.evaluate.metrics.build import build, judges
+from playground.evaluate.metrics.build import build, judges, needs_expected
 from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.plan import Plan, make
 from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate, worst_cost
@@ -57,6 +57,9 @@ def metrics_of(plan: Plan, training: Sequence[str] = ()) -> tuple[Metric, ...]:
     judge, whom nobody asks yet."""
     for each in judges(plan.spec.metrics):
         raise refused("judge_unasked", param="metrics", name=each.name)
+    lacking = next((each for each in plan.spec.metrics if needs_expected(each)), None)
+    if lacking is not None and all(case.expected is None for case in plan.cases):
+        raise refused("metric_expected", param="metrics", name=lacking.kind)
     return build(plan.spec.metrics, known_labels=Dataset("", plan.cases).labels, training=training)
 
 

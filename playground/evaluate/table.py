@@ -149,7 +149,11 @@ def _disagreed(results: Results, spread: float, row: int, means: list[float | No
         "expected": case.expected,
         "spread": spread,
         "answers": [
-            {"answer": None if output is None else output.answer, "score": mean}
+            {
+                "number": None if output is None else output.number,
+                "answer": None if output is None else output.answer,
+                "score": mean,
+            }
             for output, mean in zip(answers, means, strict=True)
         ],
     }

@@ -21,6 +21,7 @@ from playground.ui.compare import build_compare
 from playground.ui.complete import build_complete
 from playground.ui.datasets import build_datasets
 from playground.ui.edit import build_edit
+from playground.ui.evaluating import build_evaluate
 from playground.ui.events import Visits
 from playground.ui.example import build_example
 from playground.ui.header import bind_header, build_header
@@ -51,6 +52,7 @@ _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": b
 _OTHERS: dict[str, Callable[[Deps], Callable[[Places], None]]] = {
     "compare": build_compare,
     "sweep": build_sweep,
+    "evaluate": build_evaluate,
     "datasets": build_datasets,
     "rate": build_rating,
     "finetune": lambda deps: _together(

@@ -79,6 +79,8 @@ _SHARED = (
     "sweep_run.js",
     "sweep_form.js",
     "sweep_figures.js",
+    "evaluate_form.js",
+    "evaluate_table.js",
     "rating_item.js",
     "rating_results.js",
     "dataset_made.js",

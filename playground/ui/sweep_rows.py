@@ -9,6 +9,7 @@ from typing import Any
 from playground.evaluate.plan import Plan
 from playground.evaluate.plan_cost import PlanEstimate
 from playground.evaluate.running import Progress, Running
+from playground.evaluate.table import is_evaluation
 from playground.pricing import format_money
 from playground.store import Output, SweepRow
 from playground.words import Language, Said
@@ -29,6 +30,7 @@ def row(sweep: SweepRow, reader: Language, live: tuple[Running, Progress] | None
         "here": live is not None,
         "calls": sweep.calls,
         "cells": len(sweep.cells),
+        "evaluation": is_evaluation(sweep.spec),
         "done": sweep.done,
         "failed": sweep.failed,
         "spent": format_money(sweep.spent),

@@ -11,7 +11,7 @@ from playground.ui.strings import EN, ES
 UI = Path(__file__).parents[2] / "playground" / "ui"
 #: Put together at run time: a kind of error, a parameter, a cell, a finish reason.
 MADE = re.compile(
-    r"^(error|param|help|placeholder|cell|finish|notice|tab|role|left_out|group|code|status|filter|tokenizer|edit|finding|place|price|base|job|jobs|sets|library|sweep|metric|dataset)_"
+    r"^(error|param|help|placeholder|cell|finish|notice|tab|role|left_out|group|code|status|filter|tokenizer|edit|finding|place|price|base|job|jobs|sets|library|sweep|metric|dataset|evaluate)_"
 )
 
 

@@ -50,6 +50,8 @@ GROUPS: Mapping[Group, tuple[str, ...]] = {
 """The ways to evaluate, each with its metrics; what people say of answers (`human`) is rated, not computed."""
 COMPANIONS: Mapping[str, str] = {"label": "macro_f1", "domain": "off_domain"}
 """What an evaluation adds to a metric: the figure that is read beside it."""
+NEED_EXPECTED = frozenset({"exact_match", "label", "macro_f1", "bleu", "chrf", "meteor"})
+"""They compare with the expected answer, as `contains` does where it is told no text."""
 _NEEDED = {"regex": "pattern", "judge": "model"}
 
 
@@ -127,6 +129,10 @@ def with_companions(specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
             kinds |= {beside}
             found.append(MetricSpec(beside, beside, each.options))
     return tuple(found[:MOST])
+
+
+def needs_expected(spec: MetricSpec) -> bool:
+    return spec.kind in NEED_EXPECTED or (spec.kind == "contains" and "text" not in spec.options)
 
 
 def judges(specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:

@@ -3,7 +3,8 @@
 Weights are scikit-learn's `TfidfVectorizer` by default: tf · (ln((1 + n) / (1 + df)) + 1), each text's vector of length
 1; words in lower case, punctuation aside. A word of an answer that training lacks is a dimension of its own (df = 0).
 An answer is as close as the cosine to its nearest training text. What is far
-is told by the training texts themselves: an answer that is less close than 95 % of them are to their nearest other.
+is told by the training texts themselves: an answer that is less close than 95 % of them are to their nearest other, or
+that shares no word with any.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ class Domain:
     def off(self, answers: Sequence[str]) -> list[int]:
         """Places of the answers that are off the domain, the farthest first. An answer without words is none."""
         found = [(each.cosine, at) for at, answer in enumerate(answers) if (each := self.closeness(answer))]
-        return [at for cosine, at in sorted(found) if cosine < self.threshold]
+        return [at for cosine, at in sorted(found) if self.is_off(cosine)]
+
+    def is_off(self, cosine: float) -> bool:
+        """Whether an answer as close as that is off the domain."""
+        return cosine == 0 or cosine < self.threshold
 
     def _vector(self, counts: Counter[str]) -> dict[str, float]:
         weights = {word: times * self._idf[word] for word, times in counts.items() if word in self._idf}
@@ -129,6 +134,6 @@ def off_domain(training: Domain) -> Metric:
 
     def score(answer: str, case: Case) -> float | None:
         found = training.closeness(answer)
-        return None if found is None else float(found.cosine < training.threshold)
+        return None if found is None else float(training.is_off(found.cosine))
 
     return Metric(name="off_domain", score=score, binary=True, higher_is_better=False)

@@ -75,7 +75,7 @@ window.playground.files = (() => {
 // Questions to the server one after another. Of those that only show what is there now, the newest waits; of others each.
 // An answer says in `of` what it answers.
 window.playground.asking = ({props, trigger, answered}) => {
-  const VIEWS = ['curves', 'prepare', 'look', 'price', 'estimate', 'heatmap', 'outputs'];
+  const VIEWS = ['curves', 'prepare', 'look', 'price', 'estimate', 'heatmap', 'outputs', 'families'];
   let waiting = [];
   let n = 0, open = null, timer = 0;
   function next() {

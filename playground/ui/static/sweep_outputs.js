@@ -82,7 +82,7 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
   next.addEventListener('click', () => look(at + 1));
 
   return {
-    node, look,
+    node, look, open: detail,
     // The results (`evaluate/report.py`) whose outputs are looked at.
     show(now) {
       const before = said, measures = JSON.stringify(now.measures);

@@ -97,8 +97,30 @@ window.playground.sweepParts = (() => {
   // What each kind of metric may be told: as OPTIONS of evaluate/metrics/build.py has it.
   const OPTIONS = {
     exact_match: {ignore_case: 'bool', ignore_punctuation: 'bool'}, contains: {text: 'text', ignore_case: 'bool'}, regex: {pattern: 'text', whole: 'bool'}, json_schema: {schema: 'json'},
-    label: {labels: 'texts'}, bleu: {}, chrf: {}, meteor: {}, distinct: {n: 'count'}, self_bleu: {}, training_overlap: {n: 'count'}, domain: {}, judge: {criterion: 'text', model: 'text'},
+    label: {labels: 'texts'}, macro_f1: {labels: 'texts'}, bleu: {}, chrf: {}, meteor: {}, distinct: {n: 'count'}, self_bleu: {}, training_overlap: {n: 'count'}, domain: {}, off_domain: {}, judge: {criterion: 'text', model: 'text'},
   };
+
+  // What one metric may be told: its boxes, and the metric as a spec has it, its options in it where they are set.
+  function options({say, kind, given = {}}) {
+    const boxes = {}, nodes = [];
+    for (const [name, type] of Object.entries(OPTIONS[kind] ?? {})) {
+      const value = given[name], label = say('metric_option_' + name);
+      const box = boxes[name] = type === 'bool' ? make('input', {type: 'checkbox'}) : make('input', {class: 'pg-filter', type: type === 'count' ? 'number' : 'text', autocomplete: 'off', placeholder: type === 'json' ? '{"type": "object"}' : type === 'texts' ? say('sweep_commas') : '', ...(type === 'count' ? {min: '1', max: '10'} : {})});
+      if (type === 'bool') box.checked = value ?? (name === 'ignore_case' && kind === 'contains');
+      else if (value !== undefined) box.value = type === 'json' ? JSON.stringify(value) : Array.isArray(value) ? value.join(', ') : value;
+      nodes.push(make('label', {class: type === 'bool' ? 'pg-versus-choice' : 'pg-sweep-option'}, ...(type === 'bool' ? [box, make('span', {text: label})] : [make('span', {text: label}), box])));
+    }
+    function value() {
+      const found = given.as ? {as: given.as} : {};
+      for (const [name, box] of Object.entries(boxes)) {
+        const type = OPTIONS[kind][name], text = box.value.trim();
+        if (type === 'bool') { if (box.checked !== (name === 'ignore_case' && kind === 'contains')) found[name] = box.checked; }
+        else if (text) found[name] = type === 'count' ? Number(text) : type === 'json' ? parsed(text) : type === 'texts' ? text.split(',').map((each) => each.trim()).filter(Boolean) : box.value;
+      }
+      return Object.keys(found).length ? {[kind]: found} : kind;
+    }
+    return {nodes, value};
+  }
 
   // Metrics as a spec has them: "exact_match", or {contains: {text: "Paris"}}. `kinds` are those that are offered.
   function metrics({say, changed, kinds}) {
@@ -108,27 +130,11 @@ window.playground.sweepParts = (() => {
     adder.addEventListener('change', () => { if (adder.value) { entries.push(entry(adder.value)); draw(); changed(); } adder.value = ''; });
 
     function entry(kind, given = {}) {
-      const boxes = {}, row = make('div', {class: 'pg-sweep-row', 'data-metric': kind}, make('strong', {text: say('metric_' + kind)}));
-      for (const [name, type] of Object.entries(OPTIONS[kind] ?? {})) {
-        const value = given[name], label = say('metric_option_' + name);
-        const box = boxes[name] = type === 'bool' ? make('input', {type: 'checkbox'}) : make('input', {class: 'pg-filter', type: type === 'count' ? 'number' : 'text', autocomplete: 'off', placeholder: type === 'json' ? '{"type": "object"}' : type === 'texts' ? say('sweep_commas') : '', ...(type === 'count' ? {min: '1', max: '10'} : {})});
-        if (type === 'bool') box.checked = value ?? (name === 'ignore_case' && kind === 'contains');
-        else if (value !== undefined) box.value = type === 'json' ? JSON.stringify(value) : Array.isArray(value) ? value.join(', ') : value;
-        row.append(make('label', {class: type === 'bool' ? 'pg-versus-choice' : 'pg-sweep-option'}, ...(type === 'bool' ? [box, make('span', {text: label})] : [make('span', {text: label}), box])));
-      }
-      const remove = iconButton('close', `${say('remove')}: ${say('metric_' + kind)}`), made = {kind, row, value, as: given.as};
+      const {nodes, value} = options({say, kind, given}), row = make('div', {class: 'pg-sweep-row', 'data-metric': kind}, make('strong', {text: say('metric_' + kind)}), ...nodes);
+      const remove = iconButton('close', `${say('remove')}: ${say('metric_' + kind)}`), made = {kind, row, value};
       remove.addEventListener('click', () => { entries = entries.filter((each) => each !== made); draw(); changed(); });
       row.append(remove);
       row.addEventListener('input', () => changed());
-      function value() {
-        const options = made.as ? {as: made.as} : {};
-        for (const [name, box] of Object.entries(boxes)) {
-          const type = OPTIONS[kind][name], text = box.value.trim();
-          if (type === 'bool') { if (box.checked !== (name === 'ignore_case' && kind === 'contains')) options[name] = box.checked; }
-          else if (text) options[name] = type === 'count' ? Number(text) : type === 'json' ? parsed(text) : type === 'texts' ? text.split(',').map((each) => each.trim()).filter(Boolean) : box.value;
-        }
-        return Object.keys(options).length ? {[kind]: options} : kind;
-      }
       return made;
     }
     const draw = () => playground.swap(rows, entries.map(({row}) => row));
@@ -147,5 +153,5 @@ window.playground.sweepParts = (() => {
     try { return JSON.parse(text); } catch { return text; }
   }
 
-  return {field, wrong, chips, models, dataset, metrics, parsed, textButton};
+  return {field, wrong, chips, models, dataset, metrics, options, parsed, textButton};
 })();
