@@ -15,7 +15,7 @@ from playground.errors import refused
 from playground.evaluate.metrics.human import Vote, WinRate, win_rates
 from playground.store import Shown, VoteRow
 from playground.types import Run
-from playground.ui import components, present
+from playground.ui import blind, components, present
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.comparing import LEAST, MOST, TABS, settings, side_by_side, systems
 from playground.ui.events import ASKED, SILENT, STREAM, Visit, is_id, shown
@@ -56,18 +56,22 @@ def build_compare(deps: Deps) -> Callable[[Places], None]:
 async def compared(deps: Deps, visit: Visit, value: Any, params: Any, variables: Any) -> AsyncGenerator[Any]:
     """{n, id, columns} as the answers grow, then the same with `done` and the session's cells. Never raises.
 
+    Of a `blind` round {n, id, ended, of} until its end (`blind.py`).
+
     `visit.stop(COMPARED)` ends all columns.
     """
     asked = value if isinstance(value, Mapping) else {}
     about = {"n": asked.get("n"), "id": uuid4().hex}
+    is_blind = asked.get("blind") is True
     try:
         async with visit.begin(COMPARED) as stop:
             columns = _columns(asked, params, variables)
             now: list[Any] = []
             async with aclosing(side_by_side(deps, TABS[asked["kind"]], visit, columns, stop)) as frames:
                 async for now in frames:
-                    yield {**about, "columns": now}
-            yield {**about, "columns": now, "cells": [present.session_cell(visit.tokens, visit.cost)], "done": True}
+                    yield {**about, **(blind.progress(now) if is_blind else {"columns": now})}
+            last = blind.sealed(now, stopped=stop.is_set()) if is_blind else {"columns": now}
+            yield {**about, **last, "cells": [present.session_cell(visit.tokens, visit.cost)], "done": True}
     except Exception as error:
         yield {**about, "notice": present.failure(shown(error), reader=language(asked))}
 
@@ -109,8 +113,7 @@ def _use(deps: Deps, asked: Asked) -> Answer:
 
 def _vote(deps: Deps, asked: Asked) -> Answer:
     """Keep which of the answers is best; nobody could know whose they were."""
-    id_, given, chosen = asked.get("id"), asked.get("runs"), asked.get("chosen")
-    names = given if isinstance(given, list) and len(given) <= MOST and all(map(is_id, given)) else []
+    id_, names, chosen = asked.get("id"), _names(asked), asked.get("chosen")
     if (
         not is_id(id_)
         or len(names) < LEAST
@@ -124,7 +127,17 @@ def _vote(deps: Deps, asked: Asked) -> Answer:
     kept = [Shown(run.id, system) for run, system in zip(whole, systems(whole), strict=True)]
     if not deps.store.save_vote(id_, kept, chosen):
         raise refused("voted", param="id")
-    return {"voted": id_, "standings": standings(deps.store.votes())}
+    return {"voted": id_, "standings": standings(deps.store.votes()), "opened": blind.opened(deps, whole)}
+
+
+def _names(asked: Asked) -> list[str]:
+    given = asked.get("runs")
+    return given if isinstance(given, list) and len(given) <= MOST and all(map(is_id, given)) else []
+
+
+def _open(deps: Deps, asked: Asked) -> Answer:
+    """Whose the answers of a blind round are, without a vote."""
+    return {"opened": blind.opened(deps, blind.runs_of(deps, _names(asked)))}
 
 
 def _asked(run: Run) -> Any:
@@ -169,6 +182,7 @@ _ACTIONS: dict[str, Callable[[Deps, Asked], Any]] = {
     "estimate": _estimate,
     "use": _use,
     "vote": _vote,
+    "open": _open,
     "standings": _standings,
     "forget": _forget,
 }

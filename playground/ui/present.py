@@ -187,7 +187,14 @@ def next_run(count: TokenCount, estimate: pricing.Estimate, *, context: int | No
 
 def last_run(progress: Progress, *, session: tuple[int, Decimal], kind: EndpointKind, price_as: str) -> Value:
     """What the run took, and the session's total (tokens, dollars) with it."""
-    run, state = progress.run, progress.state
+    cells = figures(progress.run, kind=kind, price_as=price_as, speed=progress.state.tokens_per_second)
+    if session[0]:
+        cells.append(session_cell(*session))
+    return {"cells": cells, "notice": ended(progress)}
+
+
+def figures(run: Run, *, kind: EndpointKind, price_as: str, speed: float | None = None) -> list[Value]:
+    """What a run took: tokens, cost, times; `speed` in tokens a second, which nothing keeps."""
     cells: list[Value] = []
     if run.usage is not None:
         about = "≈ " if run.usage.estimated else ""
@@ -203,11 +210,9 @@ def last_run(progress: Progress, *, session: tuple[int, Decimal], kind: Endpoint
         cells.append(_cell("latency", seconds(run.latency)))
         if run.time_to_first_token is not None:
             cells.append(_cell("ttft", seconds(run.time_to_first_token)))
-        if state.tokens_per_second:
-            cells.append(_cell("speed", f"{state.tokens_per_second:,.0f} {{tokens}}/s"))
-    if session[0]:
-        cells.append(session_cell(*session))
-    return {"cells": cells, "notice": ended(progress)}
+        if speed:
+            cells.append(_cell("speed", f"{speed:,.0f} {{tokens}}/s"))
+    return cells
 
 
 def _thinking(usage: Usage) -> str:

@@ -134,6 +134,38 @@ async def test_a_blind_vote_names_the_columns_afterwards_and_counts(compare: Com
     assert await compare.page.locator(".pg-versus-vote").is_hidden()
 
 
+async def test_blind_answers_come_together_however_fast_each_is(
+    compare: Compared, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "tokens", LONG[:60])
+    await compare.models("server/fake", "server/fault-slow:20")
+    await compare.page.locator(".pg-versus-choice input").nth(0).check()
+    await compare.page.evaluate(
+        f"""() => {{ window.seen = []; const now = () => JSON.stringify({TEXTS}.map(text => Boolean(text)));
+        const look = () => {{ if (window.seen.at(-1) !== now()) window.seen.push(now()); }};
+        const all = document.querySelector('.pg-versus');
+        new MutationObserver(look).observe(all, {{childList: true, subtree: true}}); }}"""
+    )
+    await compare.ask("Count")
+    await compare.screen.until("document.querySelector('.pg-versus-vote progress')?.value === 1")
+    assert "1 of 2 have answered." in await compare.page.inner_text(".pg-versus-vote")
+    assert await compare.texts() == ["", ""]
+    texts = await compare.ended()
+    assert texts[0] == texts[1] != ""
+    assert await compare.page.evaluate("window.seen") == ["[false,false]", "[true,true]"]
+
+
+async def test_undo_in_a_blind_round_does_not_put_an_answer_under_a_name(compare: Compared) -> None:
+    await compare.models("server/blind-one", "server/blind-two")
+    await compare.page.locator(".pg-versus-choice input").nth(0).check()
+    await compare.asked("Say hello")
+    await compare.page.locator("#pg-compare .pg-message-text").last.fill("More")
+    await compare.page.click("#pg-compare .pg-undo")
+    await compare.page.click("#pg-compare .pg-undo")
+    await compare.page.click("#pg-compare .pg-redo")
+    assert await compare.texts() == ["", ""]
+
+
 async def test_a_blind_round_stays_blind_over_a_reload_and_can_be_shown_without_a_vote(
     compare: Compared, fake_app: Any
 ) -> None:
@@ -146,7 +178,7 @@ async def test_a_blind_round_stays_blind_over_a_reload_and_can_be_shown_without_
     assert await compare.texts() == ["Hello, world!"] * 2
     assert not await compare.column(0).locator(".pg-picker-input").is_visible()
     await compare.page.locator(".pg-versus-vote").get_by_text("Show without a vote").click()
-    assert await compare.column(0).locator(".pg-picker-input").is_visible()
+    await compare.column(0).locator(".pg-picker-input").wait_for()
     assert len(fake_app.deps.store.votes()) == votes
 
 

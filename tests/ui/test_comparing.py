@@ -148,6 +148,9 @@ async def test_a_hostile_value_in_any_place_is_an_answer_in_words(
         assert "notice" in await said(deps, "vote", **asked)
     for asked in ({"kind": value}, {"kind": "chat", "model": value}, {"kind": "chat", "model": "a/b", "params": value}):
         await said(deps, "use", **asked)
+    for runs in (value, [value], [[value]]):
+        answer = await said(deps, "open", runs=runs)
+        assert answer.get("opened") == [] or "notice" in answer
     assert deps.store.votes() == []
     assert "a handler failed" not in caplog.text
 
@@ -166,6 +169,81 @@ async def test_a_vote_counts_for_the_model_with_what_sets_it_apart(fake: FakeSer
 async def test_two_columns_that_are_alike_are_told_apart_by_number(fake: FakeServer, deps: Deps) -> None:
     answer = await voted(deps, {"model": "server/fake"}, {"model": "server/fake"}, chosen=0)
     assert [row["system"] for row in answer["standings"]] == ["server/fake", "server/fake (2)"]
+
+
+async def blind(deps: Deps, *columns: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
+    return await frames(deps, question(*columns, blind=True, **changes))
+
+
+async def test_a_blind_round_tells_the_page_nothing_but_how_many_have_ended_and_then_the_texts(
+    fake: FakeServer, deps: Deps
+) -> None:
+    *growing, last = await blind(deps, {"model": "server/blind-one"}, {"model": "server/fault-burst:3"})
+    assert growing
+    assert all(set(frame) == {"n", "id", "ended", "of"} and frame["of"] == 2 for frame in growing)
+    for column in last["columns"]:
+        assert set(column) == {"text", "calls", "run", "busy", "notice", "cells", "hidden"}
+        assert column["cells"] == []
+    assert "blind-one" not in json.dumps(last)
+    assert "fault-burst" not in json.dumps(last)
+    assert sorted(column["text"] for column in last["columns"]) == [" t0 t1 t2", "Hello, world!"]
+
+
+async def test_the_order_of_blind_answers_is_chances(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/blind-one"}, {"model": "server/fault-burst:3"})
+    orders = {tuple(each["text"] for each in (await blind(deps, *columns))[-1]["columns"]) for _ in range(20)}
+    assert len(orders) == 2  # of 20 rounds all in one order: once in half a million
+
+
+async def test_whose_the_answers_were_comes_with_the_vote_or_instead_of_it(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/blind-one"}, {"model": "server/fault-burst:3", "params": {"temperature": 0}})
+    last = (await blind(deps, *columns))[-1]
+    runs = [each["run"] for each in last["columns"]]
+    shown = await said(deps, "open", runs=runs)
+    voted = await said(deps, "vote", id=last["id"], runs=runs, chosen=0)
+    assert shown["opened"] == voted["opened"]
+    for column, of in zip(last["columns"], shown["opened"], strict=True):
+        burst = column["text"] == " t0 t1 t2"
+        assert (of["answer"]["run"], of["answer"]["text"]) == (column["run"], column["text"])
+        assert of["model"] == ("server/fault-burst:3" if burst else "server/blind-one")
+        assert of["params"]["temperature"] == (0 if burst else 1.0)
+        assert {"usage", "cost", "latency", "ttft"} <= {cell["key"] for cell in of["answer"]["cells"]}
+
+
+async def test_what_a_blind_column_failed_with_is_said_with_its_name(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fake"}, {"model": "server/fault-404"}, {"model": "server/fault-drop_midstream"})
+    last = (await blind(deps, *columns))[-1]
+    *told, failed = last["columns"]
+    assert (failed["at"], failed["notice"]["tone"]) == (1, "error")
+    cut = next(each for each in told if each["text"] != "Hello, world!")
+    assert cut["notice"] == {"tone": "error", "key": "compare_failed"}
+    opened = await said(deps, "open", runs=[cut["run"]])
+    assert opened["opened"][0]["answer"]["notice"]["message"]
+
+
+async def test_a_blind_round_with_nothing_to_choose_from_is_open(fake: FakeServer, deps: Deps) -> None:
+    last = (await blind(deps, {"model": "server/fake"}, {"model": "server/fault-404"}))[-1]
+    assert last["open"]
+    assert [bool(column["cells"]) for column in last["columns"]] == [True, False]
+
+
+async def test_a_blind_round_that_was_stopped_is_open_since_lengths_tell(fake: FakeServer, deps: Deps) -> None:
+    fake.tokens, fake.pace = tuple(f" t{i}" for i in range(400)), "slow:50"
+    visit = Visit()
+    last: dict[str, Any] = {}
+    async for frame in compared(deps, visit, question(blind=True), {"max_tokens": 500}, {}):
+        last = frame
+        if fake.open_streams:
+            visit.stop(COMPARED)
+    assert last["open"]
+    assert all(column["notice"]["key"].startswith("notice_stopped") for column in last["columns"])
+
+
+async def test_whose_answers_they_were_is_not_guessed_where_a_run_is_gone(fake: FakeServer, deps: Deps) -> None:
+    runs = [each["run"] for each in (await blind(deps))[-1]["columns"]]
+    deps.store.delete(runs[:1])
+    answer = await said(deps, "open", runs=runs)
+    assert "no longer in the history" in answer["notice"]["message"]
 
 
 async def test_a_comparison_has_one_vote(fake: FakeServer, deps: Deps) -> None:

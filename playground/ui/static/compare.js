@@ -6,7 +6,7 @@ const $ = (selector) => element.querySelector(selector);
 const {least: LEAST, most: MOST} = props;
 const home = $('.pg-versus-columns'), notice = $('.pg-versus > .pg-notice'), voting = $('.pg-versus-vote'), wins = $('.pg-versus-wins'), total = $('.pg-versus-total');
 const uid = () => Math.random().toString(36).slice(2, 8);
-// `round` is the last run as it is shown: {id, blind, order, chosen}; blind until it has a vote or is shown without one.
+// `round` is the last run as it is shown: {id, blind, open, chosen, ended, of}; blind until it is open, by a vote or without one.
 let views = [], n = 0, sent = [], round = null, reference = null, marking = true, keepTimer = 0, typing = null, opened = false, cells = [], countTimer = 0, counted = [];
 
 const bar = playground.runButton({element, say, begin, halt: () => trigger('stop'), release: () => { n += 1; ended(); }});
@@ -18,7 +18,8 @@ const time = playground.timeline({element, say, take, put, same});
 
 const columns = () => views.map((view) => view.column);
 const plain = ({id, model, params, answer}) => ({id, model, params: {...params}, answer});
-function take() { return {ask: ask.take(), columns: columns().map(plain)}; }
+// While a round is blind nobody knows whose answer stands in which column: it is not to be found under a name by Undo.
+function take() { return {ask: ask.take(), columns: columns().map((column) => plain(hiding() ? {...column, answer: null} : column))}; }
 function same(a, b) {
   const light = ({columns: all, ask: {nodes, ...rest}}) => JSON.stringify([all.map(({id, model, params}) => [id, model, params]), rest]);
   return light(a) === light(b) && a.ask.nodes.size === b.ask.nodes.size && [...a.ask.nodes].every(([id, node]) => b.ask.nodes.get(id) === node);
@@ -50,23 +51,21 @@ function seen(column) {
   return view;
 }
 
-// The columns in their places: those of a blind round as chance had it.
 function arrange() {
-  const order = round?.order ?? [];
-  const shown = [...views].sort((a, b) => order.indexOf(a.column.id) - order.indexOf(b.column.id));
-  playground.swap(home, (round?.blind ? shown : views).map((view) => view.node));
+  playground.swap(home, views.map((view) => view.node));
   home.dataset.count = String(views.length);
   adder.hidden = views.length >= MOST || hiding();
   draw();
 }
 
 const hiding = () => Boolean(round?.blind && !round.open);
-const inOrder = () => [...home.querySelectorAll('.pg-versus-column')].map((node) => views.find((view) => view.node === node));
+// Of a blind round, those that did not answer are none of its secrets.
+const secret = (column) => hiding() && (bar.busy || Boolean(column.answer?.hidden));
 
 function draw() {
-  const shown = inOrder(), texts = shown.map((view) => view.column.answer?.text ?? ''), kept = shown.findIndex((view, place) => view.column.id === reference && texts[place]), at = kept >= 0 ? kept : texts.findIndex(Boolean);
-  shown.forEach((view, place) => view.answer({
-    letter: String.fromCharCode(65 + place), busy: bar.busy, blind: hiding(), chosen: round?.chosen === view.column.id, alone: views.length <= LEAST,
+  const texts = views.map((view) => view.column.answer?.text ?? ''), kept = views.findIndex((view, place) => view.column.id === reference && texts[place]), at = kept >= 0 ? kept : texts.findIndex(Boolean);
+  views.forEach((view, place) => view.answer({
+    letter: String.fromCharCode(65 + place), busy: bar.busy, blind: secret(view.column), chosen: round?.chosen === view.column.id, alone: views.length <= LEAST || hiding(),
     isReference: place === at, marking: marking && !bar.busy && texts.filter(Boolean).length > 1, other: marking && !bar.busy && place !== at && texts[at] && texts[place] ? texts[at] : null,
   }));
   adder.disabled = bar.busy;
@@ -94,13 +93,13 @@ function estimate() {
 
 function begin() {
   if (bar.busy) return;
-  const value = {...ask.value(), columns: columns().map(({model, params}) => ({model, params})), language: playground.language()};
+  const value = {...ask.value(), blind: blind.checked, columns: columns().map(({model, params}) => ({model, params})), language: playground.language()};
   if (!playground.sendable(value)) return tell('notice', {tone: 'error', key: 'too_large_to_send', message: ''});
   time.remember();
   typing = null;
   sent = columns();
   cells = [];
-  round = {blind: blind.checked, order: shuffled(sent.map((column) => column.id))};
+  round = {blind: blind.checked};
   for (const column of sent) column.answer = {text: '', calls: [], busy: true};
   reference = null;
   said.notice(notice, null);
@@ -109,15 +108,6 @@ function begin() {
   props.value = {...value, n: ++n};
   trigger('submit');
   keepDraft();
-}
-
-function shuffled(ids) {
-  const all = [...ids];
-  for (let at = all.length - 1; at > 0; at--) {
-    const other = crypto.getRandomValues(new Uint32Array(1))[0] % (at + 1);
-    [all[at], all[other]] = [all[other], all[at]];
-  }
-  return all;
 }
 
 function setBusy(now) {
@@ -132,19 +122,49 @@ function compared(now) {
   if (now.n !== n && !now.done && !bar.busy) trigger('stop');
   if (now.n !== n || !bar.busy) return;
   round.id = now.id;
-  now.columns?.forEach((answer, at) => { if (sent[at]) sent[at].answer = answer; });
+  if (now.of) Object.assign(round, {ended: now.ended, of: now.of});
+  if (now.open) round.open = true;
+  if (now.columns && hiding()) unseal(now.columns);
+  else now.columns?.forEach((answer, at) => { if (sent[at]) sent[at].answer = answer; });
   if (now.cells) cells = now.cells;
   if (now.notice) { said.notice(notice, now.notice); round = null; for (const column of sent) column.answer = null; }
   if (now.done || now.notice) return ended();
   for (const view of views) if (view.column.answer) view.answer({...looks(view)});
+  drawVote();
   keepDraft();
 }
 
 // How a column looks while it grows.
-const looks = (view) => ({letter: String.fromCharCode(65 + inOrder().indexOf(view)), busy: true, blind: hiding(), chosen: false, alone: false, isReference: false, marking: false, other: null});
+const looks = (view) => ({letter: String.fromCharCode(65 + views.indexOf(view)), busy: true, blind: hiding(), chosen: false, alone: false, isReference: false, marking: false, other: null});
+
+// The end of a blind round: answers in an order of chance, then what did not answer, each with its place among what was sent.
+// An answer stands in a column without being that column's: whose it is comes with the vote.
+function unseal(answers) {
+  const failed = answers.filter((answer) => !answer.hidden), told = answers.filter((answer) => answer.hidden);
+  for (const answer of failed) if (sent[answer.at]) sent[answer.at].answer = answer;
+  const rest = sent.filter((column, at) => !failed.some((answer) => answer.at === at));
+  rest.forEach((column, at) => { column.answer = told[at] ?? null; });
+}
+
+// Whose the answers were: each column becomes what it shows.
+function identify(found) {
+  const differs = differing();
+  views = views.map((view) => {
+    const of = view.column.answer?.hidden && found.find((each) => each.answer.run === view.column.answer.run);
+    if (!of) return view;
+    const {hidden, ...old} = view.column.answer;
+    return seen({id: view.column.id, model: of.model, params: differs(of.params), answer: {...old, ...of.answer, notice: of.answer.notice ?? old.notice}});
+  });
+  round.open = true;
+  heads();
+  arrange();
+  changed();
+  keepNow();
+}
 
 function ended() {
   for (const column of columns()) if (column.answer) column.answer.busy = false;
+  if (!columns().some((column) => column.answer?.hidden) && hiding()) round = null;
   setBusy(false);
   arrange();
   keepNow();
@@ -167,14 +187,22 @@ const heads = () => { for (const view of views) view.head(); };
 // --- voting ---
 
 function drawVote() {
-  const some = inOrder().filter((view) => view.column.answer?.text && view.column.answer.run);
-  voting.hidden = !hiding() || bar.busy;
+  voting.hidden = !hiding();
   if (voting.hidden) return;
+  if (bar.busy) return progress();
+  const some = views.filter((view) => view.column.answer?.hidden);
   const open = playground.textButton(say('compare_reveal'), reveal);
-  if (some.length < LEAST) return voting.replaceChildren(make('span', {text: say('compare_no_vote')}), open);
-  const letters = inOrder().map((view, at) => [view, String.fromCharCode(65 + at)]).filter(([view]) => some.includes(view));
+  const letters = views.map((view, at) => [view, String.fromCharCode(65 + at)]).filter(([view]) => some.includes(view));
   const votes = letters.map(([view, letter]) => playground.textButton(say('compare_vote').replace('{letter}', letter), () => vote(some, view), true));
   voting.replaceChildren(make('strong', {text: say('compare_which')}), ...votes, playground.textButton(say('compare_tie'), () => vote(some, null)), open);
+}
+
+// One progress for all columns: which of them is fast is not to be seen.
+function progress() {
+  const {ended = 0, of = sent.length} = round, text = say('compare_ended').replace('{ended}', ended).replace('{of}', of);
+  if (voting.firstChild?.tagName !== 'PROGRESS') voting.replaceChildren(make('progress', {class: 'pg-notice-busy', max: of, 'aria-label': say('compare_ended_help')}), make('span'));
+  voting.firstChild.value = ended;
+  voting.lastChild.textContent = `${text} ${say('compare_ended_help')}`;
 }
 
 function vote(some, view) {
@@ -184,21 +212,21 @@ function vote(some, view) {
 }
 
 function reveal() {
-  if (!round) return;
-  round.open = true;
-  arrange();
-  keepNow();
+  if (!hiding() || bar.busy) return;
+  for (const each of voting.querySelectorAll('button')) each.disabled = true;
+  inquire('open', {runs: columns().filter((column) => column.answer?.hidden).map((column) => column.answer.run)});
 }
 
 function answered(value) {
   if (value.of === 'estimate') return void (value.next && counted === views && views.forEach((view, at) => view.next(value.next[at] ?? [])));
   if (value.notice) {
     said.notice(notice, value.notice);
-    if (value.of === 'vote') reveal();
+    if (value.of === 'vote' || value.of === 'open') drawVote();
     return;
   }
   if (value.standings) standings(value.standings);
-  if (value.voted && value.voted === round?.id) { round.chosen = round.choice; said.notice(notice, {tone: 'info', key: 'compare_voted'}); wins.open = true; reveal(); }
+  if (value.voted && value.voted === round?.id) { round.chosen = round.choice; said.notice(notice, {tone: 'info', key: 'compare_voted'}); wins.open = true; }
+  if (value.opened && hiding() && value.opened.some((each) => columns().some((column) => column.answer?.run === each.answer.run))) identify(value.opened);
 }
 
 const percent = (share) => (share * 100).toLocaleString(playground.language(), {maximumFractionDigits: 0}) + ' %';
@@ -275,7 +303,14 @@ function restore() {
     views = kept.columns.map(({id, model, params, answer}) => seen({id: String(id), model: String(model ?? ''), params: {...params}, answer: answer ? {...answer, busy: false} : null}));
     ({round = null, reference = null, marking = true, cells = []} = kept);
     blind.checked = kept.blind === true;
+    if (hiding() && !columns().some((column) => column.answer?.hidden)) round = null;  // left before its end
   } catch { views = []; }
+}
+
+// Of all that a run was asked with, what the panel does not say as well.
+function differing() {
+  const {values = {}, specs = []} = tell('panel', {mode: ask.kind});
+  return (params) => Object.fromEntries(specs.map(({name}) => [name, params[name] ?? null]).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(values[name] ?? null)));
 }
 
 // From elsewhere: {kind, text | system, messages, columns, whole, from}; `whole` columns bring all that they set, `from` is the tab
@@ -287,7 +322,7 @@ function load(given) {
   before();
   const written = given.from ? tell('written', {scope: given.from}) : {};
   ask.load({...given, ...written});
-  const {values = {}, specs = []} = tell('panel', {mode: ask.kind}), differs = (params) => Object.fromEntries(specs.map(({name}) => [name, params[name] ?? null]).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(values[name] ?? null)));
+  const differs = differing();
   views = given.columns.slice(0, MOST).map(({model, params = {}}) => seen({id: uid(), model, params: given.whole ? differs(params) : {...params}, answer: null}));
   round = null;
   cells = [];

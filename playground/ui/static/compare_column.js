@@ -79,7 +79,7 @@ window.playground.compareColumn = ({say, column, on}) => {
     remove.disabled = busy;
     thought.hidden = blind || !now.reasoning;
     thought.lastChild.textContent = now.reasoning || '';
-    text.dataset.empty = now.notice && !some ? '' : say(now.busy ? 'compare_waiting' : 'compare_empty');
+    text.dataset.empty = now.notice && !some ? '' : say(!now.busy ? 'compare_empty' : blind ? 'compare_hidden' : 'compare_waiting');
     text.setAttribute('aria-label', say('compare_answer').replace('{letter}', letter));
     write(now.text ?? '', other);
     calls.replaceChildren(...(now.calls ?? []).map((call) => make('div', {class: 'pg-call'}, make('code', {class: 'pg-call-name', text: `${call.name}(${call.arguments})`}))));
