@@ -85,8 +85,9 @@ def fake_server() -> Iterator[str]:
 
 
 @contextmanager
-def app(server: str) -> Iterator[tuple[str, int, float]]:
-    """The real app over `server`: its address, its pid and the seconds until it answered."""
+def app(server: str, data: Path | None = None) -> Iterator[tuple[str, int, float]]:
+    """The real app over `server`: its address, its pid and the seconds until it answered. `data` is its folder, else an
+    empty one."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +95,7 @@ def app(server: str) -> Iterator[tuple[str, int, float]]:
             "OPENAI_BASE_URL": server,
             "OPENAI_API_KEY": "benchmark",
             "PLAYGROUND_ENGINE": "off",
-            "PLAYGROUND_DATA_DIR": folder,
+            "PLAYGROUND_DATA_DIR": str(data or folder),
         }
         with process(["app.py", "--port", str(port)], url, env) as (pid, seconds):
             yield url, pid, seconds

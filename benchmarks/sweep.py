@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.harness import Figure, free_port, median, memory_mib, process
+from benchmarks.browser import FLAGS, TIMED
+from benchmarks.harness import Figure, app, fake_server, free_port, median, memory_mib, process, run
 from playground.deps import Deps
 from playground.evaluate import report, results, sweeping
 from playground.evaluate.dataset import Case, Dataset
@@ -22,6 +23,7 @@ from playground.types import Endpoint
 
 CALLS, CONCURRENCY, LATENCY = 1_000, 16, 0.25
 OUTPUTS, ROUNDS = 10_000, 9
+OPENED = ("large1", "large2", "large3")
 WARM = 200
 """Answers before memory is looked at: imports, connections and caches are there by then."""
 
@@ -30,9 +32,13 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Settings(data_dir=Path(folder), engine=False))
         try:
-            return [*asyncio.run(_thousand(store)), *_ten_thousand(store)]
+            figures = [*asyncio.run(_thousand(store)), *_ten_thousand(store)]
+            for id in OPENED:
+                _fill(store, id)
         finally:
             store.close()
+        with fake_server() as server, app(server, Path(folder)) as (url, _pid, _seconds):
+            return [*figures, *run(lambda: _on_the_page(url))]
 
 
 @contextmanager
@@ -108,7 +114,67 @@ def _ten_thousand(store: Store) -> list[Figure]:
     ]
 
 
-def _fill(store: Store) -> None:
+async def _on_the_page(url: str) -> list[Figure]:
+    """In Chromium: from the click on a sweep that nobody has looked at yet to its figures; each way to filter."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = await browser.new_page(locale="en-US")
+        await page.goto(url)
+        await page.wait_for_function("(document.querySelector('#pg-model input')?.value || '') !== ''")
+        await page.click("#pg-tab-sweep-button")
+        await page.wait_for_selector("[data-key='large']", state="attached")
+        opened = [float(await page.evaluate(TIMED, [_click(id), _shown(id)])) / 1000 for id in ("large", *OPENED)]
+        filtered = [float(await page.evaluate(TIMED, list(way))) for _ in range(3) for way in FILTERS]
+        await browser.close()
+    return [
+        Figure("in Chromium, such a result opened: figures, heatmap, answers", median(opened[1:]), 1, False, "s"),
+        Figure(
+            "in Chromium, its answers filtered by status, combination, text and score, the slowest",
+            max(filtered),
+            200,
+            False,
+            "ms",
+        ),
+    ]
+
+
+def _click(id: str) -> str:
+    return f"document.querySelector('[data-key={id}]').click()"
+
+
+def _shown(id: str) -> str:
+    named = f"document.querySelector('.pg-sweep-now h3').textContent.includes('{id}')"
+    rows = "document.querySelectorAll('.pg-sweep-outputs tbody tr').length === 50"
+    squares = "document.querySelectorAll('.pg-sweep-results:not([hidden]) .pg-sweep-square').length === 25"
+    return f"{named} && {squares} && {rows}"
+
+
+def _chosen(place: int, value: str, event: str = "change") -> str:
+    found = f"document.querySelectorAll('.pg-sweep-filters > *')[{place}]"
+    return f"const box = {found}; box.value = '{value}'; box.dispatchEvent(new Event('{event}'))"
+
+
+def _counted(count: str) -> str:
+    where = ".pg-scroll:has(.pg-sweep-outputs) + .pg-prepare-actions .pg-quiet"
+    return f"document.querySelector('{where}').textContent.endsWith('of {count}')"
+
+
+#: By status, combination, text, score; and back to all of them each time.
+FILTERS = (
+    (_chosen(1, "failed"), _counted("104")),
+    (_chosen(1, ""), _counted("10,000")),
+    (_chosen(0, "3"), _counted("400")),
+    (_chosen(0, ""), _counted("10,000")),
+    (_chosen(2, "answer 77", "input"), _counted("48")),
+    (_chosen(2, "", "input"), _counted("10,000")),
+    (f"{{ {_chosen(3, 'exact_match')} }} {_chosen(4, '1', 'input')}", _counted("3,334")),
+    (_chosen(4, "", "input"), _counted("10,000")),
+)
+
+
+def _fill(store: Store, id: str = "large") -> None:
     """25 cells, 100 cases, 4 repeats."""
     grid = [(temperature, top_p) for temperature in range(5) for top_p in range(5)]
     cells = [
@@ -123,7 +189,7 @@ def _fill(store: Store) -> None:
     ]
     spec = {"models": ["server/m"], "repeats": 4, "metrics": ["exact_match", "contains"]}
     cases = [{"id": str(at), "prompt": f"case {at}", "expected": f"answer {at}"} for at in range(100)]
-    store.sweeps.create("large", name="large", fingerprint="f", calls=OUTPUTS, spec=spec, cells=cells, cases=cases)
+    store.sweeps.create(id, name=id, fingerprint="f", calls=OUTPUTS, spec=spec, cells=cells, cases=cases)
     outputs = [
         Output(
             number=number,
@@ -142,4 +208,5 @@ def _fill(store: Store) -> None:
         )
         for number in range(OUTPUTS)
     ]
-    store.sweeps.keep("large", outputs, spent=Decimal("0.1"), reserved=Decimal(0))
+    store.sweeps.keep(id, outputs, spent=Decimal("0.1"), reserved=Decimal(0))
+    store.sweeps.let_go(id, "done")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 
-from playground.errors import refused
+from playground.errors import InvalidRequest, refused
+from playground.evaluate import stored
 from playground.evaluate.results import Results, load
 from playground.store import Store
 
@@ -21,7 +21,7 @@ class Opened:
         self._kept: OrderedDict[str, tuple[tuple[str, int, int], Results]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def results(self, id: str, *, training: Sequence[str] = ()) -> Results:
+    def results(self, id: str) -> Results:
         """The sweep's results as they are now. Blocks. Raises InvalidRequest where there is none; StoreError."""
         kept_at = self._store.sweeps.stamp(id)
         if kept_at is None:
@@ -32,10 +32,18 @@ class Opened:
             if kept is not None and kept[0] == stamp:
                 self._kept.move_to_end(id)
                 return kept[1]
-        found = load(self._store, id, training=training)
+        found = load(self._store, id, training=self._training(id))
         with self._lock:
             self._kept[id] = stamp, found
             self._kept.move_to_end(id)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return found
+
+    def _training(self, id: str) -> list[str]:
+        """What a model was trained on, where that is still kept: without it some figures are missing."""
+        sweep = self._store.sweeps.sweep(id)
+        try:
+            return stored.training(self._store, sweep.spec.get("training")) if sweep else []
+        except InvalidRequest:
+            return []

@@ -106,6 +106,7 @@ class Results:
     ratings: tuple[RatingRow, ...] = ()
     #: Drawn once: an interval takes ten thousand samples.
     _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
+    _agreements: dict[tuple[int, ...], float | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -156,11 +157,14 @@ class Results:
 
     def agreement(self, cells: Iterable[int]) -> float | None:
         """Of repeats of the same cell and case."""
-        groups: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for cell in cells:
-            for output in self.by_cell[cell]:
-                groups[cell, output.row].append(output.answer)
-        return agreement(list(groups.values()))
+        key = tuple(cells)
+        if key not in self._agreements:
+            groups: dict[tuple[int, int], list[str]] = defaultdict(list)
+            for cell in key:
+                for output in self.by_cell[cell]:
+                    groups[cell, output.row].append(output.answer)
+            self._agreements[key] = agreement(list(groups.values()))
+        return self._agreements[key]
 
     def figure(self, measure: Measure, *cells: int) -> Interval | None:
         """The mean over cases, of these cells together, with its interval."""
@@ -213,8 +217,10 @@ class Results:
     def verdict(self, measure: str) -> Verdict | None:
         """Which cell is best; systems are named by the cells' numbers, as text. None where nothing was scored."""
         found = self.measure(measure)
-        systems = {str(number): self.scores(found, [number]) for number in range(len(self.sweep.cells))}
-        return verdict(systems, binary=found.binary, higher_is_better=found.higher_is_better)
+        cells = range(len(self.sweep.cells))
+        systems = {str(number): self.scores(found, [number]) for number in cells}
+        means = {str(number): each for number in cells if (each := self.figure(found, number))}
+        return verdict(systems, means=means, binary=found.binary, higher_is_better=found.higher_is_better)
 
     def whole(self, cell: int) -> dict[str, float | None]:
         """The figures that only all of a cell's answers together have (corpus BLEU, distinct-n, …)."""

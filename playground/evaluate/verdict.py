@@ -49,19 +49,20 @@ class Verdict:
 def verdict(
     systems: Mapping[str, Scores],
     *,
+    means: Mapping[str, Interval] | None = None,
     binary: bool = False,
     higher_is_better: bool = True,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Verdict | None:
-    """Which system is best. None where none has a score.
+    """Which system is best. None where none has a score. `means` are those of `systems`, where they have been drawn.
 
     With many systems more samples are drawn, since the lowest p-value that n of them can show is 1/(n + 1).
     """
-    means = {
-        name: each for name, scores in systems.items() if (each := bootstrap(scores, resamples=resamples, seed=seed))
-    }
+    if means is None:
+        drawn = {name: bootstrap(scores, resamples=resamples, seed=seed) for name, scores in systems.items()}
+        means = {name: each for name, each in drawn.items() if each}
     draws = max(resamples, round(4 * len(means) / alpha))
 
     def compare(first: str, second: str) -> Paired | None:

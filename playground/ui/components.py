@@ -105,7 +105,7 @@ def head() -> str:
 
 
 def style() -> str:
-    return static("vendor/uPlot-1.6.32.min.css") + static("style.css") + static("datasets.css")
+    return static("vendor/uPlot-1.6.32.min.css") + static("style.css") + static("datasets.css") + static("sweep.css")
 
 
 def component(script: str, markup: str, value: Any, **props: Any) -> gr.HTML:

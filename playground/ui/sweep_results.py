@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from playground.deps import Deps
 from playground.errors import PlaygroundError, refused
-from playground.evaluate import report, report_page, stored, sweeping
+from playground.evaluate import report, report_page, sweeping
 from playground.evaluate.outputs import Wanted, page
 from playground.evaluate.results import Results
 from playground.presets import slug
@@ -29,16 +29,7 @@ def results_of(deps: Deps, asked: Asked) -> Results:
     id = asked.get("id")
     if not is_id(id):
         raise refused("no_sweep", param="sweep", id=str(id)[:40])
-    return deps.opened.results(id, training=_training(deps, id))
-
-
-def _training(deps: Deps, id: str) -> list[str]:
-    """What a model was trained on, where that is still kept: without it some figures are missing."""
-    row = deps.store.sweeps.sweep(id)
-    try:
-        return stored.training(deps.store, row.spec.get("training")) if row else []
-    except PlaygroundError:
-        return []
+    return deps.opened.results(id)
 
 
 def _open(deps: Deps, asked: Asked) -> Answer:

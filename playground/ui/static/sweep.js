@@ -44,8 +44,13 @@ function none() {
 
 function changed() {
   clearTimeout(keeping);
-  keeping = setTimeout(() => keep('sweep_form', fields.spec()), 300);
+  keeping = setTimeout(keepNow, 300);
   run.changed();
+}
+
+function keepNow() {
+  keeping = 0;
+  keep('sweep_form', fields.spec());
 }
 
 function answered(value) {
@@ -73,6 +78,7 @@ function enter(mode) {
   entered = true;
 }
 playground.hear('mode', enter);
+window.addEventListener('pagehide', () => { if (keeping) { clearTimeout(keeping); keepNow(); } });
 // The Datasets tab's button: its cases are what is asked, or what the prompt is filled in from.
 playground.hear('use_dataset', ({tab, name}) => {
   if (tab !== 'sweep') return;

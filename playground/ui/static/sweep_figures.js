@@ -6,7 +6,7 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
   const percent = (value) => value == null ? '–' : value.toLocaleString(playground.language(), {style: 'percent', maximumFractionDigits: 0});
   const seconds = (value) => value == null ? '–' : value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toLocaleString(playground.language(), {maximumFractionDigits: 1})} s`;
   const dollars = (value) => value == null ? '–' : value === 0 ? '$0' : `$${value < 0.01 ? Number(value.toPrecision(4)) : value.toFixed(2)}`;
-  const UNITS = {dollars, seconds, tokens: figure, score: figure};
+  const score = (value) => value == null ? '–' : value.toLocaleString(playground.language(), {maximumSignificantDigits: 3}), UNITS = {dollars, seconds, tokens: figure, score};
   const axisName = (name) => ['model', 'preset'].includes(name) ? say(name) : name, shownValue = (value) => value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value);
   const measureName = (measure) => measure.unit === 'score' ? measure.name : say('sweep_measure_' + measure.name);
   let said = null, x = '', y = '', all = false;
@@ -15,7 +15,7 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
   const control = (key, node) => make('label', {class: 'pg-sweep-option'}, make('span', {text: say(key)}), node);
   const axes = make('div', {class: 'pg-sweep-axes'}, control('sweep_measure', measure), control('sweep_across', across), control('sweep_down', down)), heat = make('div', {class: 'pg-scroll'}), legend = make('p', {class: 'pg-quiet', text: say('sweep_square_hint')});
   const scatter = make('figure', {class: 'pg-chart pg-sweep-scatter'}), table = make('div', {class: 'pg-scroll'}), more = textButton(say('sweep_all_rows'), () => { all = true; drawTable(); });
-  const node = make('section', {class: 'pg-prepare-card pg-sweep-results', hidden: ''}, make('h3', {text: say('sweep_results')}), verdict, axes, heat, legend, scatter, table, more);
+  const node = make('section', {class: 'pg-sweep-card pg-sweep-results', hidden: ''}, make('h3', {text: say('sweep_results')}), verdict, axes, heat, legend, scatter, table, more);
 
   // --- the winner ---
 
@@ -75,7 +75,7 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
     const priced = said.cells.some((each) => each.cost), key = priced ? 'cost' : 'latency', points = said.cells.filter((each) => each.quality && each[key] != null);
     scatter.hidden = points.length < 2;
     if (scatter.hidden) return;
-    const W = 640, H = 280, LEFT = 64, BELOW = 44, EDGE = 16, svg = (tag, attributes, text) => { const made = document.createElementNS(SVG, tag); for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value); if (text != null) made.textContent = text; return made; };
+    const W = Math.max(280, Math.min(720, scatter.clientWidth - 26 || 640)), H = 280, LEFT = 64, BELOW = 44, EDGE = 16, svg = (tag, attributes, text) => { const made = document.createElementNS(SVG, tag); for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value); if (text != null) made.textContent = text; return made; };
     const ends = (values) => { const low = Math.min(...values), high = Math.max(...values), room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 0.5; return [low - room, high + room]; };
     const [x0, x1] = ends(points.map((each) => each[key])), [y0, y1] = ends(points.map((each) => each.quality.value)), slowest = Math.max(...points.map((each) => each.latency ?? 0)) || 1, write = priced ? dollars : seconds, up = UNITS[said.measure.unit];
     const px = (value) => LEFT + (value - x0) / (x1 - x0) * (W - LEFT - EDGE), py = (value) => H - BELOW - (value - y0) / (y1 - y0) * (H - BELOW - EDGE);

@@ -2,14 +2,14 @@
 // `ask` asks the server; `id()` is the sweep's. Whatever a model wrote is text.
 window.playground.sweepOutputs = ({say, ask, id}) => {
   const {make, iconButton, textButton, charts: {figure}} = playground;
-  const TYPED = 250, PAGE = 50;
+  const TYPED = 60, PAGE = 50;  // milliseconds after a letter; answers of a page, as evaluate/outputs.py has it
   const seconds = (value) => value == null ? '–' : value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toLocaleString(playground.language(), {maximumFractionDigits: 1})} s`;
   let said = null, cells = [], at = 0, total = 0, rows = [], order = {sort: 'number', descending: false}, timer = 0, shown = -1;
 
   const select = (key) => make('select', {class: 'pg-select', 'aria-label': say(key)}), input = (key, type = 'search') => make('input', {class: 'pg-filter', type, 'aria-label': say(key), placeholder: say(key), autocomplete: 'off'});
   const cell = select('sweep_cell'), status = select('sweep_status'), text = input('sweep_find'), measure = select('sweep_score'), low = input('sweep_from', 'number'), high = input('sweep_to', 'number'), count = make('span', {class: 'pg-quiet', role: 'status'});
   const head = make('thead'), body = make('tbody'), table = make('div', {class: 'pg-scroll'}, make('table', {class: 'pg-sweep-outputs'}, head, body)), back = iconButton('left', say('sweep_before')), next = iconButton('right', say('sweep_after'));
-  const filters = make('div', {class: 'pg-sweep-filters'}, cell, status, text, measure, low, high), node = make('section', {class: 'pg-prepare-card', hidden: ''}, make('h3', {text: say('sweep_outputs')}), filters, table, make('div', {class: 'pg-prepare-actions'}, back, count, next));
+  const filters = make('div', {class: 'pg-sweep-filters'}, cell, status, text, measure, low, high), node = make('section', {class: 'pg-sweep-card', hidden: ''}, make('h3', {text: say('sweep_outputs')}), filters, table, make('div', {class: 'pg-prepare-actions'}, back, count, next));
   for (const each of [low, high]) { each.step = 'any'; each.classList.add('pg-sweep-short'); }
   for (const each of ['', 'done', 'failed', 'stopped']) status.append(make('option', {value: each, text: say(each ? 'sweep_output_' + each : 'sweep_any_status')}));
 
@@ -49,7 +49,8 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
 
   // --- one of them ---
 
-  const dialog = make('dialog', {class: 'pg-dialog pg-sweep-detail', 'aria-labelledby': 'pg-sweep-detail-title'}), close = iconButton('close', say('close')), heading = make('h2', {id: 'pg-sweep-detail-title'}), content = make('div'), earlier = textButton(say('sweep_before'), () => step(-1)), later = textButton(say('sweep_after'), () => step(1));
+  const titled = `pg-sweep-detail-${Math.random().toString(36).slice(2, 8)}`;
+  const dialog = make('dialog', {class: 'pg-dialog pg-sweep-detail', 'aria-labelledby': titled}), close = iconButton('close', say('close')), heading = make('h2', {id: titled}), content = make('div'), earlier = textButton(say('sweep_before'), () => step(-1)), later = textButton(say('sweep_after'), () => step(1));
   dialog.append(make('header', {}, heading, close), content, make('footer', {}, earlier, later));
   close.addEventListener('click', () => dialog.close());
   dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
@@ -105,7 +106,7 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
       look();
       node.scrollIntoView({behavior: 'smooth', block: 'start'});
     },
-    hide() { node.hidden = true; said = null; if (dialog.open) dialog.close(); },
+    hide() { node.hidden = true; said = null; rows = []; body.replaceChildren(); count.textContent = ''; if (dialog.open) dialog.close(); },
     heard(value) {
       if (value.of === 'outputs' && value.outputs) { [rows, total, at] = [value.outputs, value.total, value.page]; drawRows(); return true; }
       if (value.of === 'output' && value.output) { if (value.output.number === shown) drawDetail(value.output); return true; }

@@ -44,7 +44,7 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
 
   const title = make('h3'), bar = make('progress', {max: '1', 'aria-label': say('sweep_progress')}), pace = make('p', {class: 'pg-sweep-pace'}), why = make('p', {class: 'pg-sweep-why'}), latest = make('ul', {class: 'pg-sweep-latest', 'aria-label': say('sweep_latest')}), actions = make('div', {class: 'pg-prepare-actions'});
   const more = make('input', {class: 'pg-filter', type: 'text', inputmode: 'decimal', autocomplete: 'off', 'aria-label': say('sweep_new_budget'), placeholder: say('sweep_new_budget')});
-  const now = make('section', {class: 'pg-prepare-card pg-sweep-now', hidden: ''}, title, bar, pace, why, actions, latest);
+  const now = make('section', {class: 'pg-sweep-card pg-sweep-now', hidden: ''}, title, bar, pace, why, actions, latest);
   const act = (action, extra = {}) => { waiting = true; drawActions(); tell(); ask(action, {id: chosen, ...extra}); };
   const buttons = {pause: textButton(say('sweep_pause'), () => act('pause')), stop: textButton(say('stop'), () => act('stop')), go_on: textButton(say('sweep_go_on'), () => act('go_on', row.state === 'budget' && more.value.trim() ? {budget: more.value.trim()} : {}), true)};
   const running = () => row?.state === 'running';
