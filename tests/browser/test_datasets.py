@@ -233,9 +233,12 @@ async def test_the_validation_half_of_a_training_set_becomes_a_dataset(
     assert {case["expected"] for case in kept(fake_app, "feelings_prepared_valid")} == {"good", "bad"}
 
 
-async def test_a_dataset_is_what_the_sweep_tab_asks(screen: Any, tmp_path: Path) -> None:
+async def test_a_dataset_is_what_the_sweep_and_the_evaluate_tab_ask(screen: Any, tmp_path: Path) -> None:
     await bring(screen, tmp_path)
-    await screen.page.get_by_role("button", name="Use in Sweep").click()
-    await screen.until("document.body.dataset.mode === 'sweep'")
-    await screen.page.locator(".pg-sweep-dataset small", has_text="{{tweet}}").wait_for()
-    assert await screen.page.locator("[data-field='dataset'] select").input_value() == "tweets"
+    for tab in ("Sweep", "Evaluate"):
+        await screen.tab("datasets")
+        await screen.page.get_by_role("button", name=f"Use in {tab}").click()
+        await screen.until(f"document.body.dataset.mode === '{tab.lower()}'")
+        panel = screen.page.locator(f"#pg-panel-{tab.lower()}")
+        await panel.locator(".pg-sweep-dataset small", has_text="{{tweet}}").wait_for()
+        assert await panel.locator("[data-field='dataset'] select").input_value() == "tweets"

@@ -48,7 +48,7 @@ async def test_a_job_is_followed_to_its_end_and_its_model_opens_with_its_stop(sc
     await screen.until("document.querySelector('#pg-jobs .pg-job-curves canvas')")
     await screen.page.click(".pg-jobs-detail >> text=Open in Complete")
     await screen.until("document.body.dataset.mode === 'complete'")
-    await screen.until("document.querySelector('.pg-picker-input').value.startsWith('server/ft:tiny')")
+    await screen.until("document.querySelector('#pg-picker-input').value.startsWith('server/ft:tiny')")
     assert await screen.text() == "0 ->"
     assert "or so END" in await screen.page.locator("#pg-params").evaluate(
         "node => [...node.querySelectorAll('input, textarea')].map((box) => box.value).join('|') + node.textContent"
@@ -69,8 +69,8 @@ async def test_a_job_is_followed_to_its_end_and_its_model_opens_with_its_stop(sc
     await said.wait_for(state="hidden")
     assert await screen.text() == "What is 7? ->"
     assert await screen.page.locator(".pg-chip code").all_inner_texts() == [" or so END"]
-    await screen.page.click(".pg-picker-input")
-    await screen.page.fill(".pg-picker-input", "ft:tiny")
+    await screen.page.click("#pg-picker-input")
+    await screen.page.fill("#pg-picker-input", "ft:tiny")
     assert await screen.page.locator(".pg-option[data-ref^='server/ft:tiny']").count() >= 1
 
 
@@ -124,7 +124,7 @@ async def opened_in(screen: Any, words: str, mode: str) -> list[str]:
     """Open the job's model there; the stop sequences that are set then."""
     await screen.page.click(f".pg-jobs-detail >> text={words}")
     await screen.until(f"document.body.dataset.mode === '{mode}'")
-    await screen.until("document.querySelector('.pg-picker-input').value.startsWith('server/ft:tiny')")
+    await screen.until("document.querySelector('#pg-picker-input').value.startsWith('server/ft:tiny')")
     return list(await screen.page.locator(".pg-chip code").all_inner_texts())
 
 

@@ -49,7 +49,7 @@ const title = make('h2'), verbs = make('div', {class: 'pg-ds-verbs'}, button('da
 verbs.lastChild.classList.add('pg-danger');
 const head = make('div', {class: 'pg-ds-head'}, title, verbs);
 // The tabs that run a dataset's cases.
-for (const tab of ['evaluate', 'sweep']) if (document.getElementById('pg-panel-' + tab)) verbs.prepend(button('dataset_use_' + tab, () => playground.tell('use_dataset', {tab, name: shown.name})));
+for (const tab of ['evaluate', 'sweep']) verbs.prepend(button('dataset_use_' + tab, () => playground.tell('use_dataset', {tab, name: shown.name})));
 
 function look() { if (chosen) ask('look', about({page, ...rows.wanted()})); }
 function drop(id) { ask('drop', seen({ids: [id]})); }

@@ -55,6 +55,18 @@ def test_a_preset_becomes_a_folder_that_answers_and_whose_cases_pass(
     assert "3 passed" in tests.stdout
 
 
+def test_cases_may_be_a_dataset_that_is_kept(online: Cli, tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("what,expected\nhello,world\nhi,Hello\n")
+    assert online("datasets", "import", "cases.csv", "--name", "My cases").returncode == 0
+    done = online("deploy", "--preset", "Mine", "--cases", "My cases", "--out", "made")
+    assert (done.returncode, done.stdout) == (0, "made\n"), done.stderr
+    assert [case["expected"] for case in json.loads((tmp_path / "made" / "cases.json").read_text())["cases"]] == [
+        "world",
+        "Hello",
+    ]
+    assert "There is no file" in online("deploy", "--preset", "Mine", "--cases", "nothing", "--out", "x").stderr
+
+
 def test_an_example_becomes_a_zip_in_spanish(online: Cli, tmp_path: Path) -> None:
     done = online(
         "deploy",
