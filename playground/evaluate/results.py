@@ -107,6 +107,8 @@ class Results:
     #: Drawn once: an interval takes ten thousand samples.
     _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
     _agreements: dict[tuple[int, ...], float | None] = field(default_factory=dict, repr=False)
+    #: What else was worked out of them, by its name (`comparison.py`).
+    worked_out: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:

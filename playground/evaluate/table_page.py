@@ -31,6 +31,8 @@ _RUN = {
     FIRST: "evaluate.first_token",
     TOKENS: "evaluate.tokens",
 }
+LEAST = 0.0001
+"""No p-value is told below this: what was drawn does not tell them apart."""
 _STYLE = (
     STYLE
     + """.bar{position:relative;display:inline-block;width:160px;height:12px;vertical-align:middle}
@@ -91,7 +93,8 @@ def sentence(column: Json, language: Language) -> str:
     about = {
         "figure": column_name(column, language),
         "name": found["best"],
-        "p": f"{max(each['p_value'] for each in found['against']):.2g}",
+        # Of two digits, and as a number, which each language writes in its own way.
+        "p": float(f"{max(LEAST, *(each['p_value'] for each in found['against'])):.2g}"),
     }
     if found["winner"] is not None:
         return Said("evaluate.best", about).text(language)

@@ -64,6 +64,13 @@ function enter(mode) {
   if (!entered) ready();
   entered = true;
 }
+// The Datasets tab's way here.
+playground.hear('use_dataset', ({tab, name}) => {
+  if (tab !== 'evaluate') return;
+  fields.cases.put(name);
+  changed();
+  playground.openTab('evaluate');
+});
 playground.hear('mode', enter);
 // The Datasets tab's button.
 playground.hear('use_dataset', ({tab, name}) => {

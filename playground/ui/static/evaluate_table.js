@@ -8,7 +8,9 @@ window.playground.evaluateTable = ({say, open, by}) => {
   const figure = (value, unit) => value == null ? '–' : unit === 'dollars' ? money(value) : unit === 'seconds' ? seconds(value) : digits(value);
   const signed = (value, unit) => (value < 0 ? '−' : '+') + figure(Math.abs(value), unit), p = (value) => value < 0.0001 ? 'p < 0.0001'.replace('.', locale() === 'es' ? ',' : '.') : `p = ${value.toLocaleString(locale(), {maximumSignificantDigits: 2})}`;
   const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const card = (title, ...nodes) => make('section', {class: 'pg-prepare-card'}, make('h3', {text: title}), ...nodes), scroll = (...nodes) => make('div', {class: 'pg-scroll'}, ...nodes), quiet = (text) => make('p', {class: 'pg-quiet', text});
+  const card = (title, ...nodes) => make('section', {class: 'pg-prepare-card'}, make('h3', {text: title}), ...nodes), scroll = (...nodes) => make('div', {class: 'pg-scroll'}, ...nodes), long = (...nodes) => make('div', {class: 'pg-scroll pg-evaluate-long', tabindex: '0'}, ...nodes), quiet = (text) => make('p', {class: 'pg-quiet', text});
+  // The end of a long name tells systems apart: a fine-tune's checkpoints begin alike.
+  const SHORT = 26, short = (name) => name.length > SHORT ? '…' + name.slice(1 - SHORT) : name;
   const many = (said) => said.systems.length > 1, best = (column, at) => column.verdict?.winner_cell === at;
 
   // --- who is best, in words ---
@@ -60,7 +62,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
         point.style.left = place(found.value) + '%';
         bar.append(line, point);
       }
-      return make('div', {class: 'pg-evaluate-row', ...(best(column, at) ? {'data-best': ''} : {})}, make('span', {text: name}), bar, make('span', {text: found ? figure(found.value, column.unit) : '–'}));
+      return make('div', {class: 'pg-evaluate-row', ...(best(column, at) ? {'data-best': ''} : {})}, make('span', {text: short(name), title: name}), bar, make('span', {text: found ? figure(found.value, column.unit) : '–'}));
     });
     return make('figure', {class: 'pg-evaluate-chart'}, make('figcaption', {}, make('strong', {text: column.title}), make('span', {class: 'pg-quiet', text: `${figure(low, column.unit)} – ${figure(high, column.unit)}`})), ...rows);
   }
@@ -94,7 +96,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
     if (!count) return card(say('evaluate_off').replace('{count}', 0), quiet(say('evaluate_off_none')));
     const head = make('tr', {}, ...['evaluate_system', 'sweep_case', 'evaluate_closeness', 'sweep_answer'].map((key) => make('th', {scope: 'col', text: say(key)})));
     const rows = answers.map((each) => make('tr', {}, make('td', {text: each.name}), make('td', {text: each.case}), make('td', {text: each.closeness == null ? '–' : digits(each.closeness)}), answer(each.number, each.answer)));
-    return card(fill('evaluate_off', {count: count.toLocaleString(locale())}), quiet(say('evaluate_off_note')), scroll(make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows))));
+    return card(fill('evaluate_off', {count: count.toLocaleString(locale())}), quiet(say('evaluate_off_note')), long(make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows))));
   }
 
   function disagreements(said) {
@@ -104,7 +106,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
     measure.addEventListener('change', () => by({measure: measure.value}));
     const head = make('tr', {}, ...['sweep_case', 'evaluate_expected'].map((key) => make('th', {scope: 'col', text: say(key)})), ...said.systems.map(({name}) => make('th', {scope: 'col', text: name})));
     const unit = said.measure.unit, rows = said.disagreements.map((each) => make('tr', {}, make('td', {text: each.case}), make('td', {text: each.expected ?? '–'}), ...each.answers.map(({number, answer: text, score}) => answer(number, text, figure(score, unit)))));
-    return card(say('evaluate_disagree'), make('div', {class: 'pg-evaluate-by'}, measure), rows.length ? scroll(make('table', {class: 'pg-evaluate-answers'}, make('thead', {}, head), make('tbody', {}, ...rows))) : quiet(say('evaluate_agree')));
+    return card(say('evaluate_disagree'), make('div', {class: 'pg-evaluate-by'}, measure), rows.length ? long(make('table', {class: 'pg-evaluate-answers'}, make('thead', {}, head), make('tbody', {}, ...rows))) : quiet(say('evaluate_agree')));
   }
 
   function against(said) {
