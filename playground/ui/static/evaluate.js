@@ -72,12 +72,5 @@ playground.hear('use_dataset', ({tab, name}) => {
   playground.openTab('evaluate');
 });
 playground.hear('mode', enter);
-// The Datasets tab's button.
-playground.hear('use_dataset', ({tab, name}) => {
-  if (tab !== 'evaluate') return;
-  fields.put({...fields.spec(), dataset: name});
-  changed();
-  playground.openTab('evaluate');
-});
 enter(playground.mode());
 watch('value', () => { if (!saving.takes(props.value)) heard(props.value); else if (props.value.notice) run.tell(...playground.problem(props.value.notice)); });
