@@ -15,6 +15,7 @@ from playground.types import Endpoint
 from playground.words import Said
 
 E = TypeVar("E", bound=errors.EndpointError)
+Thing = Literal["job", "file", "batch"]
 
 CANNOT = "cannot"
 """The code of an error that says: what was asked about is there, but the server has no way to do that with it."""
@@ -213,10 +214,14 @@ def no_such_action(endpoint: Endpoint, verb: Literal["pause", "resume"], *, stat
     return errors.NotFound(message, hint=_hint("job_goes_on"), status=status, code=CANNOT)
 
 
-def not_there(endpoint: Endpoint, what: Literal["job", "file"], id: str, error: errors.NotFound) -> errors.NotFound:
+def not_there(endpoint: Endpoint, what: Thing, id: str, error: errors.NotFound) -> errors.NotFound:
     """A 404 that is about one thing, and not about the whole address."""
     message = _message(f"no_{what}", endpoint, id=id)
     return errors.NotFound(message, hint=_hint("elsewhere"), status=error.status, code=error.code, param=error.param)
+
+
+def no_batches(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:
+    return errors.NotFound(_message("no_batches", endpoint), hint=_hint("no_batches"), status=status, code=CANNOT)
 
 
 def no_export(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:

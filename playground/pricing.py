@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.metadata import version
@@ -32,10 +32,16 @@ class Estimate:
     worst: Decimal | None
 
 
-def price(model: str, kind: EndpointKind, usage: Usage) -> Decimal | None:
-    """Dollars for `usage` by the published price of an OpenAI model or fine-tune; None elsewhere."""
+def price(model: str, kind: EndpointKind, usage: Usage, *, batched: bool = False) -> Decimal | None:
+    """Dollars for `usage` by the published price of an OpenAI model or fine-tune; None elsewhere.
+
+    `batched`: as a line of a batch. What its cached tokens cost is not published for every model: they count as others.
+    """
     if kind != "openai":
         return None
+    if batched:
+        live = price(model, kind, replace(usage, cached_tokens=0))
+        return None if live is None else live * (1 - Decimal(batch_terms()["discount"]))
     return _finetune(model, usage) if _is_finetune(model) else price_as(model, usage)
 
 
@@ -84,6 +90,7 @@ def estimate(
     context_length: int | None = None,
     price_as: str | None = None,
     typical: int | None = None,
+    batched: bool = False,
 ) -> Estimate:
     """What the next run costs.
 
@@ -99,7 +106,7 @@ def estimate(
 
     def cost(tokens: int) -> Decimal | None:
         usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=tokens)
-        return price(model, kind, usage) if price_as is None else _price_as(price_as, usage)
+        return price(model, kind, usage, batched=batched) if price_as is None else _price_as(price_as, usage)
 
     return Estimate(
         completion_per_choice=SERVER_MAX_TOKENS if max_tokens is None else max_tokens,
@@ -152,8 +159,17 @@ def _cached(usage: Usage) -> int:
     return min(usage.cached_tokens, usage.prompt_tokens)
 
 
-@cache
+def batch_terms() -> dict[str, Any]:
+    """What OpenAI publishes of batches: the discount as a share, the most requests and bytes of a file; each dated."""
+    return _data("batch_terms.json")
+
+
 def _table() -> dict[str, Any]:
-    text = files("playground").joinpath("data", "finetune_prices.json").read_text(encoding="utf-8")
+    return _data("finetune_prices.json")
+
+
+@cache
+def _data(name: str) -> dict[str, Any]:
+    text = files("playground").joinpath("data", name).read_text(encoding="utf-8")
     table: dict[str, Any] = json.loads(text)
     return table

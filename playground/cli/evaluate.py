@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from playground.cli.sweep import BudgetOption, Out, Yes, carried_out, dollars
+from playground.cli.sweep import Batch, BudgetOption, Left, Out, Yes, carried_out, dollars
 from playground.cli.sweep_files import write
 from playground.cli.talk import Json, harmless, print_json, run_async, told
 from playground.errors import InvalidRequest
@@ -56,6 +56,7 @@ def evaluate(
     stop: Stop = None,
     trained_on: Training = None,
     concurrency: int = 4,
+    batch: Batch = None,
     budget: BudgetOption = None,
     yes: Yes = False,
     resume: Resume = None,
@@ -69,7 +70,8 @@ def evaluate(
         if resume is not None:
             if cases is not None or model:
                 raise InvalidRequest("--resume takes up what an evaluation began with: give no cases and no models.")
-            run_async(carried_out(None, Path(), resume, dollars(budget), yes=yes, out=out, show=show, again=AGAIN))
+            left = Left(resume, dollars(budget), batch)
+            run_async(carried_out(None, Path(), left, yes=yes, out=out, show=show, again=AGAIN))
             return
         if cases is None or not model:
             raise InvalidRequest("Give test cases and at least one --model, or --resume with an evaluation's id.")
@@ -88,12 +90,13 @@ def evaluate(
                 "baseline": baseline,
                 "budget": budget,
                 "concurrency": concurrency,
+                "batch": batch,
                 "max_calls": 100_000,
             },
             metric or ["exact_match"],
         )
         complete = _with_checkpoints if checkpoints else _as_it_is
-        started = partial(carried_out, spec, Path(), None, None, complete=complete, again=AGAIN)
+        started = partial(carried_out, spec, Path(), Left(), complete=complete, again=AGAIN)
         run_async(started(yes=yes, out=out, show=show))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from playground.deps import Deps
     from playground.evaluate.plan import Plan
     from playground.evaluate.results import Results
-    from playground.evaluate.running import Progress, Running
     from playground.evaluate.spec import Spec
+    from playground.evaluate.work import Progress, Work
     from playground.types import ModelInfo
 
 EVERY = 10.0
@@ -32,6 +32,10 @@ SpecFile = Annotated[Path | None, typer.Argument(show_default=False, help="A spe
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it runs.")]
 BudgetOption = Annotated[str | None, typer.Option("--budget", help="Dollars that it may cost at most.")]
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with the sweep of this id, or its beginning.")]
+Cancel = Annotated[str | None, typer.Option("--cancel", help="Cancel this sweep's batches; answers are kept.")]
+Batch = Annotated[
+    bool | None, typer.Option("--batch/--no-batch", help="Send the calls as a batch (/v1/batches), or one by one.")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for report.html, report.json and outputs.csv.")]
 By = Annotated[str | None, typer.Option("--measure", help="Compare by this measure; else the first metric.")]
 
@@ -41,28 +45,41 @@ def sweep(
     yes: Yes = False,
     budget: BudgetOption = None,
     resume: Resume = None,
+    batch: Batch = None,
+    cancel: Cancel = None,
     as_json: Json = False,
     out: Out = None,
     measure: By = None,
 ) -> None:
     """Run a spec's calls, or go on with a sweep; Ctrl-C pauses it. What was answered is never asked again."""
     with told():
-        if (spec is None) == (resume is None):
-            raise InvalidRequest("Give a spec, or --resume with a sweep's id.", param="spec")
+        if [spec, resume, cancel].count(None) != 2:
+            raise InvalidRequest("Give a spec, or --resume or --cancel with a sweep's id.", param="spec")
         read = None if spec is None else read_spec(spec)
         capped = dollars(budget)
         if read is not None and capped is not None:
             read = replace(read, budget=capped)
+        if read is not None and batch is not None:
+            read = replace(read, batch=batch)
         folder = Path() if spec is None else spec.parent
         show = partial(_show, as_json=as_json, out=out, measure=measure)
-        run_async(carried_out(read, folder, resume, capped, yes=yes, out=out, show=show))
+        left = Left(resume or cancel, capped, batch, cancel=cancel is not None)
+        run_async(carried_out(read, folder, left, yes=yes, out=out, show=show))
+
+
+class Left(NamedTuple):
+    """A sweep that is gone on with: its id, and what is to be different this time."""
+
+    id: str | None = None
+    budget: Any = None
+    batch: bool | None = None
+    cancel: bool = False
 
 
 async def carried_out(
     spec: Spec | None,
     folder: Path,
-    resume: str | None,
-    budget: Any,
+    left: Left,
     *,
     yes: bool,
     out: Path | None,
@@ -82,7 +99,7 @@ async def carried_out(
             texts = training(spec.training)
             running = await _begun(spec, folder, texts, deps, yes=yes)
         else:
-            running, texts = await _resumed(str(resume), budget, deps)
+            running, texts = await _resumed(left, deps)
         last = await _follow(running)
         from playground.evaluate import results
 
@@ -91,25 +108,31 @@ async def carried_out(
         _leave(last, again)
 
 
-async def _begun(spec: Spec, folder: Path, texts: list[str], deps: Deps, *, yes: bool) -> Running:
+async def _begun(spec: Spec, folder: Path, texts: list[str], deps: Deps, *, yes: bool) -> Work:
     from playground.evaluate import sweeping
 
     plan = sweeping.plan_of(spec, dataset(spec, folder, deps), deps)
     sweeping.metrics_of(plan, texts)
     await sweeping.check_budget(plan, deps)
+    await sweeping.check_batches(plan, deps)
     await _agreed(plan, deps, yes=yes)
     running = await sweeping.begin(plan, deps, training=texts)
-    note(f"Sweep {running.id}. Ctrl-C pauses it.")
+    note(f"Sweep {running.id}. {_ctrl_c_does(running)}")
     return running
 
 
-async def _resumed(id: str, budget: Any, deps: Deps) -> tuple[Running, list[str]]:
+async def _resumed(left: Left, deps: Deps) -> tuple[Work, list[str]]:
     from playground.evaluate import sweeping
 
+    id = str(left.id)
     row = deps.store.sweeps.sweep(id)
     texts = training(row.spec.get("training") if row else None)
-    row, running = await sweeping.go_on(id, deps, budget=budget, training=texts)
-    note(f"Sweep {row.id}: {row.done:,} of {row.calls:,} calls are answered. Ctrl-C pauses it.")
+    row, running = await sweeping.go_on(id, deps, budget=left.budget, training=texts, batch=left.batch)
+    note(f"Sweep {row.id}: {row.done:,} of {row.calls:,} calls are answered. {_ctrl_c_does(running)}")
+    if left.cancel:
+        if not running.plan.spec.batch:
+            raise InvalidRequest(f"Sweep {row.id} has no batch at a server.", param="cancel")
+        running.stop()
     return running, texts
 
 
@@ -128,7 +151,7 @@ async def _agreed(plan: Plan, deps: Deps, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _follow(running: Running) -> Progress:
+async def _follow(running: Work) -> Progress:
     """Run it, with a bar on a terminal or a line now and then. Ctrl-C pauses; a second one stops what is under way."""
     from playground.cli.sweep_words import bar
 
@@ -152,6 +175,10 @@ async def _follow(running: Running) -> Progress:
     return last
 
 
+def _ctrl_c_does(running: Work) -> str:
+    return "Ctrl-C leaves: the batches go on." if running.plan.spec.batch else "Ctrl-C pauses it."
+
+
 def _leave(last: Progress, again: str) -> None:
     """Say how to go on where it did not end, and end as that calls for."""
     if last.state == "done" and not last.failed:
@@ -165,11 +192,13 @@ def _leave(last: Progress, again: str) -> None:
             f"{again} {last.id}",
         )
         return
+    if last.why is not None and last.why.key == "why.batch_left":
+        note(f"To cancel them: python -m playground sweep --cancel {last.id}")
     note(f"To go on{more}: {again} {last.id}{' --budget …' if more else ''}")
     raise typer.Exit(130 if last.state in ("paused", "stopped") else 1)
 
 
-def _ctrl_c(running: Running) -> Any:
+def _ctrl_c(running: Work) -> Any:
     """The first Ctrl-C pauses, the second closes what is under way, a third breaks off."""
     import asyncio
     import signal
@@ -182,7 +211,9 @@ def _ctrl_c(running: Running) -> Any:
         def ask(*_: object) -> None:
             nonlocal times
             times += 1
-            if times == 1:
+            if times == 1 and running.plan.spec.batch:
+                note("\nLeaving the batches to their server.")
+            elif times == 1:
                 note("\nPausing: waiting for the calls under way. Once more closes them.")
             else:
                 signal.signal(signal.SIGINT, before)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from playground.pricing import format_money
+from playground.pricing import batch_terms, format_money
 
 if TYPE_CHECKING:
     from playground.evaluate.plan import Plan
     from playground.evaluate.plan_cost import PlanEstimate
-    from playground.evaluate.running import Progress
+    from playground.evaluate.work import Progress
 
 WIDTH = 24
 MOST_CELLS = 40
@@ -20,7 +20,7 @@ def planned(plan: Plan, found: PlanEstimate) -> Iterator[str]:
     """What a plan is going to do, before it does it."""
     yield (
         f"{plan.spec.name}: {found.calls:,} calls = {len(plan.cells):,} cells × {len(plan.cases):,} cases × "
-        f"{plan.spec.repeats:,} repeats, {plan.spec.concurrency} at once"
+        f"{plan.spec.repeats:,} repeats, " + ("as a batch" if plan.spec.batch else f"{plan.spec.concurrency} at once")
     )
     for each in found.models if len(found.models) > 1 else ():
         yield f"  {each.ref}: {each.calls:,} calls, {each.prompt_tokens:,} prompt tokens"
@@ -29,13 +29,21 @@ def planned(plan: Plan, found: PlanEstimate) -> Iterator[str]:
     yield f"  cost: {expected if expected == worst else f'expected {expected}, at worst {worst}'}{about}"
     if plan.spec.budget is not None:
         yield f"  budget: {format_money(plan.spec.budget)}: it stops before it would pass that"
-    yield f"  time: {'about ' + duration(found.seconds) if found.seconds is not None else 'not known yet'}" + (
-        f", at worst {duration(found.worst_seconds)}" if found.worst_seconds is not None else ""
-    )
+    yield f"  time: {_time(plan, found)}"
     if found.judged:
         yield f"  on top of that: {found.judged:,} calls to a judge"
     for note in plan.notes:
         yield f"  note: {note.text()}"
+
+
+def _time(plan: Plan, found: PlanEstimate) -> str:
+    if plan.spec.batch:
+        terms = batch_terms()
+        discount = f"; its price is {float(terms['discount']):.0%} off ({terms['discount_source']}, {terms['as_of']})"
+        asked = any(cell.kind == "openai" for cell in plan.cells)
+        return "when the server has time for it, within a day" + (discount if asked else "")
+    likely = "not known yet" if found.seconds is None else f"about {duration(found.seconds)}"
+    return likely + (f", at worst {duration(found.worst_seconds)}" if found.worst_seconds is not None else "")
 
 
 def bar(progress: Progress) -> str:
@@ -49,6 +57,8 @@ def bar(progress: Progress) -> str:
     if progress.spent or progress.budget is not None:
         cap = "" if progress.budget is None else f" of {format_money(progress.budget)}"
         parts.append(f"{format_money(progress.spent)}{cap}")
+    if progress.batches is not None:
+        parts.append(progress.batches.text())
     if progress.held >= 1:
         parts.append(f"the server asks to wait {progress.held:.0f} s")
     if progress.eta is not None and progress.state == "running":

@@ -14,7 +14,7 @@ from openai import AsyncStream
 
 from playground import client_errors
 from playground.answers import Answer, model_info
-from playground.client.tuned import Tuned
+from playground.client.batches import Batches
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy
@@ -35,7 +35,7 @@ from playground.types import (
 Said = TypeVar("Said")
 
 
-class Client(Tuned):
+class Client(Batches):
     """The model servers, by endpoint name."""
 
     def __init__(

@@ -16,7 +16,7 @@ from openai import HttpxBinaryResponseContent
 
 from playground import client_errors
 from playground.client.connections import Connections
-from playground.client_errors import NO_SUCH_ROUTE
+from playground.client_errors import NO_SUCH_ROUTE, Thing
 from playground.errors import EndpointError, InvalidRequest, NotFound
 from playground.types import Endpoint
 
@@ -26,7 +26,9 @@ MOST_EVENT_PAGES = 500
 """Pages of 100 events, of which there is one a training step."""
 PAGE = 100
 JOBS = "/fine_tuning/jobs"
+LIKE: dict[Thing, str] = {"job": "ftjob-abc123", "file": "file-abc123", "batch": "batch_abc123"}
 
+Purpose = Literal["fine-tune", "batch"]
 Report = Callable[[int, int], None]
 """Is told how many bytes have been handed over, and of how many."""
 
@@ -42,16 +44,23 @@ class FineTuning(Connections):
     """What a server trains. Every method raises a PlaygroundError."""
 
     async def upload(
-        self, endpoint: str, file: Path | bytes, *, name: str | None = None, report: Report | None = None
+        self,
+        endpoint: str,
+        file: Path | bytes,
+        *,
+        name: str | None = None,
+        report: Report | None = None,
+        purpose: Purpose = "fine-tune",
     ) -> dict[str, Any]:
-        """Send a training or a validation file; the answer's `id` is what a job wants. Bytes need a `name`."""
+        """Send a training or a validation file, or a batch's; the answer's `id` is what a job wants. Bytes need a
+        `name`."""
         server = self._endpoint(endpoint)
         with _opened(file) as content, self._mapped(server):
             # Any: the SDK wants an IO[bytes], of which it uses no more than `_Reporting` has.
             part: Any = (name or (file.name if isinstance(file, Path) else "data.jsonl"), _Reporting(content, report))
             said = await self._sdk(server).post(
                 "/files",
-                body={"purpose": "fine-tune"},
+                body={"purpose": purpose},
                 files={"file": part},
                 options={"headers": {"Content-Type": "multipart/form-data"}},
                 cast_to=object,
@@ -186,11 +195,11 @@ class FineTuning(Connections):
         return said
 
     @contextmanager
-    def _about(self, server: Endpoint, what: Literal["job", "file"], known: str) -> Iterator[str]:
+    def _about(self, server: Endpoint, what: Thing, known: str) -> Iterator[str]:
         """The id, fit to stand in an address; a 404 under it means that there is no such thing."""
         # A slash, or an id of dots, would ask for another address with the same key.
         if not re.fullmatch(r"[\w:-][\w.:-]{0,199}", known, re.ASCII):
-            raise InvalidRequest(f"That is no id of a {what}.", param="id", hint="An id looks like ftjob-abc123.")
+            raise InvalidRequest(f"That is no id of a {what}.", param="id", hint=f"An id looks like {LIKE[what]}.")
         try:
             with self._mapped(server):
                 yield known

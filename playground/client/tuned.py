@@ -49,7 +49,7 @@ class Tuned(FineTuning):
         """
         server = self._endpoint(endpoint)
         async with self._merged(server, model, kind) as (parts, size):
-            return await _written(parts, out, size, report)
+            return await written(parts, out, size, report)
 
     @asynccontextmanager
     async def _merged(
@@ -90,24 +90,24 @@ def _named(model: str) -> str:
     return quote(model, safe=":")
 
 
-async def _written(parts: AsyncGenerator[bytes], out: Path, size: int, report: Report | None) -> int:
+async def written(parts: AsyncGenerator[bytes], out: Path, size: int = 0, report: Report | None = None) -> int:
     """Write the parts beside `out`, and rename them into place when all have come."""
     temporary = out.with_name(f".{out.name[:100]}.{secrets.token_hex(4)}.part")
-    written = 0
+    count = 0
     try:
         file = _opened(temporary, out)
         try:
             async for part in parts:
                 await asyncio.to_thread(_write, file, part, out)
-                written += len(part)
+                count += len(part)
                 if report is not None:
-                    report(written, size or written)
+                    report(count, size or count)
         finally:
             file.close()
         _put(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return written
+    return count
 
 
 def _opened(temporary: Path, out: Path) -> BinaryIO:

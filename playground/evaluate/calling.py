@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from playground import pricing
@@ -16,9 +17,9 @@ from playground.errors import PlaygroundError
 from playground.evaluate.plan import Call
 from playground.retry import RetryPolicy
 from playground.runner import estimated
-from playground.store import Output
+from playground.store import Output, OutputStatus
 from playground.streaming import RunState
-from playground.types import Choice, Request
+from playground.types import Choice, Request, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
@@ -48,15 +49,24 @@ async def ask(
     begun = any(choice.text or choice.reasoning or choice.tool_calls for choice in choices)
     error = state.error
     if stopped and not (choices and all(choice.finish_reason for choice in choices)):
-        status: Any = "stopped"
+        status: OutputStatus = "stopped"
     else:
         status = "failed" if error is not None else "done"
     usage = state.usage
     if usage is None and begun:
         usage = await asyncio.to_thread(estimated, request, choices, counter)
     kind = client.kind_of(request.endpoint)
+    cost = pricing.price(request.model, kind, usage) if usage else None
+    return Came(output_of(call, state, status, usage=usage, cost=cost, attempts=attempts), error, begun)
+
+
+def output_of(
+    call: Call, state: RunState, status: OutputStatus, *, usage: Usage | None, cost: Decimal | None, attempts: int
+) -> Output:
+    """What is kept of a call: of several answers the first."""
+    choices = state.choices()
     first = choices[0] if choices else None
-    output = Output(
+    return Output(
         number=call.number,
         cell=call.cell,
         row=call.case,
@@ -67,14 +77,13 @@ async def ask(
         prompt_tokens=None if usage is None else usage.prompt_tokens,
         completion_tokens=None if usage is None else usage.completion_tokens,
         usage_estimated=None if usage is None else usage.estimated,
-        cost=pricing.price(request.model, kind, usage) if usage else None,
+        cost=cost,
         latency=state.latency,
         time_to_first_token=state.time_to_first_token,
         finish_reason=first.finish_reason if first else None,
         attempts=attempts,
-        error=str(error) if error is not None else None,
+        error=str(state.error) if state.error is not None else None,
     )
-    return Came(output, error, begun)
 
 
 async def _read(client: Client, request: Request, state: RunState) -> None:

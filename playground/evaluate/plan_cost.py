@@ -98,12 +98,12 @@ async def estimate(
 
 
 def worst_cost(
-    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, *, price_as: str | None = None
+    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, *, batched: bool = False
 ) -> Decimal | None:
     """Dollars that one call may cost at most: what is reserved of a budget before it is sent. None: price unknown, or
     nothing limits the answer."""
     most = longest(request, info, prompt_tokens)
-    return None if most is None else _price(request, info, kind, prompt_tokens, most, price_as)
+    return None if most is None else _price(request, info, kind, prompt_tokens, most, None, batched)
 
 
 def longest(request: Request, info: ModelInfo, prompt_tokens: int) -> int | None:
@@ -172,15 +172,22 @@ def _part(
     half = USUAL if most is None else (most + 1) // 2
     likely = half if typical is None else typical if most is None else min(typical, most)
 
+    batched = plan.spec.batch
+
     def cost(each: int | None) -> Decimal | None:
         if each is None:
             return None
-        priced = [_price(request, cell.model, cell.kind, prompt, each, price_as) for prompt in prompts]
+        priced = [_price(request, cell.model, cell.kind, prompt, each, price_as, batched) for prompt in prompts]
         total = _money(priced)
         return None if total is None else total * calls / len(prompts)
 
     def seconds(each: int | None) -> float | None:
-        return None if speed is None or each is None else calls * (speed.first_token + each / speed.tokens_per_second)
+        # A batch takes as long as its server likes.
+        return (
+            None
+            if speed is None or each is None or batched
+            else calls * (speed.first_token + each / speed.tokens_per_second)
+        )
 
     return ModelEstimate(
         ref=cell.model.ref,
@@ -196,7 +203,13 @@ def _part(
 
 
 def _price(
-    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, tokens: int, price_as: str | None
+    request: Request,
+    info: ModelInfo,
+    kind: EndpointKind,
+    prompt_tokens: int,
+    tokens: int,
+    price_as: str | None,
+    batched: bool,
 ) -> Decimal | None:
     return pricing.estimate(
         model=info.id,
@@ -204,6 +217,7 @@ def _price(
         prompt_tokens=prompt_tokens,
         max_tokens=tokens,
         price_as=price_as if kind == "engine" else None,
+        batched=batched,
     ).worst
 
 

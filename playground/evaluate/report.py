@@ -42,8 +42,15 @@ def report(results: Results, measure: str | None = None) -> Json:
         "verdict": verdict_json(results, results.verdict(chosen.name)),
         "cells": [_cell(results, point) for point in points],
         "heatmap": _first_heatmap(results, chosen),
-        "notes": [note.text() for metric in results.metrics for note in metric.notes],
+        "notes": [note.text() for note in notes(results)],
     }
+
+
+def notes(results: Results) -> list[Said]:
+    """What to know of the figures."""
+    said = [note for metric in results.metrics for note in metric.notes]
+    untimed = sum(output.status == "done" and output.latency is None for output in results.outputs)
+    return [*said, Said("note.batched", {"count": untimed})] if untimed else said
 
 
 def measure_json(measure: Measure) -> Json:

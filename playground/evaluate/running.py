@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from playground.errors import (
     AuthenticationFailed,
@@ -27,87 +24,31 @@ from playground.errors import (
 from playground.evaluate.budget import NOTHING, Budget, at_most
 from playground.evaluate.calling import Came, ask
 from playground.evaluate.lanes import Lane, Turn, lanes
-from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.plan import Call, Plan
-from playground.evaluate.plan_cost import worst_cost
-from playground.evaluate.writing import Writer
+from playground.evaluate.work import Progress, Work
 from playground.pricing import format_money
-from playground.retry import RetryPolicy
-from playground.store import Output, Store, SweepState
-from playground.tokens import TokenCount
-from playground.types import ModelInfo, Request
+from playground.store import Output, SweepState
+from playground.types import Request
 from playground.words import Said
 
-if TYPE_CHECKING:
-    from playground.client import Client
-    from playground.tokens import Counter
+__all__ = ["IN_A_ROW", "Progress", "Running", "budget_reached"]
 
-ATTEMPTS, REFUSED = 6, 30
-"""How often a call is tried that fails, and one that a server refuses because it is asked too much."""
+REFUSED = 30
+"""How often a call is tried that a server refuses because it is asked too much."""
 IN_A_ROW = 20
 """Calls that fail one after the other, none answered in between, after which the sweep rests: something is wrong."""
-TICK = 0.1
-"""Seconds between two looks at the progress."""
-LATEST = 50
-
-Count = Callable[[Request, ModelInfo], Awaitable[TokenCount]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A sweep as it stands. `done` and `failed` count its outcomes, those of earlier runs too; `eta` is in seconds;
-    `limit` is how many calls at once the servers take now; `held` for how long one asked to wait; `why` it rests."""
+class Running(Work):
+    """A sweep whose calls are asked one by one."""
 
-    id: str
-    state: SweepState
-    calls: int
-    done: int
-    failed: int
-    running: int
-    spent: Decimal
-    budget: Decimal | None
-    elapsed: float
-    eta: float | None
-    limit: int
-    held: float
-    latest: tuple[Output, ...]
-    why: Said | None
-
-
-class Running:
-    """One sweep, already kept in the store (`sweeping.begin`), run once: `run`, and meanwhile `pause` or `stop`."""
-
-    def __init__(
-        self,
-        id: str,
-        plan: Plan,
-        *,
-        client: Client,
-        store: Store,
-        counter: Counter,
-        count: Count,
-        metrics: Sequence[Metric] = (),
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        self.id, self.plan = id, plan
-        self._client, self._store, self._counter, self._count = client, store, counter, count
-        self._metrics = tuple(metrics)
-        self._retry = retry or RetryPolicy(attempts=ATTEMPTS)
+    def __init__(self, id: str, plan: Plan, **parts: Any) -> None:
+        super().__init__(id, plan, **parts)
         self._stop = asyncio.Event()
-        self._news = asyncio.Event()
-        self._ending: tuple[SweepState, Said | None] | None = None
         self._bug: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._lanes: tuple[Lane, ...] = ()
-        self._latest: deque[Output] = deque(maxlen=LATEST)
-        self._done = self._failed = self._now_done = self._row = 0
-        self._budget = Budget(plan.spec.budget)
-        self._counted: dict[tuple[Any, ...], int] = {}
-        self._started = time.monotonic()
-
-    def pause(self) -> None:
-        """No call begins any more; those under way are answered, since they are paid for."""
-        self._end("paused")
+        self._row = 0
 
     def stop(self) -> None:
         """The same, and those under way are closed: what they said so far is kept, and they are asked again later."""
@@ -116,52 +57,15 @@ class Running:
         self._stop.set()
         self._news.set()
 
-    async def run(self) -> AsyncGenerator[Progress]:
-        """Run what is not answered yet; yields some ten times a second, and at the end, when nothing runs any more.
+    def abandon(self) -> None:
+        """As `stop`: nobody would write down what comes."""
+        self.stop()
 
-        Raises InvalidRequest where it runs elsewhere; StoreError where it cannot even begin. Closing the generator
-        stops the sweep.
-        """
-        spent = await asyncio.to_thread(self._store.sweeps.claim, self.id)
-        work = asyncio.create_task(self._work(spent))
-        try:
-            while not work.done():
-                await asyncio.wait({work}, timeout=TICK)
-                if not work.done():
-                    yield self._progress("running")
-        finally:
-            if not work.done():
-                self.stop()
-                await asyncio.shield(asyncio.wait({work}))
-        state, why = work.result()
-        yield self._progress(state, why)
-
-    async def _work(self, spent: Decimal) -> tuple[SweepState, Said | None]:
-        state: SweepState = "failed"
-        why: Said | None = None
-        try:
-            await self._prepare(spent)
-            await self._dispatch()
-            if self._bug is not None:
-                raise self._bug
-            state, why = self._ending or ("done", None)
-        finally:
-            told = None if why is None else {"key": why.key, "args": dict(why.args)}
-            try:
-                await asyncio.to_thread(self._store.sweeps.let_go, self.id, state, told)
-            except StoreError as error:
-                state, why = "failed", Said("why.store", {"error": error.message})
-        return state, why
-
-    async def _prepare(self, spent: Decimal) -> None:
-        settled = await asyncio.to_thread(self._store.sweeps.settled, self.id)
-        found = await asyncio.to_thread(self._store.sweeps.sweep, self.id)
-        self._done = found.done if found else 0
-        self._failed = len(settled) - self._done
-        self._budget = Budget(self.plan.spec.budget, spent)
-        self._writer = Writer(self._store, self.id, self._budget, self._metrics, self.plan.cases)
-        self._lanes = lanes(self.plan, settled)
-        self._started = time.monotonic()
+    async def _ask(self) -> None:
+        self._lanes = lanes(self.plan, self._settled)
+        await self._dispatch()
+        if self._bug is not None:
+            raise self._bug
 
     async def _dispatch(self) -> None:
         """Start calls as long as there are any and nobody said to end; wait for those that run."""
@@ -250,7 +154,7 @@ class Running:
         """What was set aside for the call; None where the budget does not reach for it."""
         if self._budget.cap is None:
             return NOTHING
-        worst = await self._worst(call, request)
+        worst = await self._worst.of(call, request)
         if not await self._budget.reserve(worst):
             self._end("budget", budget_reached(self._budget, worst))
             return None
@@ -258,35 +162,15 @@ class Running:
             await self._writer.keep(None)  # a process that is killed now may have paid for it
         return worst
 
-    async def _worst(self, call: Call, request: Request) -> Decimal:
-        cell = self.plan.cells[call.cell]
-        if cell.kind == "engine":
-            return NOTHING  # this machine's own
-        key = cell.model.ref, cell.preset, call.case
-        if key not in self._counted:
-            self._counted = {} if len(self._counted) > 10_000 else self._counted
-            self._counted[key] = (await self._count(request, cell.model)).tokens
-        worst = worst_cost(request, cell.model, cell.kind, self._counted[key])
-        return NOTHING if worst is None else worst  # `sweeping.check_budget` has ruled None out
-
-    async def _keep(self, output: Output, error: PlaygroundError | None) -> None:
-        kept = await self._writer.keep(output)
-        if kept is None:
-            return
-        self._latest.append(kept)
+    def _heard(self, kept: Output, error: PlaygroundError | None) -> None:
         if kept.status == "done":
-            self._done, self._now_done, self._row = self._done + 1, self._now_done + 1, 0
+            self._row = 0
         elif kept.status == "failed":
-            self._failed, self._row = self._failed + 1, self._row + 1
+            self._row += 1
             if isinstance(error, QuotaExceeded):
                 self._end("failed", Said("why.quota"))
             elif isinstance(error, AuthenticationFailed) or self._row >= max(IN_A_ROW, self.plan.spec.concurrency):
                 self._end("failed", Said("why.refused", {"count": self._row, "error": kept.error or ""}))
-
-    def _end(self, state: SweepState, why: Said | None = None) -> None:
-        if self._ending is None:
-            self._ending = (state, why)
-        self._news.set()
 
     def _progress(self, state: SweepState, why: Said | None = None) -> Progress:
         elapsed = time.monotonic() - self._started

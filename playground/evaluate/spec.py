@@ -16,6 +16,7 @@ As YAML (JSON and the page have the same fields):
     baseline: local/smollm2-135m-instruct          # of several models the one that the others are compared with
     budget: 0.50                                   # dollars
     concurrency: 8
+    batch: true                                    # by the file, where the server takes that: /v1/batches
 
 How many calls that makes is known before a single one is built.
 """
@@ -81,6 +82,7 @@ class Spec:
     concurrency: int = 4
     max_calls: int = DEFAULT_CALLS
     mode: Mode = "auto"
+    batch: bool = False
 
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -138,6 +140,7 @@ def from_json(given: Any) -> Spec:
         concurrency=values.whole(about.get("concurrency"), "concurrency", 1, MAX_CONCURRENCY) or 4,
         max_calls=values.whole(about.get("max_calls"), "max_calls", 1, MAX_CALLS) or DEFAULT_CALLS,
         mode=values.choice(about.get("mode"), "mode", ("auto", "complete", "chat")),
+        batch=values.yes(about.get("batch"), "batch"),
     )
     if not spec.models and not spec.presets:
         raise refused("spec_no_models", param="models")
@@ -170,6 +173,7 @@ def to_json(spec: Spec) -> dict[str, Any]:
         "concurrency": spec.concurrency,
         "max_calls": spec.max_calls,
         "mode": spec.mode,
+        "batch": spec.batch or None,
     }
     return {name: value for name, value in said.items() if value not in (None, [], {})}
 
@@ -198,7 +202,7 @@ def _check_count(spec: Spec, grid: Mapping[str, Axis], listed: int) -> None:
 
 _KNOWN = (
     "name", "models", "presets", "prompt", "messages", "variables", "parameters", "grid", "list", "dataset", "rows",
-    "repeats", "metrics", "training", "baseline", "budget", "concurrency", "max_calls", "mode",
+    "repeats", "metrics", "training", "baseline", "budget", "concurrency", "max_calls", "mode", "batch",
 )  # fmt: skip
 
 

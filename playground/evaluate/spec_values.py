@@ -204,6 +204,13 @@ def money(given: Any, most: Decimal) -> Decimal | None:
     return amount
 
 
+def yes(given: Any, field: str) -> bool:
+    """Whether it is asked for; not by default."""
+    if given is not None and type(given) is not bool:
+        raise refused("spec_choice", param=field, field=field, words="true, false")
+    return bool(given)
+
+
 def choice(given: Any, field: str, words: tuple[Word, ...]) -> Word:
     """One of `words`, the first by default."""
     if given is None:

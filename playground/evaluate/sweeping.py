@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from playground import catalog, presets
 from playground.errors import InvalidRequest, refused
 from playground.evaluate import spec as specs
+from playground.evaluate.batching import Batched
 from playground.evaluate.dataset import Case, Dataset, case_json, read_case
 from playground.evaluate.metrics.build import build, judges, needs_expected
 from playground.evaluate.metrics.metric import Metric
@@ -21,6 +22,7 @@ from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate, worst_c
 from playground.evaluate.running import Running
 from playground.evaluate.spec import Rows, Spec
 from playground.evaluate.spec_values import jsonable
+from playground.evaluate.work import Work
 from playground.presets import Preset
 from playground.store import Filter, SweepRow
 from playground.tokens import TokenCount
@@ -106,15 +108,24 @@ async def check_budget(plan: Plan, deps: Deps) -> None:
             continue
         request = plan.request(plan.call(cell.number))
         tokens = (await counted(deps, request, cell.model)).tokens
-        if worst_cost(request, cell.model, cell.kind, tokens) is None:
+        if worst_cost(request, cell.model, cell.kind, tokens, batched=plan.spec.batch) is None:
             known = worst_cost(replace(request, max_tokens=1), cell.model, cell.kind, tokens) is not None
             raise refused("budget_unlimited" if known else "budget_unpriced", param="budget", model=cell.model.ref)
 
 
-async def begin(plan: Plan, deps: Deps, *, training: Sequence[str] = ()) -> Running:
-    """A new sweep, kept before its first call; `run` is the caller's. Raises InvalidRequest, StoreError."""
+async def check_batches(plan: Plan, deps: Deps) -> None:
+    """Raises NotFound, which says so, where the calls are to be sent as batches and a server takes none."""
+    if plan.spec.batch:
+        for endpoint in dict.fromkeys(cell.model.endpoint for cell in plan.cells):
+            await deps.client.check_batches(endpoint)
+
+
+async def begin(plan: Plan, deps: Deps, *, training: Sequence[str] = ()) -> Work:
+    """A new sweep, kept before its first call; `run` is the caller's. Raises InvalidRequest, StoreError;
+    EndpointError where a server takes no batches."""
     metrics = metrics_of(plan, training)
     await check_budget(plan, deps)
+    await check_batches(plan, deps)
     id = uuid.uuid4().hex[:12]
     await asyncio.to_thread(
         deps.store.sweeps.create,
@@ -130,9 +141,15 @@ async def begin(plan: Plan, deps: Deps, *, training: Sequence[str] = ()) -> Runn
 
 
 async def go_on(
-    id: str, deps: Deps, *, budget: Decimal | None = None, training: Sequence[str] = ()
-) -> tuple[SweepRow, Running]:
-    """A sweep that was left, on the cases it began with; `budget` in place of its own. Raises InvalidRequest."""
+    id: str,
+    deps: Deps,
+    *,
+    budget: Decimal | None = None,
+    training: Sequence[str] = (),
+    batch: bool | None = None,
+) -> tuple[SweepRow, Work]:
+    """A sweep that was left, on the cases it began with; `budget` in place of its own, `batch` too: what it has sent as
+    batches is gone on with in any case. Raises InvalidRequest; EndpointError where a server takes no batches."""
     row = await asyncio.to_thread(deps.store.sweeps.sweep, id)
     if row is None:
         raise refused("no_sweep", param="resume", id=id[:40])
@@ -145,7 +162,14 @@ async def go_on(
         raise refused("sweep_changed", param="resume", id=row.id)
     if budget is not None:
         plan = replace(plan, spec=replace(plan.spec, budget=budget))
+    sent = await asyncio.to_thread(deps.store.batches.of, row.id)
+    is_open = any(part.state != "merged" for part in sent)
+    if is_open and batch is False:
+        raise refused("batches_open", param="resume", id=row.id)
+    wanted = plan.spec.batch if batch is None else batch
+    plan = replace(plan, spec=replace(plan.spec, batch=wanted or is_open))
     await check_budget(plan, deps)
+    await check_batches(plan, deps)
     return row, _running(row.id, plan, deps, metrics_of(plan, training))
 
 
@@ -173,8 +197,9 @@ def cell_json(plan: Plan, number: int) -> dict[str, Any]:
     }
 
 
-def _running(id: str, plan: Plan, deps: Deps, metrics: Sequence[Metric]) -> Running:
+def _running(id: str, plan: Plan, deps: Deps, metrics: Sequence[Metric]) -> Work:
     async def count(request: Request, info: ModelInfo) -> TokenCount:
         return await counted(deps, request, info)
 
-    return Running(id, plan, client=deps.client, store=deps.store, counter=deps.counter, count=count, metrics=metrics)
+    kind = Batched if plan.spec.batch else Running
+    return kind(id, plan, client=deps.client, store=deps.store, counter=deps.counter, count=count, metrics=metrics)

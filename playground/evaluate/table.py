@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from playground.evaluate.comparison import Column, Difference, compare
-from playground.evaluate.report import Json, classes_json, interval_json, measure_json, output_json, verdict_json
+from playground.evaluate.report import Json, classes_json, interval_json, measure_json, notes, output_json, verdict_json
 from playground.evaluate.results import Measure, Results
 from playground.words import Language
 
@@ -51,7 +51,7 @@ def table(
         "off_domain": off_domain(results),
         "measure": measure_json(chosen),
         "disagreements": disagreements(results, chosen),
-        "notes": [note.text(language) for metric in results.metrics for note in metric.notes],
+        "notes": [note.text(language) for note in notes(results)],
     }
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from playground.errors import refused
-from playground.evaluate.running import Progress, Running
+from playground.evaluate.work import Progress, Work
 
 log = logging.getLogger("playground")
 
@@ -22,7 +22,7 @@ MOST = 8
 
 @dataclass
 class _Run:
-    running: Running
+    running: Work
     progress: Progress
     loop: asyncio.AbstractEventLoop
     ended: Future[None] = field(default_factory=Future)
@@ -35,7 +35,7 @@ class Underway:
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, running: Running) -> Progress:
+    async def start(self, running: Work) -> Progress:
         """Run it from here on; what it first says. Raises InvalidRequest where it runs already, or too many do."""
         if len(self._runs) >= MOST:
             raise refused("sweeps_many", most=MOST)
@@ -57,7 +57,7 @@ class Underway:
             del self._runs[run.running.id]
             run.ended.set_result(None)
 
-    def of(self, id: str) -> tuple[Running, Progress] | None:
+    def of(self, id: str) -> tuple[Work, Progress] | None:
         """The sweep and how far it is, where it runs here."""
         run = self._runs.get(id)
         return None if run is None else (run.running, run.progress)
@@ -70,16 +70,17 @@ class Underway:
         """The same, and those under way are closed."""
         self._running(id).stop()
 
-    def _running(self, id: str) -> Running:
+    def _running(self, id: str) -> Work:
         if id not in self._runs:
             raise refused("sweep_still", param="sweep")
         return self._runs[id].running
 
     async def close(self) -> None:
-        """Stop what runs, and wait until it is kept. May be called from another loop than the sweeps'."""
+        """Leave what runs, a batch to its server, and wait until it is kept. May be called from another loop than the
+        sweeps'."""
         live = [run for run in self._runs.values() if run.loop.is_running()]
         for run in live:
-            run.loop.call_soon_threadsafe(run.running.stop)
+            run.loop.call_soon_threadsafe(run.running.abandon)
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING):
                 await asyncio.gather(*(asyncio.wrap_future(run.ended) for run in live))

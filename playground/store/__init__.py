@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from playground.store.batches import Part, PartState
 from playground.store.datasets import DatasetRow
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.presets import PresetRow
 from playground.store.ratings import RaterRow, RatingRow, RatingState
 from playground.store.records import Cursor, Listed
 from playground.store.store import Store
-from playground.store.sweeps import Matching, Output, Place, SweepRow, SweepState
+from playground.store.sweeps import Matching, Output, OutputStatus, Place, SweepRow, SweepState
 from playground.store.votes import Shown, VoteRow
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
     "Listed",
     "Matching",
     "Output",
+    "OutputStatus",
+    "Part",
+    "PartState",
     "Place",
     "PresetRow",
     "RaterRow",

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -164,6 +164,36 @@ OUTPUTS = Table(
     Column("answer", Text, nullable=False),
     # What came beside the answer: thoughts, function calls.
     Column("beside", JSON(none_as_null=True)),
+)
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    # No foreign key: as in `outputs`. Deleting a sweep deletes them.
+    Column("sweep", String(64), primary_key=True),
+    # Counted over the sweep from 0.
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(255), nullable=False),
+    # What its lines ask: /v1/completions or /v1/chat/completions.
+    Column("url", String(64), nullable=False),
+    # planned, uploaded, sending (whether it was created is asked before it is created again), sent, merged.
+    Column("state", String(16), nullable=False),
+    # How often its calls have been sent, this time included.
+    Column("attempt", Integer, nullable=False),
+    # Picodollars that its calls may cost at most, until it is merged.
+    Column("reserved", BigInteger, nullable=False),
+    # The server's ids, as soon as they are known.
+    Column("file", String(200)),
+    Column("batch", String(200)),
+    # What the server said last: its status, and how many lines it has answered.
+    Column("status", String(32)),
+    Column("completed", Integer),
+    Column("failed", Integer),
+    # The numbers of its calls. Last: some thousands.
+    Column("calls", JSON, nullable=False),
 )
 
 RATERS = Table(

@@ -1,4 +1,4 @@
-"""The record of runs, presets and votes; `datasets`, `sweeps` and `ratings` are parts of their own."""
+"""The record of runs, presets and votes; `datasets`, `sweeps`, `batches` and `ratings` are parts of their own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from playground.settings import Settings
 from playground.store import history, presets, records, sweep_usage, votes
+from playground.store.batches import Batches
 from playground.store.database import connect, folder_of, mapped, writing
 from playground.store.datasets import Datasets
 from playground.store.history import Filter, LatencyRow, UsageRow
@@ -49,6 +50,7 @@ class Store:
         self.datasets = Datasets(engine)
         self.sweeps = Sweeps(engine, self._owner_name, self._is_dead)
         self.ratings = Ratings(engine)
+        self.batches = Batches(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from playground.errors import refused
-from playground.store import ratings
+from playground.store import batches, ratings
 from playground.store.database import mapped, writing
 from playground.store.records import dollars, moment, picodollars
 from playground.store.schema import OUTPUTS, SWEEPS
@@ -216,14 +216,17 @@ class Sweeps:
             start = page[-1].number
 
     def delete(self, id: str) -> bool:
-        """Whether there was such a sweep. Raises InvalidRequest for one that runs."""
+        """Whether there was such a sweep. Raises InvalidRequest for one that runs, or has batches at a server."""
         with mapped("write to"), writing(self._engine) as connection:
             row = connection.execute(sa.select(SWEEPS.c.owner, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)).first()
             if row is None:
                 return False
             if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
                 raise refused("sweep_busy", param="sweep", id=id)
+            if batches.is_open(connection, id):
+                raise refused("batches_open", param="sweep", id=id)
             ratings.forget(connection, id)
+            batches.forget(connection, id)
             connection.execute(sa.delete(OUTPUTS).where(OUTPUTS.c.sweep == id))
             connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id == id))
         return True

@@ -8,8 +8,8 @@ from typing import Any
 
 from playground.evaluate.plan import Plan
 from playground.evaluate.plan_cost import PlanEstimate
-from playground.evaluate.running import Progress, Running
 from playground.evaluate.table import is_evaluation
+from playground.evaluate.work import Progress, Work
 from playground.pricing import format_money
 from playground.store import Output, SweepRow
 from playground.words import Language, Said
@@ -20,7 +20,7 @@ SHORT = 300
 """Characters of an answer in a list."""
 
 
-def row(sweep: SweepRow, reader: Language, live: tuple[Running, Progress] | None = None) -> dict[str, Any]:
+def row(sweep: SweepRow, reader: Language, live: tuple[Work, Progress] | None = None) -> dict[str, Any]:
     """A sweep in the list, and how far it is. `here`: this process runs it, and can pause or stop it."""
     said = {
         "id": sweep.id,
@@ -40,7 +40,7 @@ def row(sweep: SweepRow, reader: Language, live: tuple[Running, Progress] | None
     return said if live is None else {**said, **_live(*live, reader)}
 
 
-def _live(running: Running, progress: Progress, reader: Language) -> dict[str, Any]:
+def _live(running: Work, progress: Progress, reader: Language) -> dict[str, Any]:
     return {
         "state": progress.state,
         "done": progress.done,
@@ -52,12 +52,13 @@ def _live(running: Running, progress: Progress, reader: Language) -> dict[str, A
         "eta": progress.eta,
         "limit": progress.limit,
         "held": progress.held,
+        "batches": progress.batches and progress.batches.text(reader),
         "why": progress.why and progress.why.text(reader),
         "latest": [_latest(running, each) for each in reversed(progress.latest[-LATEST:])],
     }
 
 
-def _latest(running: Running, output: Output) -> dict[str, Any]:
+def _latest(running: Work, output: Output) -> dict[str, Any]:
     return {
         "number": output.number,
         "name": running.plan.cells[output.cell].name,

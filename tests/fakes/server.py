@@ -18,13 +18,15 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.fakes import openai_like, payloads
+from tests.fakes.batches import Batches
 from tests.fakes.faults import refusal
 from tests.fakes.replies import NEVER, Recorded, Reply
-from tests.fakes.training import JOBS, Training
+from tests.fakes.training import JOBS, Answer, Training
 
 
 class FakeServer:
@@ -36,6 +38,9 @@ class FakeServer:
         self.tokenizer = True
         self.jobs: list[dict[str, Any]] = []
         self.training = Training()
+        self.batches = Batches(self)
+        #: Is told of a request when its answer is ready and not yet sent.
+        self.heard: Callable[[Recorded], None] = lambda request: None
         self.models: dict[str, Any] = payloads.MODELS
         self.requests: list[Recorded] = []
         self.open_streams = 0
@@ -43,6 +48,11 @@ class FakeServer:
         self._seen: set[str] = set()
         self._port = port
         self.connections: set[Connection] = set()
+
+    def files(self, request: Recorded) -> Answer | None:
+        """The answer of what works on files: batches and training; None where it is for something else."""
+        asked = request.method, request.path, request.query, request.body
+        return self.batches.answer(*asked) or self.training.answer(*asked)
 
     def enqueue(self, *faults: str) -> None:
         """One fault for each of the next requests, whatever they ask for."""
@@ -166,7 +176,7 @@ class Connection(asyncio.Protocol):
             self.whole(200, payloads.encode(payloads.tokenized(request.body)))
         elif (request.method, request.path) == ("GET", JOBS) and self.server.jobs:
             self.whole(200, payloads.encode(payloads.page(self.server.jobs, request.query)))
-        elif answer := self.server.training.answer(request.method, request.path, request.query, request.body):
+        elif answer := self.server.files(request):
             self.whole(*answer)
         elif request.path in ("/v1/completions", "/v1/chat/completions"):
             await Reply(self, self.server.tokens, request, fault).send()
@@ -176,6 +186,8 @@ class Connection(asyncio.Protocol):
     def whole(
         self, status: int, body: bytes, headers: dict[str, str] | None = None, kind: str = "application/json"
     ) -> None:
+        if self._request is not None:
+            self.server.heard(self._request)
         extra = "".join(f"{k}: {v}\r\n" for k, v in (headers or {}).items())
         head = f"HTTP/1.1 {status} Fake\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{extra}\r\n"
         self.transport.write(head.encode("latin-1") + body)

@@ -116,9 +116,9 @@ class Training:
         purpose = next((content for head, _, content in parts if b'name="purpose"' in head), b"")
         named = ((re.search(rb'name="file"; filename="(.*?)"', head), content) for head, _, content in parts)
         name, content = next(((found[1], content) for found, content in named if found), (b"", b""))
-        if purpose != b"fine-tune" or not name:
+        if purpose not in (b"fine-tune", b"batch") or not name:
             return _refused("'purpose' or 'file' is missing.", "purpose")
-        return _said(self._keep(name.decode(), content, "fine-tune"))
+        return _said(self._keep(name.decode(), content, purpose.decode()))
 
     def _keep(self, name: str, content: bytes, purpose: str) -> dict[str, Any]:
         about = {

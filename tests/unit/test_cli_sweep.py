@@ -19,6 +19,7 @@ import pytest
 
 from playground.settings import Settings
 from playground.store import Store
+from tests.fakes.replies import Recorded
 from tests.fakes.server import FakeServer
 from tests.fakes.terminal import Cli
 
@@ -263,3 +264,127 @@ def test_a_small_sweep_on_the_real_engine(tmp_path: Path, cli: Cli) -> None:
     assert {cell["agreement"] for cell in cold} == {1.0}
     assert all(0 <= cell["quality"]["value"] <= 1 and cell["tokens"] > 0 for cell in said["cells"])
     assert "Pareto" in (tmp_path / "results/report.html").read_text()
+
+
+def paid(server: FakeServer) -> set[int]:
+    return set(server.batches.paid.values())
+
+
+def test_a_sweep_is_sent_as_a_batch_and_read_back(folder: Path, cli: Cli, server: FakeServer) -> None:
+    server.batches.on = True
+    done = cli("sweep", "spec.json", "--yes", "--batch", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert "2 repeats, as a batch" in done.stderr
+    assert "% off" not in done.stderr
+    assert "40 of 40 answered" in done.stdout
+    assert "have no latency: 40" in done.stdout
+    assert (asked(server), paid(server)) == ({}, {1})
+
+
+def test_an_evaluation_can_be_a_batch(folder: Path, cli: Cli, server: FakeServer) -> None:
+    server.batches.on = True
+    command = ("evaluate", "cases.csv", "--prompt", "{{q}}", "--max-tokens", "4", "--yes", "--batch")
+    done = cli(*command, "-m", "server/fake", OPENAI_BASE_URL=server.url)
+    assert (done.returncode, len(server.batches.made)) == (0, 1), done.stderr
+    assert "5 of 5 answered" in done.stdout
+
+
+def test_a_server_without_batches_is_told_of_and_the_live_way_is_offered(
+    folder: Path, cli: Cli, server: FakeServer
+) -> None:
+    done = cli("sweep", "spec.json", "--yes", "--batch", OPENAI_BASE_URL=server.url)
+    assert done.returncode == 1
+    assert "it has no /v1/batches" in done.stderr
+    assert "Run it live" in done.stderr
+    assert asked(server) == {}
+
+
+def test_ctrl_c_leaves_the_batch_and_says_how_to_come_back_and_how_to_cancel(
+    folder: Path, cli: Cli, server: FakeServer, served: dict[str, str]
+) -> None:
+    server.batches.on = server.batches.hold = True
+    child = subprocess.Popen(
+        [sys.executable, "-m", "playground", "sweep", "spec.json", "--yes", "--batch"],
+        cwd=folder,
+        env=served,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_for(lambda: any(each.path.startswith("/v1/batches/") for each in list(server.requests)))
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    id = said.split("--resume ")[1].split()[0]
+    assert f"sweep --cancel {id}" in said
+    assert server.batches.made["batch_1"]["status"] == "validating"
+    server.batches.hold = False
+    done = cli("sweep", "--cancel", id, OPENAI_BASE_URL=server.url)
+    assert (done.returncode, server.batches.made["batch_1"]["status"]) == (130, "cancelled"), done.stderr
+    assert "20 of 40 answered" in done.stdout
+    done = cli("sweep", "--resume", id, OPENAI_BASE_URL=server.url)
+    assert (done.returncode, paid(server)) == (0, {1}), done.stderr
+    assert "40 of 40 answered" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(("POST", "/v1/files"), id="the file is there"),
+        pytest.param(("POST", "/v1/batches"), id="the batch is made"),
+        pytest.param(("GET", "/v1/batches/batch_1"), id="it is followed"),
+        pytest.param(("GET", "/v1/files/file-2/content"), id="its answers are read"),
+    ],
+)
+def test_a_batch_whose_process_was_killed_is_found_again_and_paid_for_once(
+    folder: Path, cli: Cli, server: FakeServer, served: dict[str, str], settings: Settings, moment: tuple[str, str]
+) -> None:
+    server.batches.on = True
+    child = subprocess.Popen(
+        [sys.executable, "-m", "playground", "sweep", "spec.json", "--yes", "--batch"],
+        cwd=folder,
+        env=served,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    killed: list[int] = []
+
+    def kill(request: Recorded) -> None:
+        if (request.method, request.path) == moment and not killed:
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait(30)
+            killed.append(child.pid)
+
+    server.heard = kill
+    wait_for(lambda: bool(killed))
+    store = Store.open(settings)
+    (left,) = store.sweeps.listed()
+    assert left.state == "interrupted"
+    done = cli("sweep", "--resume", left.id, OPENAI_BASE_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert "40 of 40 answered" in done.stdout
+    assert (len(server.batches.made), paid(server)) == (1, {1})
+    store.close()
+
+
+@pytest.mark.engine
+def test_a_batch_on_the_real_engine_from_end_to_end(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "capitals.csv").write_text("q,expected\nFrance,Paris\nItaly,Rome\nSpain,Madrid\n")
+    spec = {
+        "models": ["local/smollm2-135m-instruct"],
+        "prompt": "The capital of {{q}} is",
+        "mode": "complete",
+        "parameters": {"max_tokens": 4, "temperature": 0},
+        "grid": {"top_p": [0.5, 1]},
+        "dataset": "capitals.csv",
+        "metrics": ["contains"],
+        "batch": True,
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = cli("sweep", "spec.json", "--yes", "--out", "results", PLAYGROUND_ENGINE="on")
+    assert done.returncode == 0, done.stderr
+    assert "as a batch" in done.stderr
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "results/outputs.csv").read_text("utf-8-sig"))))
+    assert {(row["status"], row["latency"]) for row in rows} == {("done", "")}
+    assert len(rows) == 6
+    assert all("Paris" in row["answer"] for row in rows if row["expected"] == "Paris")

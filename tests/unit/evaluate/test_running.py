@@ -13,8 +13,9 @@ from playground.deps import Deps
 from playground.errors import InvalidRequest, StoreError
 from playground.evaluate import sweeping
 from playground.evaluate.dataset import Case, Dataset
-from playground.evaluate.running import Progress, Running
+from playground.evaluate.running import Running
 from playground.evaluate.spec import from_json
+from playground.evaluate.work import Progress
 from playground.retry import RetryPolicy
 from playground.settings import Settings
 from playground.store import Store
