@@ -178,14 +178,15 @@ def test_a_batch_goes_on_after_the_engine_was_killed_and_answers_nothing_twice(
 
 
 def test_none_is_begun_while_others_are_answered(sdk: Sdk) -> None:
-    asked = {"model": MODEL, "prompt": "Once", "max_tokens": 120, "logit_bias": {"2": -100}}
-    name = ""
+    # So long an answer that it is under way for as long as is looked.
+    asked = {"model": MODEL, "prompt": "Once", "max_tokens": 6_000, "logit_bias": {"0": -100, "2": -100}}
     with sdk.client.completions.create(**asked, stream=True) as stream:  # type: ignore[call-overload]
-        for number, _ in enumerate(stream):
-            if number == 1:
-                name = sdk.create([line("a")])
-            if number > 1 and sdk.engine.active:
-                assert sdk.client.batches.retrieve(name).request_counts.completed == 0
+        chunks = iter(stream)
+        next(chunks)
+        name = sdk.create([line("a")])
+        for _ in range(60):
+            next(chunks)
+            assert sdk.client.batches.retrieve(name).request_counts.completed == 0
     assert sdk.end(name).status == "completed"
 
 

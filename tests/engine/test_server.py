@@ -66,6 +66,7 @@ def test_models_are_listed_with_what_a_playground_wants_to_know(engine: Any, val
         "architecture": "llama",
         "loaded": True,
         "loading": None,
+        "fits": True,
         "trainable": "numpy",
         "n_params": 134515008,
         "size_bytes": 98362432,
