@@ -60,8 +60,7 @@ def opened(deps: Deps, runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _answer(deps: Deps, run: Run) -> dict[str, Any]:
-    endpoint = deps.client.endpoints.get(run.endpoint)
-    cells = present.figures(run, kind=endpoint.kind if endpoint else "compatible", price_as=deps.settings.price_as)
+    cells = present.figures(run, kind=deps.client.kind_of(run.endpoint), price_as=deps.settings.price_as)
     said = present.answer(run.choices[0]) if run.choices else {"text": "", "reasoning": "", "calls": [], "finish": None}
     failed = {"tone": "error", "key": "notice_kept", "message": run.error} if run.error else None
     return {**said, "run": run.id, "busy": False, "notice": failed, "cells": cells}

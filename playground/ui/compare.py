@@ -8,19 +8,20 @@ from typing import Any
 from uuid import uuid4
 
 import gradio as gr
+from anyio import to_thread
 
 from playground import panel
 from playground.deps import Deps
-from playground.errors import refused
+from playground.errors import PlaygroundError, refused
 from playground.evaluate.metrics.human import Vote, WinRate, win_rates
 from playground.store import Shown, VoteRow
-from playground.types import Run
-from playground.ui import blind, components, present
+from playground.types import EndpointKind, Run
+from playground.ui import blind, compare_cost, components, present
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.comparing import LEAST, MOST, TABS, settings, side_by_side, systems
 from playground.ui.events import ASKED, SILENT, STREAM, Visit, is_id, shown
 from playground.ui.opening import Places, model_opened
-from playground.ui.running import Inputs, count
+from playground.ui.running import Inputs, chosen, foreseen
 
 COMPARED = "compare"
 """What a visit knows the whole comparison by."""
@@ -35,8 +36,8 @@ def build_compare(deps: Deps) -> Callable[[Places], None]:
     answers = components.answer("compared")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, value)
+        async def on_ask(value: Any, variables: Any) -> tuple[Any, ...]:
+            return await act(deps, value, variables)
 
         async def on_submit(value: Any, params: Any, variables: Any, who: gr.Request) -> AsyncGenerator[Any]:
             async with aclosing(compared(deps, places.visits.of(who), value, params, variables)) as frames:
@@ -46,7 +47,7 @@ def build_compare(deps: Deps) -> Callable[[Places], None]:
         def on_stop(who: gr.Request) -> None:
             places.visits.of(who).stop(COMPARED)
 
-        view.input(on_ask, view, [view, *places.all], **ASKED)
+        view.input(on_ask, [view, places.variables], [view, *places.all], **ASKED)
         view.submit(on_submit, [view, places.params, places.variables], answers, **STREAM)
         view.stop(on_stop, None, None, **SILENT)
 
@@ -71,7 +72,9 @@ async def compared(deps: Deps, visit: Visit, value: Any, params: Any, variables:
                 async for now in frames:
                     yield {**about, **(blind.progress(now) if is_blind else {"columns": now})}
             last = blind.sealed(now, stopped=stop.is_set()) if is_blind else {"columns": now}
-            yield {**about, **last, "cells": [present.session_cell(visit.tokens, visit.cost)], "done": True}
+            cost = await to_thread.run_sync(compare_cost.spent, deps, [column["run"] for column in now])
+            cells = [*cost, present.session_cell(visit.tokens, visit.cost)]
+            yield {**about, **last, "cells": cells, "done": True}
     except Exception as error:
         yield {**about, "notice": present.failure(shown(error), reader=language(asked))}
 
@@ -90,16 +93,31 @@ def _columns(asked: Asked, params: Any, variables: Any) -> list[Inputs]:
     return [Inputs(asked, column.get("model"), settings(params, column.get("params")), variables) for column in each]
 
 
-async def act(deps: Deps, value: Any) -> tuple[Any, ...]:
+async def act(deps: Deps, value: Any, variables: Any = None) -> tuple[Any, ...]:
     """Do what the tab asks; its value and the page's updates. Never raises."""
-    return await answered(_ACTIONS, value, deps)
+    asked = {**value, "variables": variables} if isinstance(value, Mapping) else value
+    return await answered(_ACTIONS, asked, deps)
 
 
 async def _estimate(deps: Deps, asked: Asked) -> Answer:
-    """What the next run of each column reads and may cost: its cells, as the counters below the editors have them."""
+    """What the next run of each column reads and may cost: its cells, as the counters below the editors have them; and
+    what all cost together."""
     tab = TABS[str(asked.get("kind"))] if str(asked.get("kind")) in TABS else TABS["chat"]
-    lines = [await count(deps, tab, inputs) for inputs in _columns(asked, asked.get("params"), None)]
-    return {"next": [[cell for cell in line["cells"] if cell["key"] in NEXT] for line in lines]}
+    columns = _columns(asked, asked.get("params"), asked.get("variables"))
+    told = [await foreseen(deps, tab, inputs) for inputs in columns]
+    kinds = [_kind(deps, inputs.model) for inputs in columns]
+    return {
+        "next": [[cell for cell in line["cells"] if cell["key"] in NEXT] for line, _ in told],
+        "sum": compare_cost.foreseen(kinds, [estimate for _, estimate in told], deps.settings.price_as),
+    }
+
+
+def _kind(deps: Deps, model: Any) -> EndpointKind:
+    """A model that cannot be found has no price that anybody knows."""
+    try:
+        return deps.client.kind_of(chosen(deps, model).endpoint)
+    except PlaygroundError:
+        return "compatible"
 
 
 def _use(deps: Deps, asked: Asked) -> Answer:

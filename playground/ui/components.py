@@ -39,6 +39,7 @@ _EDIT = f"""<div class="pg-edit"><div class="pg-edit-pair"><div><label for="pg-e
 
 _COMPARE = f"""<div class="pg-versus"><div class="pg-versus-ask"></div>
 <div class="pg-versus-bar"><div class="pg-bar-actions">{_SUBMIT}{_UNDO}</div></div>
+<div class="pg-versus-sum pg-cells"></div>
 <div class="pg-notice" aria-live="polite" hidden></div><div class="pg-versus-columns"></div>
 <div class="pg-versus-vote" hidden></div><div class="pg-versus-total pg-cells"></div>
 <details class="pg-versus-wins"><summary></summary><div></div></details></div>"""

@@ -232,6 +232,11 @@ def session_cell(tokens: int, spent: Decimal) -> Value:
     return _cell("session", text + (f" · {pricing.format_money(spent)}" if spent else ""))
 
 
+def sum_cell(key: str, amount: Decimal | None, *, note: str, about: bool) -> Value:
+    """Dollars of several runs; None where nobody knows a price of any."""
+    return _cell(key, _money(amount, about=about), note=note)
+
+
 def with_left_out(last: Value, left_out: Sequence[LeftOut]) -> Value:
     """The last run's line with what was not sent, and why."""
     cells = [_cell("left_out", left.param, note=f"{{left_out_{left.reason}}}", tone="limit") for left in left_out]

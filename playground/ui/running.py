@@ -227,6 +227,11 @@ def _note(key: str) -> dict[str, Any]:
 
 async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
     """The counter's line for what the page holds now. What cannot be counted yet is simply not shown."""
+    return (await foreseen(deps, tab, inputs))[0]
+
+
+async def foreseen(deps: Deps, tab: Tab, inputs: Inputs) -> tuple[Any, pricing.Estimate | None]:
+    """`count`'s line, and the estimate that it tells; None where nothing can be counted."""
     try:
         inputs = inputs.well_formed()
         info = chosen(deps, inputs.model)
@@ -235,14 +240,14 @@ async def count(deps: Deps, tab: Tab, inputs: Inputs) -> Any:
         values = {**{name: "{{" + name + "}}" for name in names_in(written)}, **_filled(inputs.variables)}
         filled = fill_all(written, values)
         counted = await deps.count_request(filled, _tools(inputs.params, tab.mode), info)
-        line = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
+        line, estimate = _next_line(deps, counted, info, inputs.params if isinstance(inputs.params, Mapping) else {})
         lacking = (
             await _lacks(deps, info, _asked(inputs.main, values), inputs.params) if tab.mode == "complete" else None
         )
         line["notice"] = present.lacking(lacking) or better.offer(deps, info, filled)
-        return line
+        return line, estimate
     except Exception as error:
-        return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}
+        return {"cells": [], "notice": None if not inputs.model else present.failure(shown(error))}, None
 
 
 def _asked(main: Any, values: Mapping[str, str]) -> str:
@@ -276,7 +281,7 @@ def _tools(params: Any, mode: Mode) -> Any:
         return None  # the run itself says what is wrong with them
 
 
-def _next_line(deps: Deps, counted: Any, info: ModelInfo, values: Mapping[str, Any]) -> Any:
+def _next_line(deps: Deps, counted: Any, info: ModelInfo, values: Mapping[str, Any]) -> tuple[Any, pricing.Estimate]:
     kind = deps.client.kind_of(info.endpoint)
     context = catalog.context_length(info)
     reference = deps.settings.price_as if kind == "engine" else None
@@ -290,7 +295,7 @@ def _next_line(deps: Deps, counted: Any, info: ModelInfo, values: Mapping[str, A
         context_length=context,
         price_as=reference,
     )
-    return present.next_run(counted, estimate, context=context, priced_as=reference)
+    return present.next_run(counted, estimate, context=context, priced_as=reference), estimate
 
 
 def _whole(value: Any) -> int | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from playground.deps import Deps
 from playground.evaluate.statistics import wilson
+from playground.pricing import format_money
 from playground.store import Shown, VoteRow
 from playground.ui import history, results
 from playground.ui.compare import COMPARED, act, compared, standings
@@ -29,6 +31,10 @@ def question(*columns: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 async def frames(deps: Deps, value: Any, *, params: Any = BASE, visit: Visit | None = None) -> list[dict[str, Any]]:
     return [json.loads(json.dumps(frame)) async for frame in compared(deps, visit or Visit(), value, params, {})]
+
+
+def dollars(text: str) -> Decimal:
+    return Decimal(text.lstrip("≈ $"))
 
 
 async def said(deps: Deps, action: str, **asked: Any) -> dict[str, Any]:
@@ -65,7 +71,7 @@ async def test_each_column_tells_its_own_figures_and_the_comparison_the_sessions
         assert "session" not in {cell["key"] for cell in column["cells"]}
     used = [deps.store.run(column["run"]) for column in last["columns"]]
     total = sum(run.usage.total_tokens for run in used if run and run.usage)
-    assert last["cells"][0]["text"].startswith(f"{total} ")
+    assert last["cells"][-1]["text"].startswith(f"{total} ")
 
 
 async def test_a_failing_column_has_its_own_error_and_stops_no_other(fake: FakeServer, deps: Deps) -> None:
@@ -289,6 +295,40 @@ async def test_what_the_next_run_reads_and_may_cost_is_told_column_by_column(fak
         assert "{tokens}" in cells[0]["text"]
     assert "notice" in await said(deps, "estimate", kind=[], columns=7)
     assert deps.store.runs(limit=1) == []
+
+
+async def test_what_all_columns_cost_together_is_told_before_and_after(fake: FakeServer, priced: Deps) -> None:
+    columns = ({"model": "openai/gpt-4o"}, {"model": "openai/gpt-4o", "params": {"max_tokens": 4}})
+    answer = await said(priced, "estimate", **{**question(*columns), "params": {"max_tokens": 8}})
+    each = [{cell["key"]: dollars(cell["text"]) for cell in cells if "$" in cell["text"]} for cells in answer["next"]]
+    sums = {cell["key"]: dollars(cell["text"]) for cell in answer["sum"]}
+    for key in ("expected", "worst"):
+        assert sums[f"sum_{key}"] == pytest.approx(sum(column[key] for column in each), rel=Decimal("1e-3"))
+    assert not any(cell["note"] for cell in answer["sum"])
+    last = (await frames(priced, question(*columns)))[-1]
+    runs = [priced.store.run(column["run"]) for column in last["columns"]]
+    cost, session = last["cells"]
+    assert (cost["key"], session["key"]) == ("sum_cost", "session")
+    assert cost["text"] == format_money(sum((run.cost for run in runs if run and run.cost), Decimal(0)))
+
+
+async def test_a_price_that_nobody_knows_is_said_beside_the_sum(fake: FakeServer, priced: Deps) -> None:
+    columns = ({"model": "openai/gpt-4o"}, {"model": "openai/fake"})
+    answer = await said(priced, "estimate", **question(*columns))
+    assert [cell["note"] for cell in answer["sum"]] == ["{sum_unknown}"] * 2
+    answer = await said(priced, "estimate", **question({"model": "openai/fake"}, {"model": "openai/fake"}))
+    assert [(cell["text"], cell["note"]) for cell in answer["sum"]] == [("{price_unknown}", "")] * 2
+
+
+async def test_what_is_counted_has_its_variables_filled_in(fake: FakeServer, deps: Deps) -> None:
+    asked = {**question(messages=[{"role": "user", "content": "{{what}}"}]), "action": "estimate", "n": 1}
+
+    async def tokens(variables: Any) -> int:
+        text = (await act(deps, asked, variables))[0]["next"][0][0]["text"]
+        return int("".join(filter(str.isdigit, text)))
+
+    assert await tokens({"what": "a long text " * 50}) > await tokens({"what": "a"}) + 100
+    assert await tokens(None) > 0
 
 
 async def test_use_this_puts_model_and_settings_beside_the_tab_it_ran_as(fake: FakeServer, deps: Deps) -> None:

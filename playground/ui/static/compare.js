@@ -4,7 +4,7 @@
 const {make, icon, iconButton, hear, tell, said} = playground, say = playground.saying();
 const $ = (selector) => element.querySelector(selector);
 const {least: LEAST, most: MOST} = props;
-const home = $('.pg-versus-columns'), notice = $('.pg-versus > .pg-notice'), voting = $('.pg-versus-vote'), wins = $('.pg-versus-wins'), total = $('.pg-versus-total');
+const home = $('.pg-versus-columns'), notice = $('.pg-versus > .pg-notice'), voting = $('.pg-versus-vote'), wins = $('.pg-versus-wins'), total = $('.pg-versus-total'), sum = $('.pg-versus-sum');
 const uid = () => Math.random().toString(36).slice(2, 8);
 // `round` is the last run as it is shown: {id, blind, open, chosen, ended, of}; blind until it is open, by a vote or without one.
 let views = [], n = 0, sent = [], round = null, reference = null, marking = true, keepTimer = 0, typing = null, opened = false, cells = [], countTimer = 0, counted = [];
@@ -78,6 +78,10 @@ function draw() {
 function changed() {
   tell('text', {mode: 'compare', names: ask.names()});
   keepDraft();
+  countSoon();
+}
+
+function countSoon() {
   clearTimeout(countTimer);
   if (opened) countTimer = setTimeout(estimate, 250);
 }
@@ -88,7 +92,12 @@ function estimate() {
   const value = ask.value(true);
   counted = views;
   if (value.text || value.messages?.length) inquire('estimate', {...value, params: tell('panel', {mode: ask.kind}).values, columns: columns().map(({model, params}) => ({model, params}))});
-  else for (const view of views) view.next([]);
+  else { sum.replaceChildren(); for (const view of views) view.next([]); }
+}
+
+function foreseen({next, sum: all}) {
+  views.forEach((view, at) => view.next(next[at] ?? []));
+  sum.replaceChildren(...all.map(said.cell));
 }
 
 function begin() {
@@ -218,7 +227,7 @@ function reveal() {
 }
 
 function answered(value) {
-  if (value.of === 'estimate') return void (value.next && counted === views && views.forEach((view, at) => view.next(value.next[at] ?? [])));
+  if (value.of === 'estimate') return void (value.next && counted === views && foreseen(value));
   if (value.notice) {
     said.notice(notice, value.notice);
     if (value.of === 'vote' || value.of === 'open') drawVote();
@@ -336,6 +345,8 @@ hear('compared', compared);
 hear('compare', load);
 hear('mode', (mode) => { if (mode === 'compare') { enter(); if (opened) heads(); } });
 hear('models', enter);
+// What stands beside has changed: the values of variables, for one.
+hear('recount', (mode) => { if (mode === 'compare') countSoon(); });
 hear('base', () => { if (opened) { heads(); changed(); } });
 watch('value', () => heard(props.value));
 window.addEventListener('pagehide', keepNow);
