@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import sqlalchemy as sa
 
+from playground.store.records import moment
 from playground.store.schema import VOTES
 
 
@@ -25,14 +27,16 @@ class VoteRow:
     id: str
     shown: tuple[Shown, ...]
     chosen: int | None
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 def read(connection: sa.Connection) -> list[VoteRow]:
     """All votes, oldest first."""
-    query = sa.select(VOTES.c.id, VOTES.c.shown, VOTES.c.chosen).order_by(VOTES.c.created_at, VOTES.c.id)
+    columns = (VOTES.c.id, VOTES.c.shown, VOTES.c.chosen, VOTES.c.created_at)
+    query = sa.select(*columns).order_by(VOTES.c.created_at, VOTES.c.id)
     return [
-        VoteRow(id, tuple(Shown(each["run"], each["system"]) for each in shown), chosen)
-        for id, shown, chosen in connection.execute(query)
+        VoteRow(id, tuple(Shown(each["run"], each["system"]) for each in shown), chosen, moment(at))
+        for id, shown, chosen, at in connection.execute(query)
     ]
 
 

@@ -13,6 +13,7 @@ from anyio import to_thread
 from playground import panel
 from playground.deps import Deps
 from playground.errors import PlaygroundError, refused
+from playground.evaluate import votes_out
 from playground.evaluate.metrics.human import Vote, WinRate, win_rates
 from playground.store import Shown, VoteRow
 from playground.types import EndpointKind, Run
@@ -166,6 +167,13 @@ def _standings(deps: Deps, asked: Asked) -> Answer:
     return {"standings": standings(deps.store.votes())}
 
 
+def _export(deps: Deps, asked: Asked) -> Answer:
+    """All votes as a file, CSV or JSON."""
+    if asked.get("format") == "json":
+        return {"file": {"name": "votes.json", "text": votes_out.to_json(deps.store.votes())}}
+    return {"file": {"name": "votes.csv", "text": votes_out.to_csv(deps.store.votes())}}
+
+
 def _forget(deps: Deps, asked: Asked) -> Answer:
     deps.store.delete_votes()
     return {"standings": standings([])}
@@ -202,5 +210,6 @@ _ACTIONS: dict[str, Callable[[Deps, Asked], Any]] = {
     "vote": _vote,
     "open": _open,
     "standings": _standings,
+    "export": _export,
     "forget": _forget,
 }

@@ -17,7 +17,9 @@ Amount = Decimal | None
 
 
 def foreseen(kinds: Sequence[EndpointKind], estimates: Sequence[Estimate | None], price_as: str) -> list[Any]:
-    """What the next run of all columns is expected to cost, and at most."""
+    """What the next run of all columns is expected to cost, and at most; nothing where no price is known."""
+    if all(each is None or each.expected is None for each in estimates):
+        return []
     return [
         _sum(
             "sum_expected", kinds, [None if each is None else each.expected for each in estimates], price_as, about=True

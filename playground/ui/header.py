@@ -15,11 +15,11 @@ from playground.deploy.bundle import folder_name, zipped
 from playground.deploy.frozen import freeze
 from playground.deploy.making import make
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.export import Language, code
 from playground.presets import Preset
 from playground.types import CompletionRequest
-from playground.ui import components, present
+from playground.ui import comparing, components, present
 from playground.ui.events import ASKED, Visit, Visits, is_id, shown
 from playground.ui.layout import RunTab
 from playground.ui.opening import Places, Updates, gathered, nothing, opened
@@ -63,8 +63,8 @@ def act(
     """Do what the header asks; returns the toolbar's value and the updates of the page. Never raises."""
     asked = value if isinstance(value, Mapping) else {}
     action = asked.get("action")
-    page = _Page(tabs, visit, editors, model, params, variables)
     try:
+        asked, page = _of_column(asked, _Page(tabs, visit, editors, model, params, variables))
         do = _ACTIONS.get(action if isinstance(action, str) else "")
         if do is None:
             raise InvalidRequest("There is no such action.")
@@ -87,8 +87,9 @@ async def deploy(
     """The open tab as a zip of Python that runs by itself. Never raises."""
     try:
         name = _name(asked) if asked.get("name") else "Playground"
-        preset = _Page(tabs, visit, editors, model, params, variables).preset(asked.get("mode"), name)
-        info = chosen(deps, model)
+        asked, page = _of_column(asked, _Page(tabs, visit, editors, model, params, variables))
+        preset = page.preset(asked.get("mode"), name)
+        info = chosen(deps, page.model)
         frozen = freeze(preset, info=info, endpoint=deps.client.endpoints[info.endpoint], learned=visit.learned)
         language: words.Language = "es" if asked.get("language") == "es" else "en"
         folder = folder_name(frozen)
@@ -111,8 +112,21 @@ class _Page:
 
     def preset(self, mode: Any, name: str) -> Preset:
         if not isinstance(mode, str) or mode not in self.tabs:
-            raise InvalidRequest("Open Complete, Chat or Edit first.", hint="A preset holds one of them.")
+            raise refused("open_editor", hint="preset_of_editor")
         return gathered(mode, name, self.editors, self.model, self.params, self.variables)
+
+
+def _of_column(asked: Mapping[str, Any], page: _Page) -> tuple[Mapping[str, Any], _Page]:
+    """Of Compare, one column as if it were the open tab: its question, its model, and what it is sent with."""
+    column = asked.get("column")
+    if asked.get("mode") != "compare" or not isinstance(column, Mapping):
+        return asked, page
+    kind = column.get("kind")
+    if not isinstance(kind, str) or kind not in comparing.TABS:
+        raise refused("no_action")
+    params = comparing.settings(page.params, column.get("params"))
+    page = replace(page, editors={kind: column}, model=column.get("model"), params=params)
+    return {**asked, "mode": kind}, page
 
 
 Said = tuple[dict[str, Any], Updates]
@@ -176,7 +190,7 @@ def _share(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
 def _code(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
     mode = str(asked.get("mode"))
     if mode not in page.tabs:
-        raise InvalidRequest("Open Complete, Chat or Edit first.", hint="The code is that of the open tab.")
+        raise refused("open_editor", hint="code_of_editor")
     inputs = Inputs(page.editors.get(mode), page.model, page.params, page.variables)
     prepared = prepare(deps, page.tabs[mode].tab, page.visit, inputs)
     endpoint = deps.client.endpoints[prepared.info.endpoint]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -132,6 +133,9 @@ async def test_a_blind_vote_names_the_columns_afterwards_and_counts(compare: Com
     assert (await first.inner_text()).startswith(shown[1])
     assert "100 %" in await first.inner_text()
     assert await compare.page.locator(".pg-versus-vote").is_hidden()
+    async with compare.page.expect_download() as download:
+        await compare.page.click(".pg-versus-wins >> text=Export as CSV")
+    assert f"{shown[1]} · temperature" in await compare.screen.downloaded(await download.value)
 
 
 async def test_blind_answers_come_together_however_fast_each_is(
@@ -271,8 +275,60 @@ async def test_each_column_says_what_its_next_run_reads_as_one_types(compare: Co
         assert "tokens" in await cell.inner_text()
 
 
+async def test_a_variables_value_counts_as_soon_as_it_is_written(compare: Compared) -> None:
+    await compare.page.locator("#pg-compare .pg-message-text").last.fill("About {{what}}")
+    cell = compare.column(1).locator(".pg-versus-setup .pg-cell[data-key=prompt] .pg-cell-value")
+    await cell.wait_for()
+    written = "document.querySelector('.pg-versus-setup [data-key=prompt] .pg-cell-value').textContent"
+    count = f"parseInt({written}.replace(/[^0-9]/g, ''))"
+    before = await compare.page.evaluate(count)
+    await compare.page.locator(".pg-variable textarea").first.fill("a long text " * 50)
+    await compare.screen.until(f"{count} > {before + 50}")
+
+
 async def test_an_empty_question_is_said_and_nothing_is_sent(compare: Compared, fake_app: Any) -> None:
     before = len(fake_app.deps.store.runs(limit=500))
     await compare.page.click(SUBMIT)
     await compare.page.locator("#pg-compare").get_by_text("Write what all columns answer.").wait_for()
     assert len(fake_app.deps.store.runs(limit=500)) == before
+
+
+async def test_code_link_and_preset_are_those_of_the_chosen_column(compare: Compared, fake_app: Any) -> None:
+    page = compare.page
+    await compare.models("server/code-one", "server/code-two")
+    await page.locator("#pg-compare .pg-message-text").last.fill("Say hello to {{who}}")
+    await page.locator(".pg-variable textarea").first.fill("Ada")
+    await page.click("#pg-toolbar >> text=View code")
+    code = page.locator(".pg-dialog .pg-code")
+    await code.wait_for()
+    assert '"model": "code-one"' in await code.inner_text()
+    await page.select_option("#pg-of-column", "1")
+    await compare.screen.until("document.querySelector('.pg-dialog .pg-code').textContent.includes('code-two')")
+    sent = json.loads(await code.inner_text())
+    assert (sent["messages"][-1]["content"], sent["temperature"]) == ("Say hello to Ada", 0)
+    await page.click(".pg-dialog [aria-label=Close]")
+    await page.click("#pg-toolbar >> text=Save")
+    await page.select_option("#pg-of-column", "1")
+    await page.fill("#pg-name", "from a column")
+    await page.keyboard.press("Enter")
+    await page.locator(".pg-toast").get_by_text("from a column").wait_for()
+    (kept,) = [row.content for row in fake_app.deps.store.presets() if row.name == "from a column"]
+    assert (kept["mode"], kept["model"], kept["params"]["temperature"]) == ("chat", "server/code-two", 0)
+    assert kept["messages"][-1]["content"] == "Say hello to {{who}}"
+    await page.click("#pg-toolbar >> text=Share")
+    link = page.locator(".pg-share-link")
+    await link.wait_for()
+    assert "not the whole comparison" in await page.inner_text(".pg-dialog")
+    first = await link.input_value()
+    await page.select_option("#pg-of-column", "1")
+    await compare.screen.until(f"document.querySelector('.pg-share-link').value !== {json.dumps(first)}")
+
+
+async def test_nothing_of_the_header_tells_whose_a_blind_answer_is(compare: Compared) -> None:
+    await compare.page.locator(".pg-versus-choice input").nth(0).check()
+    await compare.asked("Say hello")
+    for name in ("View code", "Share", "Save"):
+        await compare.page.click(f"#pg-toolbar >> text={name}")
+        await compare.page.locator(".pg-toast").get_by_text("Vote first").wait_for()
+        await compare.page.locator(".pg-toast [aria-label=Close]").click()
+        assert not await compare.page.locator(".pg-dialog").first.is_visible()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from playground.deps import Deps
 from playground.evaluate.statistics import wilson
+from playground.evaluate.votes_out import to_csv
 from playground.pricing import format_money
 from playground.store import Shown, VoteRow
-from playground.ui import history, results
+from playground.ui import chat, complete, header, history, results
 from playground.ui.compare import COMPARED, act, compared, standings
 from playground.ui.events import Visit
 from playground.ui.result_jobs import Opened
@@ -281,6 +285,31 @@ def test_win_rates_are_shares_with_wilsons_interval_the_best_first() -> None:
     assert first["chance"] == 0.5
 
 
+async def test_votes_are_exported_with_what_was_shown_and_chosen(fake: FakeServer, deps: Deps) -> None:
+    columns = ({"model": "server/fake"}, {"model": "server/other"})
+    await voted(deps, *columns, chosen=1)
+    await voted(deps, *columns, chosen=None)
+    file = (await said(deps, "export", format="json"))["file"]
+    first, tie = json.loads(file["text"])["votes"]
+    assert ([each["system"] for each in first["shown"]], first["chosen"]) == (["server/fake", "server/other"], 1)
+    assert tie["chosen"] is None
+    assert first["created_at"].startswith("20")
+    text = (await said(deps, "export", format="csv"))["file"]["text"]
+    rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
+    assert [(row["answer"], row["system"], row["result"]) for row in rows] == [
+        ("A", "server/fake", "lost"),
+        ("B", "server/other", "won"),
+        ("A", "server/fake", "tie"),
+        ("B", "server/other", "tie"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "＝1"])
+def test_a_systems_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
+    text = to_csv([VoteRow("1", (Shown("r", name), Shown("s", "b")), 0)])
+    assert next(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))["system"] == f"'{name}"
+
+
 async def test_votes_are_forgotten_when_asked(fake: FakeServer, deps: Deps) -> None:
     await voted(deps, chosen=0)
     assert (await said(deps, "standings"))["standings"]
@@ -317,7 +346,7 @@ async def test_a_price_that_nobody_knows_is_said_beside_the_sum(fake: FakeServer
     answer = await said(priced, "estimate", **question(*columns))
     assert [cell["note"] for cell in answer["sum"]] == ["{sum_unknown}"] * 2
     answer = await said(priced, "estimate", **question({"model": "openai/fake"}, {"model": "openai/fake"}))
-    assert [(cell["text"], cell["note"]) for cell in answer["sum"]] == [("{price_unknown}", "")] * 2
+    assert answer["sum"] == []
 
 
 async def test_what_is_counted_has_its_variables_filled_in(fake: FakeServer, deps: Deps) -> None:
@@ -384,3 +413,17 @@ async def test_a_checkpoint_that_is_none_is_said(fake: FakeServer, deps: Deps, v
     opened = (await results.act(deps, held, {"action": "job", "n": 1, "server": "server", "id": name}))[0]["opened"][0]
     for asked in ({"id": opened["id"], "checkpoint": value}, {"id": value, "checkpoint": 0}):
         assert "notice" in (await results.act(deps, held, {"action": "compare", "n": 2, **asked}))[0]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:30])
+async def test_a_hostile_column_is_no_code_and_no_preset(
+    fake: FakeServer, deps: Deps, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    tabs: Any = {"chat": SimpleNamespace(tab=chat.TAB), "complete": SimpleNamespace(tab=complete.TAB)}
+    good = {"kind": "chat", "system": "", "messages": question()["messages"], "model": "server/fake", "params": {}}
+    for column in (value, *({**good, place: value} for place in good)):
+        for action in ("code", "share", "save"):
+            asked = {"action": action, "mode": "compare", "column": column, "name": "hostile"}
+            answer, *_ = header.act(deps, tabs, Visit(), asked, {}, "server/fake", BASE, {})
+            assert "notice" in answer or "dialog" in answer or "done" in answer
+    assert "a handler failed" not in caplog.text

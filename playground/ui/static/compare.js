@@ -209,7 +209,7 @@ function drawVote() {
 // One progress for all columns: which of them is fast is not to be seen.
 function progress() {
   const {ended = 0, of = sent.length} = round, text = say('compare_ended').replace('{ended}', ended).replace('{of}', of);
-  if (voting.firstChild?.tagName !== 'PROGRESS') voting.replaceChildren(make('progress', {class: 'pg-notice-busy', max: of, 'aria-label': say('compare_ended_help')}), make('span'));
+  if (voting.firstChild?.tagName !== 'PROGRESS') voting.replaceChildren(make('progress', {class: 'pg-versus-progress', max: of, 'aria-label': say('compare_ended_help')}), make('span'));
   voting.firstChild.value = ended;
   voting.lastChild.textContent = `${text} ${say('compare_ended_help')}`;
 }
@@ -233,6 +233,7 @@ function answered(value) {
     if (value.of === 'vote' || value.of === 'open') drawVote();
     return;
   }
+  if (value.file) playground.files.give(value.file.name, [value.file.text]);
   if (value.standings) standings(value.standings);
   if (value.voted && value.voted === round?.id) { round.chosen = round.choice; said.notice(notice, {tone: 'info', key: 'compare_voted'}); wins.open = true; }
   if (value.opened && hiding() && value.opened.some((each) => columns().some((column) => column.answer?.run === each.answer.run))) identify(value.opened);
@@ -256,7 +257,8 @@ function standings(rows) {
   };
   const forget = playground.textButton(say('compare_forget'), () => { if (forget.dataset.sure) inquire('forget'); forget.dataset.sure = '1'; forget.textContent = say('compare_forget_sure'); });
   forget.classList.add('pg-danger');
-  inside.replaceChildren(make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows.map(row)))), make('p', {class: 'pg-quiet', text: say('compare_wins_note')}), forget);
+  inside.replaceChildren(make('div', {class: 'pg-scroll'}, make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows.map(row)))), make('p', {class: 'pg-quiet', text: say('compare_wins_note')}),
+    make('div', {class: 'pg-versus-out'}, ...[['csv', 'compare_votes_csv'], ['json', 'compare_votes_json']].map(([format, key]) => playground.textButton(say(key), () => inquire('export', {format}))), forget));
 }
 
 // --- keeping ---
@@ -344,6 +346,12 @@ wins.querySelector('summary').textContent = say('compare_wins');
 hear('compared', compared);
 hear('compare', load);
 hear('mode', (mode) => { if (mode === 'compare') { enter(); if (opened) heads(); } });
+// The header's View code, Save and Share act on one column: at a place, or the one that the others are compared with.
+hear('column?', (into) => {
+  if (!opened) return;
+  const at = into.at ?? Math.max(0, views.findIndex((view) => view.column.id === reference)), {model, params} = columns()[at] ?? columns()[0];
+  Object.assign(into, {at, hidden: hiding(), names: columns().map((column, place) => `${String.fromCharCode(65 + place)} · ${column.model}`), column: {...ask.value(), model, params}});
+});
 hear('models', enter);
 // What stands beside has changed: the values of variables, for one.
 hear('recount', (mode) => { if (mode === 'compare') countSoon(); });

@@ -2,13 +2,29 @@
 // Value to the server: {action, mode, id, name, text, replace}; from it: {presets, dialog, file, done, notice}.
 const {make, icon, iconButton} = playground, say = playground.saying();
 const right = element.querySelector('.pg-toolbar-right'), dialog = element.querySelector('.pg-dialog');
-let list = [], current = null, menu = null, n = 0;
+// Of Compare, these act on one column: `column` is its place, null for the one that the others are compared with.
+const OF_TAB = ['save', 'code', 'share', 'deploy'];
+let list = [], current = null, menu = null, n = 0, column = null;
 
 // The editors put what they hold into their values first: images travel only when they are needed.
 function ask(action, more = {}) {
   playground.tell('ask', {scope: playground.mode()});
-  props.value = {action, mode: playground.mode(), n: ++n, ...more};
+  const of = OF_TAB.includes(action) && compared();
+  if (of?.hidden) return tellNotice({tone: 'info', message: say('compare_vote_first')});
+  props.value = {action, mode: playground.mode(), n: ++n, ...(of ? {column: of.column} : {}), ...more};
   trigger('input');
+}
+
+const compared = () => playground.mode() === 'compare' ? playground.tell('column?', {at: column}) : null;
+
+// Which column a dialog is about; `again` shows it anew for another one.
+function chooser(key, again = () => {}) {
+  const of = compared();
+  if (!of?.names) return [];
+  const choice = make('select', {class: 'pg-select', id: 'pg-of-column'}, ...of.names.map((name, at) => make('option', {value: String(at), text: name})));
+  choice.value = String(of.at);
+  choice.addEventListener('change', () => { column = Number(choice.value); again(); });
+  return [make('div', {class: 'pg-of-column'}, make('label', {for: 'pg-of-column', text: say('compare_column')}), choice, make('p', {class: 'pg-quiet', text: say(key)}))];
 }
 
 // --- buttons ---
@@ -18,7 +34,9 @@ const choose = make('button', {type: 'button', class: 'pg-button pg-preset', 'ar
 const dots = iconButton('more', say('more_actions'), {'aria-haspopup': 'menu', class: 'pg-button'});
 choose.addEventListener('click', () => menu ? closeMenu() : openMenu(choose, presetMenu));
 dots.addEventListener('click', () => menu ? closeMenu() : openMenu(dots, moreMenu));
-right.append(choose, button('save', () => openSave()), button('view_code', () => ask('code')), button('share', () => ask('share', {name: current?.name})), dots);
+right.append(choose, ...[['save', openSave], ['view_code', () => ask('code')], ['share', share]].map(([key, fn]) => button(key, () => { column = null; fn(); })), dots);
+
+function share() { ask('share', {name: current?.name}); }
 
 function openMenu(anchor, fill) {
   closeMenu();
@@ -78,9 +96,9 @@ function show(title, ...parts) {
   if (!dialog.open) dialog.showModal();
 }
 
-function form(title, label, value, done, note = '') {
+function form(title, label, value, done, note = '', before = []) {
   const box = make('input', {type: 'text', id: 'pg-name', maxlength: '120', autocomplete: 'off'}), ok = make('button', {type: 'submit', class: 'pg-button pg-primary', text: say(label)});
-  const made = make('form', {method: 'dialog'}, make('label', {for: 'pg-name', text: say('preset_name')}), box, ...(note ? [make('p', {text: note})] : []), make('footer', {}, ok));
+  const made = make('form', {method: 'dialog'}, ...before, make('label', {for: 'pg-name', text: say('preset_name')}), box, ...(note ? [make('p', {text: note})] : []), make('footer', {}, ok));
   box.value = value;
   made.addEventListener('submit', (event) => { event.preventDefault(); const name = box.value.trim(); if (!name) { box.focus(); return; } dialog.close(); done(name); });
   show(title, made);
@@ -88,8 +106,8 @@ function form(title, label, value, done, note = '') {
 }
 
 function openSave() {
-  if (!['complete', 'chat', 'edit'].includes(playground.mode())) return ask('save', {name: '-'});
-  form('save_preset', 'save', current?.name || '', (name) => ask('save', {name, replace: current?.name === name}));
+  if (!['complete', 'chat', 'edit', 'compare'].includes(playground.mode()) || compared()?.hidden) return ask('save', {name: '-'});
+  form('save_preset', 'save', current?.name || '', (name) => ask('save', {name, replace: current?.name === name}), '', chooser('compare_saves'));
 }
 
 const openName = (action, preset) => form('rename', 'rename', preset.name, (name) => { current = {...preset, name}; ask(action, {id: preset.id, name}); });
@@ -129,14 +147,14 @@ function openCode({path, request, codes, left_out: leftOut}) {
   const out = leftOut.length ? [make('p', {class: 'pg-left-out', text: say('left_out') + ': ' + leftOut.map(([name, reason]) => `${name} (${say('left_out_' + reason)})`).join(', ')})] : [];
   const bundle = make('button', {type: 'button', class: 'pg-button pg-deploy', text: say('deploy')});
   bundle.addEventListener('click', () => { bundle.disabled = true; ask('deploy', {name: current?.name, language: playground.language()}); setTimeout(() => { bundle.disabled = false; }, 3000); });
-  show('view_code', make('p', {text: say('view_code_about')}), make('div', {class: 'pg-code-head'}, make('code', {text: path}), tabs, copier(() => texts[chosen])), shown, ...out, make('p', {class: 'pg-quiet', text: say('view_code_key')}), make('div', {class: 'pg-deploy-row'}, make('p', {text: say('deploy_about')}), bundle));
+  show('view_code', ...chooser('compare_code', () => ask('code')), make('p', {text: say('view_code_about')}), make('div', {class: 'pg-code-head'}, make('code', {text: path}), tabs, copier(() => texts[chosen])), shown, ...out, make('p', {class: 'pg-quiet', text: say('view_code_key')}), make('div', {class: 'pg-deploy-row'}, make('p', {text: say('deploy_about')}), bundle));
   pick('request');
 }
 
 function openShare({query}) {
   const url = `${location.origin}${location.pathname}?preset=${query}`, box = make('input', {type: 'text', readonly: '', class: 'pg-share-link', 'aria-label': say('share')});
   box.value = url;
-  show('share', make('p', {text: say('share_about')}), make('div', {class: 'pg-share-row'}, box, copier(() => url)));
+  show('share', ...chooser('compare_shares', share), make('p', {text: say('share_about')}), make('div', {class: 'pg-share-row'}, box, copier(() => url)));
   box.select();
 }
 
