@@ -9,8 +9,6 @@ window.playground.evaluateTable = ({say, open, by}) => {
   const signed = (value, unit) => (value < 0 ? '−' : '+') + figure(Math.abs(value), unit), p = (value) => value < 0.0001 ? 'p < 0.0001'.replace('.', locale() === 'es' ? ',' : '.') : `p = ${value.toLocaleString(locale(), {maximumSignificantDigits: 2})}`;
   const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const card = (title, ...nodes) => make('section', {class: 'pg-prepare-card'}, make('h3', {text: title}), ...nodes), scroll = (...nodes) => make('div', {class: 'pg-scroll'}, ...nodes), long = (...nodes) => make('div', {class: 'pg-scroll pg-evaluate-long', tabindex: '0'}, ...nodes), quiet = (text) => make('p', {class: 'pg-quiet', text});
-  // The end of a long name tells systems apart: a fine-tune's checkpoints begin alike.
-  const SHORT = 26, short = (name) => name.length > SHORT ? '…' + name.slice(1 - SHORT) : name;
   const many = (said) => said.systems.length > 1, best = (column, at) => column.verdict?.winner_cell === at;
 
   // --- who is best, in words ---
@@ -32,7 +30,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
     if (many(said) && at === said.baseline) lines.push(make('span', {class: 'pg-quiet', text: say('evaluate_is_baseline')}));
     else if (difference) lines.push(make('span', {text: `${signed(difference.value, column.unit)} · ${p(difference.p_value)}`, title: difference.low == null ? '' : `[${signed(difference.low, column.unit)}, ${signed(difference.high, column.unit)}] · ${say('evaluate_test_' + difference.test)}`}));
     if (best(column, at)) lines.push(make('span', {class: 'pg-evaluate-best', text: say('evaluate_best')}));
-    return make('td', best(column, at) ? {'data-best': ''} : {}, ...lines);
+    return make('td', best(column, at) ? {'data-best': ''} : {}, make('div', {}, ...lines));
   }
 
   function table(said) {
@@ -62,7 +60,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
         point.style.left = place(found.value) + '%';
         bar.append(line, point);
       }
-      return make('div', {class: 'pg-evaluate-row', ...(best(column, at) ? {'data-best': ''} : {})}, make('span', {text: short(name), title: name}), bar, make('span', {text: found ? figure(found.value, column.unit) : '–'}));
+      return make('div', {class: 'pg-evaluate-row', ...(best(column, at) ? {'data-best': ''} : {})}, make('span', {text: name}), bar, make('span', {text: found ? figure(found.value, column.unit) : '–'}));
     });
     return make('figure', {class: 'pg-evaluate-chart'}, make('figcaption', {}, make('strong', {text: column.title}), make('span', {class: 'pg-quiet', text: `${figure(low, column.unit)} – ${figure(high, column.unit)}`})), ...rows);
   }
@@ -70,13 +68,13 @@ window.playground.evaluateTable = ({say, open, by}) => {
   // --- what was taken for what ---
 
   function confusion({name}, found) {
-    const head = make('tr', {}, make('th', {scope: 'col', text: say('evaluate_expected')}), ...[...found.labels, say('evaluate_no_label')].map((text) => make('th', {scope: 'col', text})), ...['precision', 'recall', 'F1'].map((text) => make('th', {scope: 'col', text})));
+    const head = make('tr', {}, make('th', {scope: 'col', text: say('evaluate_expected')}), ...[...found.labels, say('evaluate_no_label')].map((text) => make('th', {scope: 'col', text})), ...[say('evaluate_precision'), say('evaluate_recall'), 'F1'].map((text) => make('th', {scope: 'col', text})));
     const rows = found.labels.map((label, at) => {
       const total = found.matrix[at].reduce((sum, count) => sum + count, 0), each = found.classes[label];
       const fields = found.matrix[at].map((count, column) => {
-        const field = make('td', {class: 'pg-evaluate-field', text: count.toLocaleString(locale()), 'data-right': String(column === at)});
+        const field = make('span', {class: 'pg-evaluate-field', text: count.toLocaleString(locale()), 'data-right': String(column === at)});
         field.style.setProperty('--heat', `${total ? Math.round(70 * count / total) : 0}%`);
-        return field;
+        return make('td', {}, field);
       });
       return make('tr', {}, make('th', {scope: 'row', text: label}), ...fields, ...[each.precision, each.recall, each.f1].map((value) => make('td', {text: digits(value)})));
     });
@@ -126,7 +124,7 @@ window.playground.evaluateTable = ({say, open, by}) => {
       if (!said.columns.length) return;
       if (many(said)) node.append(against(said));
       node.append(table(said), card(say('evaluate_intervals_drawn'), make('div', {class: 'pg-evaluate-charts'}, ...said.columns.map((column) => bars(said, column)))));
-      if (said.classes) node.append(card(say('evaluate_confusion'), make('div', {class: 'pg-evaluate-charts'}, ...said.classes.flatMap((found, at) => found ? [confusion(said.systems[at], found)] : []))));
+      if (said.classes) node.append(card(say('evaluate_confusion'), make('div', {class: 'pg-evaluate-charts pg-evaluate-matrices'}, ...said.classes.flatMap((found, at) => found ? [confusion(said.systems[at], found)] : []))));
       if (said.off_domain) node.append(off(said.off_domain));
       if (many(said)) node.append(disagreements(said));
       if (focused) node.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();

@@ -789,6 +789,8 @@ EN: dict[str, str] = {
     "evaluate_confusion": "Expected (rows) against answered (columns)",
     "evaluate_expected": "Expected",
     "evaluate_no_label": "no label",
+    "evaluate_precision": "precision",
+    "evaluate_recall": "recall",
     "evaluate_accuracy": "accuracy",
     "evaluate_off": "Answers off the domain: {count}",
     "evaluate_off_note": "They are less close to the training texts than 95 % of those are to their nearest other one, or share no word with them.",  # noqa: E501

@@ -805,6 +805,8 @@ ES: dict[str, str] = {
     "evaluate_confusion": "Lo esperado (filas) frente a lo respondido (columnas)",
     "evaluate_expected": "Esperado",
     "evaluate_no_label": "sin etiqueta",
+    "evaluate_precision": "precisión",
+    "evaluate_recall": "exhaustividad",
     "evaluate_accuracy": "exactitud",
     "evaluate_off": "Respuestas fuera del dominio: {count}",
     "evaluate_off_note": "Se parecen menos a los textos de entrenamiento que el 95 % de estos a su vecino más próximo, o no comparten con ellos ninguna palabra.",  # noqa: E501
