@@ -242,6 +242,16 @@ async def test_a_file_that_does_not_say_the_axis_is_not_drawn_on_it_and_says_so(
     await screen.page.locator(".pg-plot .u-label", has_text="Step").first.wait_for()
 
 
+@pytest.mark.parametrize("locale", ["en-US", "es-ES"])
+async def test_what_is_set_for_the_charts_stands_in_one_line(
+    visits: Any, fake_app: Any, tmp_path: Path, locale: str
+) -> None:
+    screen = await visits(fake_app, locale=locale)
+    await screen.tab("results")
+    await drop(screen, tmp_path, {"job.csv": current(40)})
+    assert await screen.page.evaluate("document.querySelector('.pg-result-bar').offsetHeight") < 48
+
+
 async def test_rows_stay_open_and_two_files_are_written_one_after_the_other(screen: Any, tmp_path: Path) -> None:
     await drop(screen, tmp_path, {"one.csv": current(40), "two.csv": current(40)})
     await screen.page.locator(".pg-result-table >> text=Show rows").first.click()
