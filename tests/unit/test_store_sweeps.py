@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,13 +10,6 @@ import pytest
 from playground.errors import InvalidRequest
 from playground.settings import Settings
 from playground.store import Matching, Output, Store
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def begun(store: Store, id: str = "abc123", **changes: Any) -> str:
@@ -69,10 +61,10 @@ def test_what_broke_off_after_text_was_paid_for_is_not_asked_again(store: Store)
     assert store.sweeps.settled(id) == {0}
 
 
-def test_a_sweep_that_runs_is_not_begun_a_second_time(store: Store, settings: Settings) -> None:
+def test_a_sweep_that_runs_is_not_begun_a_second_time(store: Store, kept_in: Settings) -> None:
     id = begun(store)
     store.sweeps.claim(id)
-    other = Store.open(settings)
+    other = Store.open(kept_in)
     for each in (store, other):
         with pytest.raises(InvalidRequest, match="running already"):
             each.sweeps.claim(id)
@@ -81,8 +73,8 @@ def test_a_sweep_that_runs_is_not_begun_a_second_time(store: Store, settings: Se
     other.close()
 
 
-def test_what_a_dead_process_had_reserved_counts_as_spent(store: Store, settings: Settings) -> None:
-    other = Store.open(settings)
+def test_what_a_dead_process_had_reserved_counts_as_spent(store: Store, kept_in: Settings) -> None:
+    other = Store.open(kept_in)
     id = begun(other)
     other.sweeps.claim(id)
     other.sweeps.keep(id, [], spent=Decimal("0.5"), reserved=Decimal("0.25"))

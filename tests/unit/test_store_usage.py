@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from playground.settings import Settings
 from playground.store import LatencyRow, Output, Store, UsageRow
 from playground.store.database import writing
 from playground.store.history import percentile
@@ -20,13 +18,6 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 TODAY = MIDNIGHT.date()
 DAY = timedelta(days=1)
 ALWAYS: dict[str, Any] = {"since": MIDNIGHT - 365 * DAY, "until": MIDNIGHT + 365 * DAY}
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def keep(store: Store, id: str, **changes: Any) -> None:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from playground.settings import Settings
 from playground.store import Shown, Store, VoteRow
 
 PAIR = (Shown("run-one", "server/a"), Shown("run-two", "server/a · temperature 0"))
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings)
-    yield opened
-    opened.close()
 
 
 def test_votes_come_back_in_their_order_also_after_opening_again(settings: Settings) -> None:
