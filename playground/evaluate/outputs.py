@@ -68,7 +68,7 @@ class Wanted:
 
 def page(results: Results, wanted: Wanted) -> tuple[list[Output], int, int]:
     """One page's outputs, how many match in all, and which page it is: the last one, for a page beyond it."""
-    found = [output for output in results.outputs if _matches(results, output, wanted)]
+    found = [output for at, output in enumerate(results.outputs) if _matches(results, at, output, wanted)]
     if wanted.sort != "number" or wanted.descending:
         key = _order(results, wanted.sort)
         # What has no figure comes last, whichever the order.
@@ -79,7 +79,7 @@ def page(results: Results, wanted: Wanted) -> tuple[list[Output], int, int]:
     return found[at * PAGE : (at + 1) * PAGE], len(found), at
 
 
-def _matches(results: Results, output: Output, wanted: Wanted) -> bool:
+def _matches(results: Results, at: int, output: Output, wanted: Wanted) -> bool:
     if wanted.cells and output.cell not in wanted.cells:
         return False
     if wanted.status is not None and output.status != wanted.status:
@@ -89,9 +89,7 @@ def _matches(results: Results, output: Output, wanted: Wanted) -> bool:
         low, high = wanted.low, wanted.high
         if value is None or (low is not None and value < low) or (high is not None and value > high):
             return False
-    return not wanted.text or any(
-        wanted.text in said.casefold() for said in (output.answer, output.error or "", results.cases[output.row].id)
-    )
+    return not wanted.text or wanted.text in results.folded[at]
 
 
 def _order(results: Results, sort: str) -> Callable[[Output], Any]:

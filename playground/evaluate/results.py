@@ -133,6 +133,11 @@ class Results:
         return {name: tuple(values.values()) for name, values in found.items() if len(values) > 1}
 
     @cached_property
+    def folded(self) -> list[str]:
+        """What is searched of each output: its answer, its error and its case's name, without case."""
+        return ["\n".join((each.answer, each.error or "", self.cases[each.row].id)).casefold() for each in self.outputs]
+
+    @cached_property
     def by_cell(self) -> dict[int, list[Output]]:
         """Each cell's outputs that were answered, by number."""
         found: dict[int, list[Output]] = {number: [] for number in range(len(self.sweep.cells))}

@@ -189,7 +189,7 @@ class Sweeps:
     ) -> list[Output]:
         """At most `limit` outputs by number, those after the number `start`."""
         chosen = matching or Matching()
-        query = sa.select(OUTPUTS).where(OUTPUTS.c.sweep == id, OUTPUTS.c.number > start)
+        query = sa.select(*_COLUMNS).where(OUTPUTS.c.sweep == id, OUTPUTS.c.number > start)
         if chosen.cells:
             query = query.where(OUTPUTS.c.cell.in_(chosen.cells))
         if chosen.status is not None:
@@ -199,7 +199,7 @@ class Sweeps:
         if chosen.text:
             query = query.where(OUTPUTS.c.answer.icontains(chosen.text, autoescape=True))
         with mapped("read"), self._engine.connect() as connection:
-            return [_output(row._mapping) for row in connection.execute(query.order_by(OUTPUTS.c.number).limit(limit))]
+            return [_output(row) for row in connection.execute(query.order_by(OUTPUTS.c.number).limit(limit))]
 
     def answered(self, id: str) -> list[Place]:
         """Where every output that was answered stands, by number: nothing of what it says is read."""
@@ -270,9 +270,13 @@ def _values(id: str, output: Output) -> dict[str, Any]:
     }
 
 
-def _output(row: Mapping[Any, Any]) -> Output:
-    values = {name: row[name] for name in Output.__slots__}
-    return Output(**{**values, "cost": dollars(row["cost"])})
+_NAMES = Output.__slots__
+_COLUMNS = [OUTPUTS.c[name] for name in _NAMES]
+
+
+def _output(row: sa.Row[Any]) -> Output:
+    values = dict(zip(_NAMES, row, strict=True))
+    return Output(**{**values, "cost": dollars(values["cost"])})
 
 
 def _text(text: str) -> str:

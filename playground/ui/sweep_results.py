@@ -33,12 +33,14 @@ def results_of(deps: Deps, asked: Asked) -> Results:
 
 
 def _open(deps: Deps, asked: Asked) -> Answer:
-    """Everything but the outputs, by `measure`."""
+    """The report, by `measure`; with a page of the outputs where `outputs` says which."""
     found = results_of(deps, asked)
     name = asked.get("measure")
     said = report.report(found, name if isinstance(name, str) and name else None)
     reader = language(asked)
     said["notes"] = [note.text(reader) for metric in found.metrics for note in metric.notes]
+    if isinstance(wanted := asked.get("outputs"), Mapping):
+        said["answers"] = _page(found, wanted)
     # As one text: Gradio's page clones a value on its way to the script, figure by figure.
     return {"id": said["id"], "results": json.dumps(said, ensure_ascii=False, separators=(",", ":"))}
 
@@ -50,8 +52,11 @@ def _heatmap(deps: Deps, asked: Asked) -> Answer:
 
 def _outputs(deps: Deps, asked: Asked) -> Answer:
     """A page of the outputs: `cells`, `status`, `text`, `score` {measure, low, high}, `sort`, `descending`, `page`."""
-    found = results_of(deps, asked)
-    shown_, total, at = page(found, Wanted.read(found, asked))
+    return _page(results_of(deps, asked), asked)
+
+
+def _page(found: Results, wanted: Asked) -> dict[str, Any]:
+    shown_, total, at = page(found, Wanted.read(found, wanted))
     return {"outputs": [_short(found, each) for each in shown_], "total": total, "page": at}
 
 

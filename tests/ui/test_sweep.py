@@ -184,6 +184,16 @@ async def test_results_have_intervals_counts_and_a_verdict(kept: Deps) -> None:
     assert [each["count"] for each in said["heatmap"]["squares"]] == [6, 6]
 
 
+async def test_results_come_with_the_page_of_outputs_that_is_looked_at(kept: Deps) -> None:
+    id = await ran(kept, repeats=10)
+    wanted = {"cells": [1], "sort": "latency", "descending": True, "page": 1}
+    said = json.loads((await ask(kept, "open", id=id, outputs=wanted))["results"])
+    alone = await ask(kept, "outputs", id=id, **wanted)
+    assert said["answers"] == {name: alone[name] for name in ("outputs", "total", "page")}
+    assert "answers" not in json.loads((await ask(kept, "open", id=id))["results"])
+    assert "notice" in await ask(kept, "open", id=id, outputs={"page": -1})
+
+
 async def test_outputs_are_filtered_sorted_and_paged(kept: Deps) -> None:
     id = await ran(kept, repeats=10)
     first = await ask(kept, "outputs", id=id)

@@ -7,7 +7,8 @@ let entered = false, keeping = 0, last = 'complete';
 
 const form = make('div', {class: 'pg-sweep-form'});
 const fields = playground.sweepForm({home: form, say, ask, names: props.names, kinds: props.kinds, changed});
-const run = playground.sweepRun({home: root, say, ask, tab: 'sweep', spec: fields.spec, wrong: (...given) => playground.sweepParts.wrong(form, ...given), results, none});
+const inquire = (action, more) => ask(action, action === 'open' ? {...more, outputs: outputs.wanted(more.id)} : more);
+const run = playground.sweepRun({home: root, say, ask: inquire, tab: 'sweep', spec: fields.spec, wrong: (...given) => playground.sweepParts.wrong(form, ...given), results, none});
 const outputs = playground.sweepOutputs({say, ask, id: () => run.id});
 const figures = playground.sweepFigures({say, ask, id: () => run.id, by: run.by, pick: (cells) => outputs.of(cells), act: (action, cell) => { run.tell(); ask(action, {id: run.id, cell}); }});
 

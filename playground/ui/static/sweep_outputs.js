@@ -2,9 +2,9 @@
 // `ask` asks the server; `id()` is the sweep's. Whatever a model wrote is text.
 window.playground.sweepOutputs = ({say, ask, id}) => {
   const {make, iconButton, textButton, charts: {figure}} = playground;
-  const TYPED = 60, PAGE = 50;  // milliseconds after a letter; answers of a page, as evaluate/outputs.py has it
+  const PAGE = 50;  // answers of a page, as evaluate/outputs.py has it
   const seconds = (value) => value == null ? '–' : value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toLocaleString(playground.language(), {maximumFractionDigits: 1})} s`;
-  let said = null, cells = [], at = 0, total = 0, rows = [], order = {sort: 'number', descending: false}, timer = 0, shown = -1;
+  let said = null, sent = '', cells = [], at = 0, total = 0, rows = [], order = {sort: 'number', descending: false}, shown = -1;
 
   const select = (key) => make('select', {class: 'pg-select', 'aria-label': say(key)}), input = (key, type = 'search') => make('input', {class: 'pg-filter', type, 'aria-label': say(key), placeholder: say(key), autocomplete: 'off'});
   const cell = select('sweep_cell'), status = select('sweep_status'), text = input('sweep_find'), measure = select('sweep_score'), low = input('sweep_from', 'number'), high = input('sweep_to', 'number'), count = make('span', {class: 'pg-quiet', role: 'status'});
@@ -15,9 +15,12 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
 
   const filter = () => ({cells, status: status.value || null, text: text.value.trim(), score: measure.value ? {measure: measure.value, low: low.value === '' ? null : Number(low.value), high: high.value === '' ? null : Number(high.value)} : {}, ...order, page: at});
   function look(page = 0) {
-    clearTimeout(timer);
     at = page;
     if (id()) ask('outputs', {id: id(), ...filter()});
+  }
+  function took(value) {
+    [rows, total, at] = [value.outputs, value.total, value.page];
+    drawRows();
   }
 
   // --- the table ---
@@ -76,16 +79,23 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
     content.scrollTop = dialog.scrollTop = 0;
   }
 
-  for (const each of [status, measure]) each.addEventListener('change', () => look());
+  status.addEventListener('change', () => look());
+  measure.addEventListener('change', () => { if (low.value !== '' || high.value !== '') look(); });
   cell.addEventListener('change', () => { cells = cell.value === '' ? [] : [Number(cell.value)]; look(); });
-  for (const each of [text, low, high]) each.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(look, TYPED); });
+  for (const each of [text, low, high]) each.addEventListener('input', () => look());
   back.addEventListener('click', () => look(at - 1));
   next.addEventListener('click', () => look(at + 1));
 
   return {
     node, look, open: detail,
-    // The results (`evaluate/report.py`) whose outputs are looked at.
-    show(now) {
+    // What is asked for along with a sweep's results: the page that is shown, or the first of another sweep.
+    wanted(of) {
+      const wanted = said?.id === of ? filter() : {cells: [], status: null, text: '', score: {}, sort: 'number', descending: false, page: 0};
+      sent = JSON.stringify(wanted);
+      return wanted;
+    },
+    // The results (`evaluate/report.py`) whose outputs are looked at, and `answers`, the page that came along.
+    show({answers, ...now}) {
       const before = said, measures = JSON.stringify(now.measures);
       said = now;
       node.hidden = false;
@@ -95,7 +105,7 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
         measure.replaceChildren(make('option', {value: '', text: say('sweep_any_score')}), ...now.measures.map(({name}) => make('option', {value: name, text: name})));
         drawHead();
       }
-      look(at);
+      if (answers && sent === JSON.stringify(filter())) took(answers); else look(at);
     },
     // Those of some cells only: what a field of a heatmap stands for.
     of(some) {
@@ -108,7 +118,7 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
     },
     hide() { node.hidden = true; said = null; rows = []; body.replaceChildren(); count.textContent = ''; if (dialog.open) dialog.close(); },
     heard(value) {
-      if (value.of === 'outputs' && value.outputs) { [rows, total, at] = [value.outputs, value.total, value.page]; drawRows(); return true; }
+      if (value.of === 'outputs' && value.outputs) { took(value); return true; }
       if (value.of === 'output' && value.output) { if (value.output.number === shown) drawDetail(value.output); return true; }
       return false;
     },

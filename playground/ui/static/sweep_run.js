@@ -74,12 +74,15 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
   const status = ({state}) => make('span', {class: 'pg-job-status', 'data-status': state === 'done' ? 'succeeded' : state, text: say('sweep_state_' + state)});
 
   function choose(id) {
-    if (chosen !== id) { row = null; seen = -1; none(); drawNow(); }
+    if (chosen !== id) { row = rows.find((each) => each.id === id) ?? null; seen = -1; none(); drawNow(); }
     chosen = id;
     keep('sweep.' + tab, id);
     tell();
     drawList();
-    if (id) ask('state', {id}); else { row = null; none(); drawNow(); }
+    if (!id) { row = null; none(); return drawNow(); }
+    // The list says how far it was: its results are asked for at once, and whether there are more by now after them.
+    if (row) refresh();
+    ask('state', {id});
   }
 
   const visible = () => !document.hidden && home.getClientRects().length > 0;
