@@ -18,6 +18,7 @@ from playground.cli.datasets import app as datasets
 from playground.cli.deploy import deploy
 from playground.cli.evaluate import evaluate
 from playground.cli.finetune import app as finetune
+from playground.cli.judge import judge
 from playground.cli.library import app as models
 from playground.cli.neighbours import neighbours
 from playground.cli.prepare import prepare
@@ -53,7 +54,7 @@ def options(
 
 for command in (
     *(complete, tokens, cost, neighbours, prepare, results),
-    *(sweep, sweeps, evaluate, ratings, deploy, telegram),
+    *(sweep, sweeps, evaluate, judge, ratings, deploy, telegram),
 ):
     app.command()(command)
 app.add_typer(finetune, name="finetune")

@@ -38,7 +38,7 @@ def _column(column: Mapping[str, Any], names: list[str], baseline: int) -> Itera
     found = column["verdict"]
     best = None if found is None else found["winner_cell"]
     whole = ", of all answers together" if column["kind"] == "corpus" else ""
-    judged = ", given by a model" if column["judged"] else ""
+    judged = ", given by a model from 1 to 5" if column["judged"] else ""
     way = "higher" if column["higher_is_better"] else "lower"
     yield f"{column['name']}{whole}{judged} ({way} is better)"
     for at, name in enumerate(names):

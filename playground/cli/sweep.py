@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,9 @@ from playground.errors import InvalidRequest, PlaygroundError
 
 if TYPE_CHECKING:
     from playground.deps import Deps
-    from playground.evaluate.plan import Plan
     from playground.evaluate.results import Results
     from playground.evaluate.spec import Spec
-    from playground.evaluate.work import Progress, Work
+    from playground.evaluate.work import Ongoing, Progress
     from playground.types import ModelInfo
 
 EVERY = 10.0
@@ -62,7 +61,7 @@ def sweep(
         if read is not None and batch is not None:
             read = replace(read, batch=batch)
         folder = Path() if spec is None else spec.parent
-        show = partial(_show, as_json=as_json, out=out, measure=measure)
+        show = partial(show_results, as_json=as_json, out=out, measure=measure)
         left = Left(resume or cancel, capped, batch, cancel=cancel is not None)
         run_async(carried_out(read, folder, left, yes=yes, out=out, show=show))
 
@@ -74,6 +73,8 @@ class Left(NamedTuple):
     budget: Any = None
     batch: bool | None = None
     cancel: bool = False
+    judge: Mapping[str, Any] | None = None
+    """A judge more, by its options."""
 
 
 async def carried_out(
@@ -99,6 +100,8 @@ async def carried_out(
             texts = training(spec.training)
             running = await _begun(spec, folder, texts, deps, yes=yes)
         else:
+            if left.judge is not None:
+                await _judge_added(str(left.id), left.judge, deps, yes=yes)
             running, texts = await _resumed(left, deps)
         last = await _follow(running)
         from playground.evaluate import results
@@ -108,20 +111,21 @@ async def carried_out(
         _leave(last, again)
 
 
-async def _begun(spec: Spec, folder: Path, texts: list[str], deps: Deps, *, yes: bool) -> Work:
+async def _begun(spec: Spec, folder: Path, texts: list[str], deps: Deps, *, yes: bool) -> Ongoing:
+    from playground.cli.sweep_words import planned
     from playground.evaluate import sweeping
 
     plan = sweeping.plan_of(spec, dataset(spec, folder, deps), deps)
     sweeping.metrics_of(plan, texts)
     await sweeping.check_budget(plan, deps)
     await sweeping.check_batches(plan, deps)
-    await _agreed(plan, deps, yes=yes)
+    await _agreed(planned(plan, await sweeping.foreseen(plan, deps), sweeping.judges_of(plan, deps)), yes=yes)
     running = await sweeping.begin(plan, deps, training=texts)
     note(f"Sweep {running.id}. {_ctrl_c_does(running)}")
     return running
 
 
-async def _resumed(left: Left, deps: Deps) -> tuple[Work, list[str]]:
+async def _resumed(left: Left, deps: Deps) -> tuple[Ongoing, list[str]]:
     from playground.evaluate import sweeping
 
     id = str(left.id)
@@ -136,12 +140,21 @@ async def _resumed(left: Left, deps: Deps) -> tuple[Work, list[str]]:
     return running, texts
 
 
-async def _agreed(plan: Plan, deps: Deps, *, yes: bool) -> None:
-    """Say what it will do, and ask. Raises InvalidRequest where nobody could answer, Exit where somebody says no."""
-    from playground.cli.sweep_words import planned
-    from playground.evaluate import sweeping
+async def _judge_added(id: str, judge: Mapping[str, Any], deps: Deps, *, yes: bool) -> None:
+    """Say what the judge will cost, ask, and have it in the sweep's spec."""
+    import asyncio
 
-    for line in planned(plan, await sweeping.foreseen(plan, deps)):
+    from playground.cli.sweep_words import judging
+    from playground.evaluate import judge_more
+
+    found = await asyncio.to_thread(judge_more.planned, id, judge, deps)
+    await _agreed(judging(found.asked, await judge_more.foreseen(found, deps)), yes=yes)
+    await asyncio.to_thread(judge_more.add, found, deps)
+
+
+async def _agreed(lines: Iterable[str], *, yes: bool) -> None:
+    """Say what it will do, and ask. Raises InvalidRequest where nobody could answer, Exit where somebody says no."""
+    for line in lines:
         note(line)
     if yes:
         return
@@ -151,11 +164,11 @@ async def _agreed(plan: Plan, deps: Deps, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _follow(running: Work) -> Progress:
+async def _follow(running: Ongoing) -> Progress:
     """Run it, with a bar on a terminal or a line now and then. Ctrl-C pauses; a second one stops what is under way."""
     from playground.cli.sweep_words import bar
 
-    shown, at = "", 0.0
+    shown, at, judge = "", 0.0, None
     last: Progress | None = None
     is_terminal = sys.stderr.isatty()
     with _ctrl_c(running):
@@ -165,9 +178,9 @@ async def _follow(running: Work) -> Progress:
                 sys.stderr.write(f"\r{line:<{len(shown)}}")
                 sys.stderr.flush()
                 shown = line
-            elif not is_terminal and (time.monotonic() - at > EVERY or last.state != "running"):
+            elif not is_terminal and (time.monotonic() - at > EVERY or last.state != "running" or last.judge != judge):
                 note(line)
-                at = time.monotonic()
+                at, judge = time.monotonic(), last.judge
     if is_terminal:
         note("")
     if last is None:
@@ -175,7 +188,7 @@ async def _follow(running: Work) -> Progress:
     return last
 
 
-def _ctrl_c_does(running: Work) -> str:
+def _ctrl_c_does(running: Ongoing) -> str:
     return "Ctrl-C leaves: the batches go on." if running.plan.spec.batch else "Ctrl-C pauses it."
 
 
@@ -198,7 +211,7 @@ def _leave(last: Progress, again: str) -> None:
     raise typer.Exit(130 if last.state in ("paused", "stopped") else 1)
 
 
-def _ctrl_c(running: Work) -> Any:
+def _ctrl_c(running: Ongoing) -> Any:
     """The first Ctrl-C pauses, the second closes what is under way, a third breaks off."""
     import asyncio
     import signal
@@ -228,7 +241,7 @@ def _ctrl_c(running: Work) -> Any:
     return handled()
 
 
-def _show(found: Results, *, as_json: bool, out: Path | None, measure: str | None) -> None:
+def show_results(found: Results, *, as_json: bool, out: Path | None, measure: str | None) -> None:
     from playground.cli.sweep_words import told as lines
     from playground.evaluate import report, report_page
 
@@ -249,7 +262,8 @@ def _show(found: Results, *, as_json: bool, out: Path | None, measure: str | Non
 
 def _wants_engine(spec: Spec) -> bool:
     """Whether a model may be the engine's: of several, one may be any server's."""
-    return any("/" not in ref or ref.startswith("local/") for ref in spec.models)
+    judged = [str(each.options["model"]) for each in spec.metrics if each.kind == "judge"]
+    return any("/" not in ref or ref.startswith("local/") for ref in (*spec.models, *judged))
 
 
 def dollars(text: str | None) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from playground.pricing import batch_terms, format_money
 
 if TYPE_CHECKING:
+    from playground.evaluate.judging import JudgePlan
     from playground.evaluate.plan import Plan
     from playground.evaluate.plan_cost import PlanEstimate
     from playground.evaluate.work import Progress
@@ -16,8 +17,8 @@ WIDTH = 24
 MOST_CELLS = 40
 
 
-def planned(plan: Plan, found: PlanEstimate) -> Iterator[str]:
-    """What a plan is going to do, before it does it."""
+def planned(plan: Plan, found: PlanEstimate, judges: Sequence[Plan] = ()) -> Iterator[str]:
+    """What a plan and its judges are going to do, before they do it."""
     yield (
         f"{plan.spec.name}: {found.calls:,} calls = {len(plan.cells):,} cells × {len(plan.cases):,} cases × "
         f"{plan.spec.repeats:,} repeats, " + ("as a batch" if plan.spec.batch else f"{plan.spec.concurrency} at once")
@@ -25,15 +26,25 @@ def planned(plan: Plan, found: PlanEstimate) -> Iterator[str]:
     for each in found.models if len(found.models) > 1 else ():
         yield f"  {each.ref}: {each.calls:,} calls, {each.prompt_tokens:,} prompt tokens"
     about = "" if found.exact else " (prompts are estimated)"
-    expected, worst = _cost(plan, found.expected), _cost(plan, found.worst)
+    all_plans = (plan, *judges)
+    expected, worst = _cost(all_plans, found.expected), _cost(all_plans, found.worst)
     yield f"  cost: {expected if expected == worst else f'expected {expected}, at worst {worst}'}{about}"
     if plan.spec.budget is not None:
         yield f"  budget: {format_money(plan.spec.budget)}: it stops before it would pass that"
     yield f"  time: {_time(plan, found)}"
     if found.judged:
-        yield f"  on top of that: {found.judged:,} calls to a judge"
+        yield f"  on top of those calls: {found.judged:,} to judges, in the cost and the time"
     for note in plan.notes:
         yield f"  note: {note.text()}"
+
+
+def judging(plan: JudgePlan, found: PlanEstimate) -> Iterator[str]:
+    """What a judge that is added is going to do."""
+    yield f"{found.calls:,} calls to {plan.cells[0].model.ref}: {plan.criterion}"
+    expected, worst = _cost([plan], found.expected), _cost([plan], found.worst)
+    yield f"  cost: {expected if expected == worst else f'expected {expected}, at worst {worst}'}"
+    yield f"  time: {_time(plan, found)}"
+    yield "  note: a grade is this model's opinion. It may be wrong, and may favour its own kind."
 
 
 def _time(plan: Plan, found: PlanEstimate) -> str:
@@ -51,7 +62,8 @@ def bar(progress: Progress) -> str:
     over = progress.done + progress.failed
     share = over / progress.calls if progress.calls else 1.0
     full = int(share * WIDTH)
-    parts = [f"{share:4.0%} [{'#' * full}{'.' * (WIDTH - full)}] {over:,}/{progress.calls:,}"]
+    parts = [f"{progress.judge}:"] if progress.judge else []
+    parts += [f"{share:4.0%} [{'#' * full}{'.' * (WIDTH - full)}] {over:,}/{progress.calls:,}"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     if progress.spent or progress.budget is not None:
@@ -85,7 +97,9 @@ def told(said: Mapping[str, Any]) -> Iterator[str]:
         + (f", {said['failed']:,} failed" if said["failed"] else "")
         + (f", {dollars(said['spent'])} spent" if float(said["spent"]) else "")
     )
-    marked = " (given by a model)" if measure["judged"] else " (given by people, 1 to 5)" if measure["human"] else ""
+    marked = (
+        " (given by a model, 1 to 5)" if measure["judged"] else " (given by people, 1 to 5)" if measure["human"] else ""
+    )
     best = "higher" if measure["higher_is_better"] else "lower"
     yield f"{measure['name']}{marked}, {best} is better: mean over cases [95 % interval]"
     cells = sorted(said["cells"], key=lambda cell: _rank(cell, measure["higher_is_better"]))
@@ -145,8 +159,8 @@ def _rank(cell: Mapping[str, Any], higher: bool) -> float:
     return -value if higher else value
 
 
-def _cost(plan: Plan, amount: Any) -> str:
-    if all(cell.kind == "engine" for cell in plan.cells):
+def _cost(plans: Sequence[Plan], amount: Any) -> str:
+    if all(cell.kind == "engine" for plan in plans for cell in plan.cells):
         return "nothing (this machine's own)"
     return format_money(amount)
 

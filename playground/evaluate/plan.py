@@ -98,7 +98,11 @@ class Plan:
 
     def asked(self, call: Call) -> tuple[Request, tuple[accepts.LeftOut, ...]]:
         """The same, and what its model does not take and is therefore left out."""
-        return _request(self.cells[call.cell], self.cases[call.case])
+        return _request(self.cells[call.cell], self.case(call))
+
+    def case(self, call: Call) -> Case:
+        """What the call is asked for."""
+        return self.cases[call.case]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from playground import catalog, pricing
@@ -54,7 +54,7 @@ class ModelEstimate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEstimate:
     """The sums, None where one part is not known. `exact` says that every prompt was counted, by the model's own
-    tokenizer; `judged` are calls to a judge that come on top of `calls` and are in no sum."""
+    tokenizer; `judged` are calls to judges, on top of `calls`: they are in the sums, not among the models."""
 
     calls: int
     judged: int
@@ -64,6 +64,24 @@ class PlanEstimate:
     worst: Decimal | None
     seconds: float | None
     worst_seconds: float | None
+
+    def answer_tokens(self) -> tuple[int, int | None]:
+        """How many tokens an answer has, as is expected and at most; None where nothing limits them."""
+        worst = [each.worst_tokens for each in self.models]
+        most = None if None in worst else sum(each or 0 for each in worst) // max(1, self.calls)
+        return sum(each.expected_tokens for each in self.models) // max(1, self.calls), most
+
+    def judged_by(self, usual: PlanEstimate, worst: PlanEstimate | None) -> PlanEstimate:
+        """With a judge's calls: as they are expected, and for the longest answers, where anything limits those."""
+        return replace(
+            self,
+            judged=self.judged + usual.calls,
+            exact=False,
+            expected=_money([self.expected, usual.expected]),
+            worst=_money([self.worst, worst.worst if worst else None]),
+            seconds=_shared([self.seconds, usual.seconds], 1),
+            worst_seconds=_shared([self.worst_seconds, worst.worst_seconds if worst else None], 1),
+        )
 
 
 async def estimate(
@@ -87,7 +105,7 @@ async def estimate(
     summed = tuple(_sum(ref, parts) for ref, parts in models.items())
     return PlanEstimate(
         calls=len(plan),
-        judged=len(plan) * sum(metric.kind == "judge" for metric in plan.spec.metrics),
+        judged=0,
         exact=counting.exact,
         models=summed,
         expected=_money([each.expected for each in summed]),

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from playground.evaluate.metrics.build import judges
 from playground.evaluate.metrics.labels import ClassReport
 from playground.evaluate.results import PLAIN, Heatmap, Measure, Point, Results
 from playground.evaluate.statistics import Interval
@@ -49,8 +50,25 @@ def report(results: Results, measure: str | None = None) -> Json:
 def notes(results: Results) -> list[Said]:
     """What to know of the figures."""
     said = [note for metric in results.metrics for note in metric.notes]
+    said += _judges(results)
     untimed = sum(output.status == "done" and output.latency is None for output in results.outputs)
     return [*said, Said("note.batched", {"count": untimed})] if untimed else said
+
+
+def _judges(results: Results) -> list[Said]:
+    """Whose opinion a judge's figures are, and how many of its verdicts could not be read."""
+    said = []
+    for judge in judges(results.spec.metrics):
+        given = [each for several in results.opinions.values() for each in several if each.judge == judge.name]
+        about: dict[str, str | int | float | Said] = {
+            "name": judge.name,
+            "model": str(judge.options["model"]),
+            "count": len(given),
+        }
+        said.append(Said("note.judge" if given else "note.judge_none", about))
+        if unread := sum(each.grade is None for each in given):
+            said.append(Said("note.judge_unread", {**about, "unread": unread}))
+    return said
 
 
 def measure_json(measure: Measure) -> Json:
@@ -137,6 +155,7 @@ def output_json(results: Results, output: Output) -> Json:
         "case": case.id,
         "expected": case.expected,
         "name": results.sweep.cells[output.cell]["name"],
+        "judged": [each._asdict() for each in results.opinions.get(output.number, ())],
     }
 
 

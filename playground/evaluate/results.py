@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ import numpy as np
 from playground.errors import refused
 from playground.evaluate import spec as specs
 from playground.evaluate.dataset import Case, Dataset, read_case
+from playground.evaluate.judging import Opinion, opinions
 from playground.evaluate.metrics import labels
 from playground.evaluate.metrics.build import NEED_TRAINING, build, judges
 from playground.evaluate.metrics.metric import Metric
@@ -104,6 +106,8 @@ class Results:
     outputs: tuple[Output, ...]
     metrics: tuple[Metric, ...]
     ratings: tuple[RatingRow, ...] = ()
+    #: What judges said of each output, by its number.
+    opinions: Mapping[int, tuple[Opinion, ...]] = field(default_factory=dict)
     #: Drawn once: an interval takes ten thousand samples.
     _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
     _agreements: dict[tuple[int, ...], float | None] = field(default_factory=dict, repr=False)
@@ -274,8 +278,10 @@ def load(store: Store, id: str, *, training: Sequence[str] = ()) -> Results:
     spec = specs.from_json(sweep.spec)
     cases = tuple(read_case(case, number) for number, case in enumerate(sweep.cases or (), 1))
     ratings = tuple(store.ratings.of(sweep.id))
-    outputs = tuple(_rated(store.sweeps.each(sweep.id), ratings))
-    return Results(sweep, spec, cases, outputs, _metrics(spec, cases, training), ratings)
+    judged = opinions(store, sweep.id, spec.metrics)
+    outputs = tuple(_rated(store.sweeps.each(sweep.id), ratings, judged))
+    spent = sweep.spent + sum((each.spent for each in store.sweeps.judged(sweep.id)), Decimal(0))
+    return Results(replace(sweep, spent=spent), spec, cases, outputs, _metrics(spec, cases, training), ratings, judged)
 
 
 def rated_name(criterion: str) -> str:
@@ -283,14 +289,19 @@ def rated_name(criterion: str) -> str:
     return f"human:{criterion}"
 
 
-def _rated(outputs: Iterable[Output], ratings: Iterable[RatingRow]) -> Iterator[Output]:
-    """With what people gave them among their scores: the mean of the raters' grades."""
+def _rated(
+    outputs: Iterable[Output], ratings: Iterable[RatingRow], judged: Mapping[int, tuple[Opinion, ...]]
+) -> Iterator[Output]:
+    """With what people gave them among their scores, the mean of the raters' grades; and with each judge's grade."""
     given: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for each in ratings:
         if each.grade is not None:
             given[each.number][rated_name(each.criterion)].append(each.grade)
     for output in outputs:
-        grades = {name: sum(several) / len(several) for name, several in given.get(output.number, {}).items()}
+        grades: dict[str, float | None] = {
+            name: sum(several) / len(several) for name, several in given.get(output.number, {}).items()
+        }
+        grades |= {each.judge: each.grade for each in judged.get(output.number, ())}
         yield replace(output, scores={**output.scores, **grades}) if grades else output
 
 

@@ -174,12 +174,12 @@ class Running(Work):
 
     def _progress(self, state: SweepState, why: Said | None = None) -> Progress:
         elapsed = time.monotonic() - self._started
-        left = len(self.plan) - self._done - self._failed
+        left = self._calls - self._done - self._failed
         running = [lane.pace for lane in self._lanes]
         return Progress(
             id=self.id,
             state=state,
-            calls=len(self.plan),
+            calls=self._calls,
             done=self._done,
             failed=self._failed,
             running=len(self._tasks),

@@ -15,16 +15,17 @@ from playground.errors import InvalidRequest, refused
 from playground.evaluate import spec as specs
 from playground.evaluate.batching import Batched
 from playground.evaluate.dataset import Case, Dataset, case_json, read_case
-from playground.evaluate.metrics.build import build, judges, needs_expected
+from playground.evaluate.judging import USUAL, Judged, JudgePlan, asked, judge_plans, supposing
+from playground.evaluate.metrics.build import build, needs_expected
 from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.plan import Plan, make
 from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate, worst_cost
 from playground.evaluate.running import Running
 from playground.evaluate.spec import Rows, Spec
 from playground.evaluate.spec_values import jsonable
-from playground.evaluate.work import Work
+from playground.evaluate.work import Ongoing
 from playground.presets import Preset
-from playground.store import Filter, SweepRow
+from playground.store import JUDGING, Filter, SweepRow
 from playground.tokens import TokenCount
 from playground.types import ModelInfo, Request
 
@@ -55,10 +56,7 @@ def _preset(deps: Deps, name: str) -> Preset:
 
 
 def metrics_of(plan: Plan, training: Sequence[str] = ()) -> tuple[Metric, ...]:
-    """What scores the plan's answers. Raises InvalidRequest where a metric lacks what it compares with, and for a
-    judge, whom nobody asks yet."""
-    for each in judges(plan.spec.metrics):
-        raise refused("judge_unasked", param="metrics", name=each.name)
+    """What scores the plan's answers but judges. Raises InvalidRequest where a metric lacks what it compares with."""
     lacking = next((each for each in plan.spec.metrics if needs_expected(each)), None)
     if lacking is not None and all(case.expected is None for case in plan.cases):
         raise refused("metric_expected", param="metrics", name=lacking.kind)
@@ -73,17 +71,35 @@ async def counted(deps: Deps, request: Request, info: ModelInfo) -> TokenCount:
 
 async def foreseen(plan: Plan, deps: Deps) -> PlanEstimate:
     """Calls, cost and time; by the model's own runs in the history where there are any."""
-    typical, speeds = await asyncio.to_thread(_past, plan, deps)
+    judging = judges_of(plan, deps)
+    models = [cell.model for each in (plan, *judging) for cell in each.cells]
+    typical, speeds = await asyncio.to_thread(_past, models, deps)
 
     async def count(request: Request, info: ModelInfo) -> TokenCount:
         return await counted(deps, request, info)
 
-    return await estimate(plan, count, typical=typical, speeds=speeds, price_as=deps.settings.price_as)
+    found = await estimate(plan, count, typical=typical, speeds=speeds, price_as=deps.settings.price_as)
+    for judge in judging:
+        parts: dict[str, Any] = {
+            "speeds": speeds,
+            "price_as": deps.settings.price_as,
+            "typical": {judge.cells[0].model.ref: USUAL},
+        }
+        likely, most = found.answer_tokens()
+        usual = await estimate(supposing(judge, likely), count, **parts)
+        worst = usual if most is None else await estimate(supposing(judge, most), count, **parts)
+        found = found.judged_by(usual, worst if most is not None else None)
+    return found
 
 
-def _past(plan: Plan, deps: Deps) -> tuple[dict[str, int], dict[str, Speed]]:
+def judges_of(plan: Plan, deps: Deps) -> tuple[JudgePlan, ...]:
+    """A plan for each judge that the spec names. Raises InvalidRequest for a model that there is not."""
+    return judge_plans(plan, lambda ref: catalog.resolve(ref, deps.models, deps.client.endpoints), deps.client.kind_of)
+
+
+def _past(models: Sequence[ModelInfo], deps: Deps) -> tuple[dict[str, int], dict[str, Speed]]:
     typical, speeds = dict[str, int](), dict[str, Speed]()
-    for info in {cell.model.ref: cell.model for cell in plan.cells}.values():
+    for info in {each.ref: each for each in models}.values():
         wanted = Filter(endpoint=info.endpoint, model=info.id, status="done")
         runs = deps.store.listed(limit=PAST, matching=wanted)
         figures = [
@@ -103,6 +119,11 @@ async def check_budget(plan: Plan, deps: Deps) -> None:
     """Raises InvalidRequest where a budget could not be kept: a price or an answer's length that nobody knows."""
     if plan.spec.budget is None:
         return
+    for each in (plan, *(supposing(judge, 1) for judge in judges_of(plan, deps))):
+        await _check_budget(each, deps)
+
+
+async def _check_budget(plan: Plan, deps: Deps) -> None:
     for cell in plan.cells:
         if cell.kind == "engine":
             continue
@@ -120,10 +141,11 @@ async def check_batches(plan: Plan, deps: Deps) -> None:
             await deps.client.check_batches(endpoint)
 
 
-async def begin(plan: Plan, deps: Deps, *, training: Sequence[str] = ()) -> Work:
+async def begin(plan: Plan, deps: Deps, *, training: Sequence[str] = ()) -> Ongoing:
     """A new sweep, kept before its first call; `run` is the caller's. Raises InvalidRequest, StoreError;
     EndpointError where a server takes no batches."""
     metrics = metrics_of(plan, training)
+    judges_of(plan, deps)
     await check_budget(plan, deps)
     await check_batches(plan, deps)
     id = uuid.uuid4().hex[:12]
@@ -147,11 +169,11 @@ async def go_on(
     budget: Decimal | None = None,
     training: Sequence[str] = (),
     batch: bool | None = None,
-) -> tuple[SweepRow, Work]:
+) -> tuple[SweepRow, Ongoing]:
     """A sweep that was left, on the cases it began with; `budget` in place of its own, `batch` too: what it has sent as
     batches is gone on with in any case. Raises InvalidRequest; EndpointError where a server takes no batches."""
     row = await asyncio.to_thread(deps.store.sweeps.sweep, id)
-    if row is None:
+    if row is None or row.id.startswith(JUDGING):
         raise refused("no_sweep", param="resume", id=id[:40])
     try:
         plan = plan_again(row, deps)
@@ -197,9 +219,12 @@ def cell_json(plan: Plan, number: int) -> dict[str, Any]:
     }
 
 
-def _running(id: str, plan: Plan, deps: Deps, metrics: Sequence[Metric]) -> Work:
+def _running(id: str, plan: Plan, deps: Deps, metrics: Sequence[Metric]) -> Ongoing:
     async def count(request: Request, info: ModelInfo) -> TokenCount:
         return await counted(deps, request, info)
 
+    parts: dict[str, Any] = {"client": deps.client, "store": deps.store, "counter": deps.counter, "count": count}
     kind = Batched if plan.spec.batch else Running
-    return kind(id, plan, client=deps.client, store=deps.store, counter=deps.counter, count=count, metrics=metrics)
+    answering = kind(id, plan, metrics=metrics, **parts)
+    judges = judges_of(plan, deps)
+    return Judged(answering, lambda: asked(id, judges, **parts)) if judges else answering

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from playground.errors import refused
-from playground.evaluate.work import Progress, Work
+from playground.evaluate.work import Ongoing, Progress
 
 log = logging.getLogger("playground")
 
@@ -22,7 +22,7 @@ MOST = 8
 
 @dataclass
 class _Run:
-    running: Work
+    running: Ongoing
     progress: Progress
     loop: asyncio.AbstractEventLoop
     ended: Future[None] = field(default_factory=Future)
@@ -35,7 +35,7 @@ class Underway:
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, running: Work) -> Progress:
+    async def start(self, running: Ongoing) -> Progress:
         """Run it from here on; what it first says. Raises InvalidRequest where it runs already, or too many do."""
         if len(self._runs) >= MOST:
             raise refused("sweeps_many", most=MOST)
@@ -57,7 +57,7 @@ class Underway:
             del self._runs[run.running.id]
             run.ended.set_result(None)
 
-    def of(self, id: str) -> tuple[Work, Progress] | None:
+    def of(self, id: str) -> tuple[Ongoing, Progress] | None:
         """The sweep and how far it is, where it runs here."""
         run = self._runs.get(id)
         return None if run is None else (run.running, run.progress)
@@ -70,7 +70,7 @@ class Underway:
         """The same, and those under way are closed."""
         self._running(id).stop()
 
-    def _running(self, id: str) -> Work:
+    def _running(self, id: str) -> Ongoing:
         if id not in self._runs:
             raise refused("sweep_still", param="sweep")
         return self._runs[id].running

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from playground.errors import PlaygroundError, StoreError
 from playground.evaluate.budget import Budget
@@ -55,6 +55,21 @@ class Progress:
     latest: tuple[Output, ...]
     why: Said | None
     batches: Said | None = None
+    judge: str | None = None
+    """The judge who is asked now, of whose calls `calls`, `done` and `failed` are."""
+
+
+class Ongoing(Protocol):
+    """A sweep under way, to whoever follows it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def plan(self) -> Plan: ...
+    def run(self) -> AsyncGenerator[Progress]: ...
+    def pause(self) -> None: ...
+    def stop(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class Work(ABC):
@@ -80,6 +95,7 @@ class Work(ABC):
         self._ending: tuple[SweepState, Said | None] | None = None
         self._latest: deque[Output] = deque(maxlen=LATEST)
         self._done = self._failed = self._now_done = 0
+        self._calls = len(plan)
         self._budget = Budget(plan.spec.budget)
         self._worst = Worst(plan, count)
         self._started = time.monotonic()

@@ -9,10 +9,11 @@ from playground.store.presets import PresetRow
 from playground.store.ratings import RaterRow, RatingRow, RatingState
 from playground.store.records import Cursor, Listed
 from playground.store.store import Store
-from playground.store.sweeps import Matching, Output, OutputStatus, Place, SweepRow, SweepState
+from playground.store.sweeps import JUDGING, Matching, Output, OutputStatus, Place, SweepRow, SweepState, judging_id
 from playground.store.votes import Shown, VoteRow
 
 __all__ = [
+    "JUDGING",
     "Cursor",
     "DatasetRow",
     "Filter",
@@ -34,4 +35,5 @@ __all__ = [
     "SweepState",
     "UsageRow",
     "VoteRow",
+    "judging_id",
 ]

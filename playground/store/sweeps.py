@@ -1,5 +1,7 @@
 """Sweeps and what came of their calls, as rows.
 
+What judges say of a sweep's answers is kept as a sweep of its own for each judge (`judging_id`), which no list shows.
+
 A sweep belongs to one process at a time, which holds it as a run is held (`owner.py`): one that was left by a process
 which died says `interrupted`, and anybody may go on with it.
 """
@@ -23,6 +25,7 @@ from playground.store.schema import OUTPUTS, SWEEPS
 
 SweepState = Literal["ready", "running", "paused", "stopped", "budget", "failed", "done", "interrupted"]
 OutputStatus = Literal["done", "failed", "stopped"]
+JUDGING = "judge-"
 _AT_ONCE = 500
 
 
@@ -127,16 +130,39 @@ class Sweeps:
             return self._row(exact[0]._mapping, _counts(connection, [exact[0].id]))
 
     def stamp(self, id: str) -> tuple[str, int] | None:
-        """What changes whenever something of the sweep does; None where there is none of exactly this id."""
-        query = sa.select(SWEEPS.c.state, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)
+        """What changes whenever something of the sweep or of its judges does; None where there is none of exactly this
+        id."""
+        query = sa.select(SWEEPS.c.id, SWEEPS.c.state, SWEEPS.c.updated_at).where(_with_judges(id))
         with mapped("read"), self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else (row.state, row.updated_at)
+            rows = connection.execute(query).all()
+        own = next((row for row in rows if row.id == id), None)
+        return None if own is None else (own.state, max(row.updated_at for row in rows))
+
+    def judged(self, id: str) -> list[SweepRow]:
+        """What is kept of the sweep's judges, in their order, without cases."""
+        columns = [column for column in SWEEPS.columns if column.name != "cases"]
+        query = sa.select(*columns).where(_with_judges(id), SWEEPS.c.id != id).order_by(SWEEPS.c.id)
+        with mapped("read"), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+            counts = _counts(connection, [row.id for row in rows])
+            return [self._row(row._mapping, counts) for row in rows]
+
+    def respec(self, id: str, spec: Mapping[str, Any]) -> None:
+        """Another spec for a sweep that rests: a judge more. Raises InvalidRequest where it runs."""
+        with mapped("write to"), writing(self._engine) as connection:
+            row = connection.execute(sa.select(SWEEPS.c.owner, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)).first()
+            if row is None:
+                raise refused("no_sweep", param="sweep", id=id[:40])
+            if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
+                raise refused("sweep_busy", param="sweep", id=id)
+            values = {"spec": dict(spec), "updated_at": _now()}
+            connection.execute(sa.update(SWEEPS).where(SWEEPS.c.id == id).values(values))
 
     def listed(self, limit: int = 100) -> list[SweepRow]:
         """The newest sweeps first, without their cases."""
         columns = [column for column in SWEEPS.columns if column.name != "cases"]
-        query = sa.select(*columns).order_by(SWEEPS.c.created_at.desc(), SWEEPS.c.id).limit(limit)
+        own = ~SWEEPS.c.id.startswith(JUDGING, autoescape=True)
+        query = sa.select(*columns).where(own).order_by(SWEEPS.c.created_at.desc(), SWEEPS.c.id).limit(limit)
         with mapped("read"), self._engine.connect() as connection:
             rows = connection.execute(query).all()
             counts = _counts(connection, [row.id for row in rows])
@@ -217,18 +243,20 @@ class Sweeps:
 
     def delete(self, id: str) -> bool:
         """Whether there was such a sweep. Raises InvalidRequest for one that runs, or has batches at a server."""
+        query = sa.select(SWEEPS.c.id, SWEEPS.c.owner, SWEEPS.c.updated_at).where(_with_judges(id))
         with mapped("write to"), writing(self._engine) as connection:
-            row = connection.execute(sa.select(SWEEPS.c.owner, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)).first()
-            if row is None:
+            rows = connection.execute(query).all()
+            if all(row.id != id for row in rows):
                 return False
-            if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
+            if any(row.owner is not None and not self._is_dead(row.owner, row.updated_at) for row in rows):
                 raise refused("sweep_busy", param="sweep", id=id)
             if batches.is_open(connection, id):
                 raise refused("batches_open", param="sweep", id=id)
             ratings.forget(connection, id)
             batches.forget(connection, id)
-            connection.execute(sa.delete(OUTPUTS).where(OUTPUTS.c.sweep == id))
-            connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id == id))
+            ids = [row.id for row in rows]
+            connection.execute(sa.delete(OUTPUTS).where(OUTPUTS.c.sweep.in_(ids)))
+            connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id.in_(ids)))
         return True
 
     def _row(self, row: Mapping[Any, Any], counts: Mapping[tuple[str, str], int]) -> SweepRow:
@@ -244,6 +272,15 @@ class Sweeps:
             failed=counts.get((row["id"], "failed"), 0),
             cases=row.get("cases"),
         )
+
+
+def judging_id(id: str, judge: int) -> str:
+    """Under which id it is kept what the sweep's judge of that place says."""
+    return f"{JUDGING}{id}-{judge:02}"
+
+
+def _with_judges(id: str) -> sa.ColumnElement[bool]:
+    return sa.or_(SWEEPS.c.id == id, SWEEPS.c.id.startswith(f"{JUDGING}{id}-", autoescape=True))
 
 
 def _counts(connection: sa.Connection, ids: Sequence[str]) -> dict[tuple[str, str], int]:

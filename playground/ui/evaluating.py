@@ -35,14 +35,13 @@ from playground.ui.sweep_results import PART, SIDES, results_of
 from playground.words import Language
 
 _MARKUP = '<div class="pg-sweep pg-evaluate"></div>'
-OFFERED = {name: kinds for name, kinds in GROUPS.items() if name != "judged"}
 MOST_ASKED = 50
 """Models whose family is looked for at once."""
 
 
 def build_evaluate(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
-    groups = {name: [kind for kind in kinds if kind not in _BESIDE] for name, kinds in OFFERED.items()}
+    groups = {name: [kind for kind in kinds if kind not in _BESIDE] for name, kinds in GROUPS.items()}
     view = components.component("evaluate.js", _MARKUP, {}, groups=groups, elem_id="pg-evaluate")
 
     def wire(places: Places) -> None:

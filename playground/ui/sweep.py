@@ -37,7 +37,7 @@ _WRITTEN = ("model", "prompt", "messages")
 
 def build_sweep(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
-    kinds = [kind for kind in OPTIONS if kind != "judge"]
+    kinds = list(OPTIONS)
     names = [name for name in NAMES if name != "n"]
     view = components.component("sweep.js", _MARKUP, {}, names=names, kinds=kinds, elem_id="pg-sweep")
 

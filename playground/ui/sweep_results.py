@@ -38,7 +38,7 @@ def _open(deps: Deps, asked: Asked) -> Answer:
     name = asked.get("measure")
     said = report.report(found, name if isinstance(name, str) and name else None)
     reader = language(asked)
-    said["notes"] = [note.text(reader) for metric in found.metrics for note in metric.notes]
+    said["notes"] = [note.text(reader) for note in report.notes(found)]
     if isinstance(wanted := asked.get("outputs"), Mapping):
         said["answers"] = _page(found, wanted)
     # As one text: Gradio's page clones a value on its way to the script, figure by figure.
@@ -64,7 +64,8 @@ def _short(found: Results, output: Output) -> dict[str, Any]:
     said = report.output_json(found, output)
     for name in ("answer", "expected", "error"):
         said[name] = said[name] and said[name][: sweep_rows.SHORT]
-    said.pop("beside")
+    for name in ("beside", "judged"):
+        said.pop(name)
     return {**said, "cost": sweep_rows.money(output.cost)}
 
 

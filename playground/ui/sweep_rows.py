@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from playground.evaluate.judging import Standing
 from playground.evaluate.plan import Plan
 from playground.evaluate.plan_cost import PlanEstimate
 from playground.evaluate.table import is_evaluation
-from playground.evaluate.work import Progress, Work
+from playground.evaluate.work import Ongoing, Progress
 from playground.pricing import format_money
 from playground.store import Output, SweepRow
 from playground.words import Language, Said
@@ -20,31 +21,40 @@ SHORT = 300
 """Characters of an answer in a list."""
 
 
-def row(sweep: SweepRow, reader: Language, live: tuple[Work, Progress] | None = None) -> dict[str, Any]:
-    """A sweep in the list, and how far it is. `here`: this process runs it, and can pause or stop it."""
+def row(
+    sweep: SweepRow, reader: Language, live: tuple[Ongoing, Progress] | None = None, judged: Standing | None = None
+) -> dict[str, Any]:
+    """A sweep in the list, and how far it is, `judged` being its judges' part. `here`: this process runs it, and can
+    pause or stop it."""
+    judging = judged is not None and sweep.state == "done" and judged.state != "done"
     said = {
         "id": sweep.id,
         "name": sweep.name,
         "created": sweep.created_at.timestamp(),
-        "state": sweep.state,
+        "state": _state(judged) if judged and judging else sweep.state,
         "here": live is not None,
         "calls": sweep.calls,
         "cells": len(sweep.cells),
         "evaluation": is_evaluation(sweep.spec),
         "done": sweep.done,
         "failed": sweep.failed,
-        "spent": format_money(sweep.spent),
+        "spent": format_money(sweep.spent + (judged.spent if judged else 0)),
         "budget": money(sweep.spec.get("budget")),
-        "why": _why(sweep.why, reader),
+        "why": _why(judged.why if judged and judging else sweep.why, reader),
+        "judges": judged and {"calls": judged.calls, "done": judged.done, "failed": judged.failed},
     }
     return said if live is None else {**said, **_live(*live, reader)}
 
 
-def _live(running: Work, progress: Progress, reader: Language) -> dict[str, Any]:
+def _state(judged: Standing) -> str:
+    """Judges that were not begun wait, as if somebody had paused the sweep."""
+    return "paused" if judged.state == "ready" else judged.state
+
+
+def _live(running: Ongoing, progress: Progress, reader: Language) -> dict[str, Any]:
     return {
         "state": progress.state,
-        "done": progress.done,
-        "failed": progress.failed,
+        **_counts(progress),
         "running": progress.running,
         "spent": format_money(progress.spent),
         "budget": None if progress.budget is None else format_money(progress.budget),
@@ -58,7 +68,15 @@ def _live(running: Work, progress: Progress, reader: Language) -> dict[str, Any]
     }
 
 
-def _latest(running: Work, output: Output) -> dict[str, Any]:
+def _counts(progress: Progress) -> dict[str, Any]:
+    """How many of what is asked now: answers, or a judge's opinions."""
+    counts = {"done": progress.done, "failed": progress.failed}
+    if progress.judge is None:
+        return counts
+    return {"judges": {**counts, "calls": progress.calls, "name": progress.judge}}
+
+
+def _latest(running: Ongoing, output: Output) -> dict[str, Any]:
     return {
         "number": output.number,
         "name": running.plan.cells[output.cell].name,
@@ -68,9 +86,10 @@ def _latest(running: Work, output: Output) -> dict[str, Any]:
     }
 
 
-def estimate(plan: Plan, found: PlanEstimate, reader: Language) -> dict[str, Any]:
-    """What a plan is going to do, before it does it. Costs None: not known; `free`: all on this machine."""
-    free = all(cell.kind == "engine" for cell in plan.cells)
+def estimate(plan: Plan, found: PlanEstimate, reader: Language, judges: Sequence[Plan] = ()) -> dict[str, Any]:
+    """What a plan and its judges are going to do, before they do it. Costs None: not known; `free`: all on this
+    machine."""
+    free = all(cell.kind == "engine" for each in (plan, *judges) for cell in each.cells)
     return {
         "calls": found.calls,
         "cells": len(plan.cells),

@@ -17,6 +17,7 @@ from playground.deps import Deps
 from playground.errors import refused
 from playground.evaluate import spec as specs
 from playground.evaluate import spec_values, stored, sweeping
+from playground.evaluate.judging import standing
 from playground.evaluate.plan import Plan
 from playground.evaluate.spec import MAX_BUDGET, Spec
 from playground.evaluate.spec_files import MAX_BYTES, dump, load
@@ -57,7 +58,8 @@ async def planned(deps: Deps, asked: Asked) -> tuple[Plan, list[str]]:
 async def _estimate(deps: Deps, asked: Asked) -> Answer:
     plan, _ = await planned(deps, asked)
     await sweeping.check_budget(plan, deps)
-    return {"estimate": sweep_rows.estimate(plan, await sweeping.foreseen(plan, deps), language(asked))}
+    judges, found = sweeping.judges_of(plan, deps), await sweeping.foreseen(plan, deps)
+    return {"estimate": sweep_rows.estimate(plan, found, language(asked), judges)}
 
 
 async def _begin(deps: Deps, asked: Asked) -> Answer:
@@ -69,7 +71,7 @@ async def _begin(deps: Deps, asked: Asked) -> Answer:
 
 
 async def _ready(deps: Deps, plan: Plan) -> None:
-    if any(cell.kind == "engine" for cell in plan.cells):
+    if any(cell.kind == "engine" for each in (plan, *sweeping.judges_of(plan, deps)) for cell in each.cells):
         await deps.engine_ready()
 
 
@@ -119,7 +121,8 @@ def found(deps: Deps, id: str) -> SweepRow:
 
 async def _told(deps: Deps, id: str, asked: Asked) -> dict[str, Any]:
     row = await asyncio.to_thread(found, deps, id)
-    return sweep_rows.row(row, language(asked), deps.underway.of(id))
+    judged = await asyncio.to_thread(standing, deps.store, row)
+    return sweep_rows.row(row, language(asked), deps.underway.of(id), judged)
 
 
 # --- all of them ---
@@ -133,7 +136,8 @@ def _list(deps: Deps, asked: Asked) -> Answer:
         known = asked.get("known")
         ids = [id for id in known if is_id(id)][:LISTED] if isinstance(known, list) else []
         rows = [row for id in ids if (row := deps.store.sweeps.sweep(id)) is not None and row.id == id]
-    return {"sweeps": [sweep_rows.row(row, language(asked), deps.underway.of(row.id)) for row in rows]}
+    reader, store = language(asked), deps.store
+    return {"sweeps": [sweep_rows.row(row, reader, deps.underway.of(row.id), standing(store, row)) for row in rows]}
 
 
 def _delete(deps: Deps, asked: Asked) -> Answer:

@@ -158,7 +158,7 @@ def test_a_server_that_fails_is_said_and_going_on_asks_again(folder: Path, cli: 
         ({"budget": 1}, "price of server/fake is not known"),
         ({"dataset": "other.csv"}, "no file"),
         ({"metrics": ["domain"]}, "training texts"),
-        ({"metrics": [{"judge": {"model": "server/fake"}}]}, "judge"),
+        ({"metrics": [{"judge": {"model": "server/fake", "criterion": "x" * 501}}]}, "criterion"),
     ],
 )
 def test_a_spec_that_cannot_run_is_refused_before_anything_is_asked(

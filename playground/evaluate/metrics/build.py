@@ -18,7 +18,7 @@ from playground.messages import plain_text
 
 MOST = 20
 MOST_LABELS = labels.MOST_LABELS
-_BOOL, _TEXT, _TEXTS, _COUNT, _OBJECT = "true or false", "text", "texts", "number", "object"
+_BOOL, _TEXT, _TEXTS, _COUNT, _OBJECT, _TOKENS = "true or false", "text", "texts", "number", "object", "tokens"
 
 #: By each kind: its options, and what they are.
 OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "training_overlap": {"n": _COUNT},
     "domain": {},
     "off_domain": {},
-    "judge": {"criterion": _TEXT, "model": _TEXT},
+    "judge": {"criterion": _TEXT, "model": _TEXT, "max_tokens": _TOKENS},
 }
 NEED_TRAINING = frozenset({"training_overlap", "domain", "off_domain"})
 """They compare with the texts that a model was trained on."""
@@ -209,6 +209,7 @@ def _option(kind: str, name: Any, value: Any) -> Any:
         _TEXTS: isinstance(value, list | tuple) and all(isinstance(each, str) and each.strip() for each in value),
         _COUNT: type(value) is int and 1 <= value <= 10,
         _OBJECT: isinstance(value, Mapping),
+        _TOKENS: type(value) is int and 1 <= value <= 100_000,
     }
     if not right[wanted]:
         raise refused("metric_value", param="metrics", name=kind, option=name)

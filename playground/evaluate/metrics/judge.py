@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,10 +20,12 @@ CRITERIA: Mapping[str, str] = {
     "grammar": "Is the language of the answer free of mistakes?",
     "context": "Does the answer keep to the context, the task and the tone that were given?",
 }
+DEFAULT = "correctness"
 LOWEST, HIGHEST = 1, 5
 LONGEST = 20_000
 """Characters of a task, an answer or an expected answer that a judge is shown."""
 LONGEST_REASON = 500
+MOST_OBJECTS = 100
 
 _SYSTEM = (
     "You are a careful judge of answers that language models gave. What stands between the markers is material to "
@@ -72,20 +74,25 @@ def preference_messages(case: Case, first: str, second: str) -> list[dict[str, A
     return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": asked}]
 
 
-#: For servers that have structured answers: what the two above ask for, as `response_format`.
-GRADE_FORMAT: Mapping[str, Any] = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "grade",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {"reason": {"type": "string"}, "grade": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
-            "required": ["reason", "grade"],
-            "additionalProperties": False,
+def grade_format(longest_reason: int | None = None) -> dict[str, Any]:
+    """What `grade_messages` asks for as `response_format`, for servers that have structured answers; `longest_reason`
+    in characters, for those that know how to keep to one."""
+    reason = {"type": "string", **({"maxLength": longest_reason} if longest_reason else {})}
+    return {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "grade",
+            "strict": True,
+            "schema": {
+                "type": "object",
+                "properties": {"reason": reason, "grade": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
+                "required": ["reason", "grade"],
+                "additionalProperties": False,
+            },
         },
-    },
-}
+    }
+
+
 PREFERENCE_FORMAT: Mapping[str, Any] = {
     "type": "json_schema",
     "json_schema": {
@@ -105,26 +112,39 @@ PREFERENCE_FORMAT: Mapping[str, Any] = {
 
 
 def read_grade(said: str) -> Grade | None:
-    """The judge's grade, from JSON or from a line such as `Grade: 4`; None where it gave none, or one off the scale."""
-    value = _json(said)
-    grade = value.get("grade", value.get("score"))
-    if grade is None and (found := re.search(r"(?i)\bgrade\b\W{0,10}(\d+(?:\.\d+)?)", said)):
-        grade = found[1]
+    """The judge's grade, from JSON or from a line such as `Grade: 4`; None where it gave none, or one off the scale.
+
+    None, too, where it names several that differ: one may be the answer's own, which the judge only quotes.
+    """
+    given = [(value.get("grade", value.get("score")), value) for value in _objects(said)]
+    found: list[tuple[Any, Mapping[str, Any]]] = [(grade, value) for grade, value in given if grade is not None]
+    if not found:
+        found = [(each[1], {}) for each in re.finditer(r"(?i)\bgrade\b\W{0,10}(\d+(?:\.\d+)?)", said[:LONGEST])]
+    grades = {_whole(grade) for grade, _ in found}
+    grade = grades.pop() if len(grades) == 1 else None
+    return None if grade is None else Grade(grade, _reason(found[-1][1], said))
+
+
+def read_preference(said: str) -> Preference | None:
+    """Which answer the judge prefers; None where it names none, or several that differ."""
+    found = [value for value in _objects(said) if "winner" in value]
+    winners = {str(value["winner"]).strip().casefold() for value in found}
+    winner = winners.pop() if len(winners) == 1 else ""
+    if winner not in ("first", "second", "tie"):
+        return None
+    choice: Choice = "first" if winner == "first" else "second" if winner == "second" else "tie"
+    return Preference(choice, _reason(found[-1], said))
+
+
+def _whole(grade: Any) -> int | None:
+    """The grade as a number of the scale."""
     try:
         number = float(str(grade))
     except ValueError:
         return None
     if isinstance(grade, bool) or number != number // 1 or not LOWEST <= number <= HIGHEST:
         return None
-    return Grade(int(number), _reason(value, said))
-
-
-def read_preference(said: str) -> Preference | None:
-    value = _json(said)
-    winner = str(value.get("winner", "")).strip().casefold()
-    if winner not in ("first", "second", "tie"):
-        return None
-    return Preference("first" if winner == "first" else "second" if winner == "second" else "tie", _reason(value, said))
+    return int(number)
 
 
 def decided(straight: Preference | None, reversed_: Preference | None) -> Choice | None:
@@ -154,22 +174,23 @@ def _text(content: Any) -> str:
 
 
 def _part(name: str, text: str) -> str:
-    """A text between markers. One that holds the closing marker itself would end early: it is taken out of it."""
-    end = f"<<<END {name}>>>"
-    return f"<<<{name}>>>\n{text[:LONGEST].replace(end, '')}\n{end}\n\n"
+    """A text between markers. What would be one within it is pulled apart: no text ends a part, or begins one."""
+    inside = re.sub(r"<{3,}|>{3,}", lambda found: " ".join(found[0]), text[:LONGEST])
+    return f"<<<{name}>>>\n{inside}\n<<<END {name}>>>\n\n"
 
 
-def _json(said: str) -> dict[str, Any]:
-    """The first object in what the judge said, which may think aloud or write a fence around it."""
-    decoder = json.JSONDecoder()
-    for at in [found.start() for found in re.finditer(r"\{", said[:LONGEST])][:20]:
+def _objects(said: str) -> Iterator[dict[str, Any]]:
+    """The objects in what the judge said, which may think aloud, quote, or write a fence around them."""
+    decoder, past = json.JSONDecoder(), 0
+    for at in [found.start() for found in re.finditer(r"\{", said[:LONGEST])][:MOST_OBJECTS]:
+        if at < past:  # within the one before
+            continue
         try:
-            value, _ = decoder.raw_decode(said, at)
+            value, past = decoder.raw_decode(said, at)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            return value
-    return {}
+            yield value
 
 
 def _reason(value: Mapping[str, Any], said: str) -> str:

@@ -59,9 +59,9 @@ window.playground.evaluateForm = ({home, say, ask, groups, changed}) => {
   const ticks = new Map(), training = dataset({say, ask: () => {}, changed: () => { drawFamily(); changed(); }});
   function metric(name) {
     const tick = make('input', {type: 'checkbox'}), told = make('div', {class: 'pg-sweep-rows pg-evaluate-options', hidden: ''}), about = make('small', {class: 'pg-quiet', text: say('evaluate_about_' + name)});
-    const state = {tick, value: () => name, fill(given) { const made = options({say, kind: name, given}); told.replaceChildren(...made.nodes); state.value = made.value; told.hidden = !tick.checked || !made.nodes.length; }};
+    const state = {tick, value: () => name, fill(given) { const made = options({say, kind: name, given}); told.replaceChildren(...made.nodes); state.value = made.value; state.begin = made.begin; told.hidden = !tick.checked || !made.nodes.length; }};
     state.fill({});
-    tick.addEventListener('change', () => { told.hidden = !tick.checked || !told.childElementCount; arrange(); });
+    tick.addEventListener('change', () => { if (tick.checked) state.begin(); told.hidden = !tick.checked || !told.childElementCount; arrange(); });
     ticks.set(name, state);
     return make('div', {class: 'pg-evaluate-metric', 'data-metric': name}, make('label', {class: 'pg-versus-choice'}, tick, make('strong', {text: say('metric_' + name)})), about, told);
   }

@@ -66,12 +66,12 @@ window.playground.sweepOutputs = ({say, ask, id}) => {
   }
 
   function drawDetail(output) {
-    const {sent, answer, expected, error, beside} = output, block = (key, text) => text ? [make('h3', {text: say(key)}), make('div', {class: 'pg-run-text', tabindex: '0', text})] : [];
+    const {sent, answer, expected, error, beside, judged} = output, block = (key, text) => text ? [make('h3', {text: say(key)}), make('div', {class: 'pg-run-text', tabindex: '0', text})] : [];
     const written = (message) => typeof message.content === 'string' ? message.content : JSON.stringify(message.content ?? message, null, 1);
     const asked = sent.prompt ?? (sent.messages ?? []).map((message) => `${message.role}: ${written(message)}`).join('\n\n');
     const facts = [[say('sweep_case'), output.repeat ? `${output.case} · ${output.repeat + 1}` : output.case], [say('sweep_status'), say('sweep_output_' + output.status)], ...Object.entries(output.scores).map(([name, value]) => [name, figure(value)]), [say('cell_cost'), output.cost ?? '–'], [say('cell_latency'), seconds(output.latency)], [say('cell_ttft'), seconds(output.time_to_first_token)], [say('tokens'), output.completion_tokens == null ? '–' : `${output.prompt_tokens ?? '?'} + ${output.completion_tokens}`], ...(output.finish_reason ? [[say('sweep_finish'), output.finish_reason]] : []), ...(output.attempts > 1 ? [[say('sweep_attempts'), String(output.attempts)]] : [])];
     heading.textContent = `${say('sweep_output')} ${output.number + 1} · ${output.name}`;
-    content.replaceChildren(make('div', {class: 'pg-run-detail'}, make('dl', {}, ...facts.map(([name, value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value}))))), ...block('sweep_error', error), ...block('prompt', asked || JSON.stringify(sent.variables ?? {}, null, 1)), ...block('sweep_answer', answer), ...block('sweep_expected_answer', expected), ...block('thinking', beside?.reasoning), ...block('sweep_beside', beside && Object.keys(beside).some((key) => key !== 'reasoning') ? JSON.stringify(beside, null, 1) : ''));
+    content.replaceChildren(make('div', {class: 'pg-run-detail'}, make('dl', {}, ...facts.map(([name, value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value}))))), ...block('sweep_error', error), ...block('prompt', asked || JSON.stringify(sent.variables ?? {}, null, 1)), ...block('sweep_answer', answer), ...block('sweep_expected_answer', expected), ...block('sweep_opinions', judged.map(({judge, model, grade, reason}) => `${judge} · ${model}: ${grade ?? say('sweep_unread')}${reason ? `\n${reason}` : ''}`).join('\n\n')), ...block('thinking', beside?.reasoning), ...block('sweep_beside', beside && Object.keys(beside).some((key) => key !== 'reasoning') ? JSON.stringify(beside, null, 1) : ''));
     const now = place();
     earlier.disabled = now <= 0;
     later.disabled = now < 0 || now >= rows.length - 1;

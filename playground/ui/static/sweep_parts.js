@@ -97,15 +97,29 @@ window.playground.sweepParts = (() => {
   // What each kind of metric may be told: as OPTIONS of evaluate/metrics/build.py has it.
   const OPTIONS = {
     exact_match: {ignore_case: 'bool', ignore_punctuation: 'bool'}, contains: {text: 'text', ignore_case: 'bool'}, regex: {pattern: 'text', whole: 'bool'}, json_schema: {schema: 'json'},
-    label: {labels: 'texts'}, macro_f1: {labels: 'texts'}, bleu: {}, chrf: {}, meteor: {}, distinct: {n: 'count'}, self_bleu: {}, training_overlap: {n: 'count'}, domain: {}, off_domain: {}, judge: {criterion: 'text', model: 'text'},
+    label: {labels: 'texts'}, macro_f1: {labels: 'texts'}, bleu: {}, chrf: {}, meteor: {}, distinct: {n: 'count'}, self_bleu: {}, training_overlap: {n: 'count'}, domain: {}, off_domain: {}, judge: {model: 'model', criterion: 'criterion', max_tokens: 'tokens'},
   };
 
-  // What one metric may be told: its boxes, and the metric as a spec has it, its options in it where they are set.
+  const NUMBERS = {count: {min: '1', max: '10'}, tokens: {min: '1', max: '100000', placeholder: '500'}}, CRITERIA = ['correctness', 'grammar', 'context'];
+  const known = () => (playground.tell('model?', {}).groups ?? []).flatMap(({items}) => items.map(({ref}) => ref));
+
+  // What may be typed besides anything else; looked up when the box is entered.
+  function suggesting(box, found) {
+    const list = make('datalist', {id: `pg-sweep-suggested-${++ids}`});
+    box.setAttribute('list', list.id);
+    box.addEventListener('focus', () => list.replaceChildren(...found().map((value) => make('option', {value}))));
+    return list;
+  }
+
+  // What one metric may be told: its boxes, and the metric as a spec has it, its options in it where they are set. `begin`
+  // fills in what is wanted of somebody who has just chosen it.
   function options({say, kind, given = {}}) {
     const boxes = {}, nodes = [];
+    const begin = () => { for (const [name, box] of Object.entries(boxes)) if (OPTIONS[kind][name] === 'model' && !box.value) box.value = playground.tell('model?', {}).ref ?? ''; };
     for (const [name, type] of Object.entries(OPTIONS[kind] ?? {})) {
       const value = given[name], label = say('metric_option_' + name);
-      const box = boxes[name] = type === 'bool' ? make('input', {type: 'checkbox'}) : make('input', {class: 'pg-filter', type: type === 'count' ? 'number' : 'text', autocomplete: 'off', placeholder: type === 'json' ? '{"type": "object"}' : type === 'texts' ? say('sweep_commas') : '', ...(type === 'count' ? {min: '1', max: '10'} : {})});
+      const box = boxes[name] = type === 'bool' ? make('input', {type: 'checkbox'}) : make('input', {class: 'pg-filter', type: NUMBERS[type] ? 'number' : 'text', autocomplete: 'off', placeholder: type === 'json' ? '{"type": "object"}' : type === 'texts' ? say('sweep_commas') : type === 'criterion' ? CRITERIA[0] : '', ...(NUMBERS[type] ?? {})});
+      if (type === 'model' || type === 'criterion') nodes.push(suggesting(box, type === 'model' ? known : () => CRITERIA));
       if (type === 'bool') box.checked = value ?? (name === 'ignore_case' && kind === 'contains');
       else if (value !== undefined) box.value = type === 'json' ? JSON.stringify(value) : Array.isArray(value) ? value.join(', ') : value;
       nodes.push(make('label', {class: type === 'bool' ? 'pg-versus-choice' : 'pg-sweep-option'}, ...(type === 'bool' ? [box, make('span', {text: label})] : [make('span', {text: label}), box])));
@@ -115,11 +129,11 @@ window.playground.sweepParts = (() => {
       for (const [name, box] of Object.entries(boxes)) {
         const type = OPTIONS[kind][name], text = box.value.trim();
         if (type === 'bool') { if (box.checked !== (name === 'ignore_case' && kind === 'contains')) found[name] = box.checked; }
-        else if (text) found[name] = type === 'count' ? Number(text) : type === 'json' ? parsed(text) : type === 'texts' ? text.split(',').map((each) => each.trim()).filter(Boolean) : box.value;
+        else if (text) found[name] = NUMBERS[type] ? Number(text) : type === 'json' ? parsed(text) : type === 'texts' ? text.split(',').map((each) => each.trim()).filter(Boolean) : box.value;
       }
       return Object.keys(found).length ? {[kind]: found} : kind;
     }
-    return {nodes, value};
+    return {nodes, value, begin};
   }
 
   // Metrics as a spec has them: "exact_match", or {contains: {text: "Paris"}}. `kinds` are those that are offered.
@@ -127,13 +141,14 @@ window.playground.sweepParts = (() => {
     const rows = make('div', {class: 'pg-sweep-rows'}), adder = make('select', {class: 'pg-select', 'aria-label': say('sweep_add_metric')}), node = make('div', {class: 'pg-sweep-metrics'}, rows, adder);
     let entries = [];
     adder.append(make('option', {value: '', text: say('sweep_add_metric')}), ...kinds.map((kind) => make('option', {value: kind, text: say('metric_' + kind)})));
-    adder.addEventListener('change', () => { if (adder.value) { entries.push(entry(adder.value)); draw(); changed(); } adder.value = ''; });
+    adder.addEventListener('change', () => { if (adder.value) { entries.push(entry(adder.value, {}, true)); draw(); changed(); } adder.value = ''; });
 
-    function entry(kind, given = {}) {
-      const {nodes, value} = options({say, kind, given}), row = make('div', {class: 'pg-sweep-row', 'data-metric': kind}, make('strong', {text: say('metric_' + kind)}), ...nodes);
+    function entry(kind, given = {}, fresh = false) {
+      const {nodes, value, begin} = options({say, kind, given}), row = make('div', {class: 'pg-sweep-row', 'data-metric': kind}, make('strong', {text: say('metric_' + kind)}), ...nodes);
       const remove = iconButton('close', `${say('remove')}: ${say('metric_' + kind)}`), made = {kind, row, value};
       remove.addEventListener('click', () => { entries = entries.filter((each) => each !== made); draw(); changed(); });
       row.append(remove);
+      if (fresh) begin();
       row.addEventListener('input', () => changed());
       return made;
     }

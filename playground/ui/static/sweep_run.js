@@ -50,7 +50,7 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
   const running = () => row?.state === 'running';
 
   function drawActions() {
-    const left = row.done < row.calls && row.state !== 'running';
+    const left = (row.done < row.calls || row.judges?.done < row.judges?.calls) && row.state !== 'running';
     swap(actions, [...(running() && row.here ? [buttons.pause, buttons.stop] : []), ...(left && row.state === 'budget' ? [more] : []), ...(left ? [buttons.go_on] : [])]);
     for (const each of Object.values(buttons)) each.disabled = waiting;
   }
@@ -58,11 +58,11 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
   function drawNow() {
     now.hidden = !row;
     if (!row) return;
-    const {name, state, calls, done, failed, spent, budget, eta, held, limit, here} = row, over = done + failed;
+    const {name, state, calls, done, failed, spent, budget, eta, held, limit, here, judges} = row, judging = judges && running() && judges.name, over = judging ? judges.done + judges.failed : done + failed, all = judging ? judges.calls : calls;
     const head = name + state;
     if (title.dataset.key !== head) { title.dataset.key = head; title.replaceChildren(make('span', {text: name}), status(row)); }
-    bar.value = calls ? over / calls : 1;
-    pace.textContent = [fill('sweep_done', {done: number(done), calls: number(calls)}), failed ? fill('sweep_failed', {failed: number(failed)}) : '', fill('sweep_spent', {spent: budget ? `${spent} / ${budget}` : spent}), running() && eta != null ? say('jobs_left').replace('{time}', duration(eta)) : '', running() && held >= 1 ? fill('sweep_held', {seconds: Math.round(held)}) : '', running() && here ? fill('sweep_at_once', {limit}) : '', running() && !here ? say('sweep_elsewhere') : ''].filter(Boolean).join(' · ');
+    bar.value = all ? over / all : 1;
+    pace.textContent = [fill('sweep_done', {done: number(done), calls: number(calls)}), failed ? fill('sweep_failed', {failed: number(failed)}) : '', judges?.calls ? fill('sweep_judged', {done: number(judges.done), calls: number(judges.calls)}) : '', judges?.failed ? fill('sweep_judges_failed', {failed: number(judges.failed)}) : '', fill('sweep_spent', {spent: budget ? `${spent} / ${budget}` : spent}), running() && eta != null ? say('jobs_left').replace('{time}', duration(eta)) : '', running() && held >= 1 ? fill('sweep_held', {seconds: Math.round(held)}) : '', running() && here ? fill('sweep_at_once', {limit}) : '', running() && !here ? say('sweep_elsewhere') : ''].filter(Boolean).join(' · ');
     why.textContent = row.why ?? '';
     why.hidden = !row.why;
     drawActions();
@@ -93,7 +93,7 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
 
   // Results are read again when there are more of them; the longer that takes, the less often.
   function refresh(always = false) {
-    const count = row.done + row.failed + row.state;
+    const count = `${row.done + row.failed} ${row.judges?.done ?? 0} ${row.state}`;
     if (opening || (!always && (count === seen || (running() && performance.now() - openedAt < Math.max(LATER, 8 * took))))) return;
     if (!row.done && !row.failed) return none();
     [seen, opening] = [count, performance.now()];

@@ -643,6 +643,7 @@ EN: dict[str, str] = {
     "metric_option_n": "n",
     "metric_option_criterion": "Criterion",
     "metric_option_model": "Judge's model",
+    "metric_option_max_tokens": "Most tokens",
     "sweep_run": "Run the sweep",
     "sweep_beginning": "Starting…",
     "sweep_free": "nothing: it runs on this machine",
@@ -654,7 +655,11 @@ EN: dict[str, str] = {
     "sweep_unknown_time": "not known yet",
     "sweep_at_most": "at most {value}",
     "sweep_budget": "Budget",
-    "sweep_judged_calls": "Calls to a judge on top",
+    "sweep_judged_calls": "Plus calls to judges, in the cost",
+    "sweep_judged": "judged {done} of {calls}",
+    "sweep_judges_failed": "{failed} not judged",
+    "sweep_opinions": "Judges' opinions",
+    "sweep_unread": "could not be read",
     "sweep_progress": "Progress of the sweep",
     "sweep_latest": "Latest answers",
     "sweep_new_budget": "New budget in dollars",
@@ -756,6 +761,7 @@ EN: dict[str, str] = {
     "evaluate_about_self_bleu": "How alike the answers are to one another: lower is more diverse. Needs nothing.",
     "evaluate_about_training_overlap": "How much of an answer stands word for word in the training texts: lower is newer. Needs them.",  # noqa: E501
     "evaluate_about_domain": "How close answers are to the training texts' words (TF-IDF), and which are off the domain. Needs the training texts.",  # noqa: E501
+    "evaluate_about_judge": "A model grades each answer from 1 to 5: its opinion, marked so. It costs a call for each answer.",  # noqa: E501
     "evaluate_about_human": "Grammar, correctness and context, graded blind by several people. Run the evaluation first: its answers are what they rate.",  # noqa: E501
     "evaluate_to_rate": "Have people rate answers",
     "evaluate_training": "Training texts (a dataset)",

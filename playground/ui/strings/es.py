@@ -659,6 +659,7 @@ ES: dict[str, str] = {
     "metric_option_n": "n",
     "metric_option_criterion": "Criterio",
     "metric_option_model": "Modelo que juzga",
+    "metric_option_max_tokens": "Máximo de tokens",
     "sweep_run": "Ejecutar el barrido",
     "sweep_beginning": "Empezando…",
     "sweep_free": "nada: se ejecuta en esta máquina",
@@ -670,7 +671,11 @@ ES: dict[str, str] = {
     "sweep_unknown_time": "aún no se sabe",
     "sweep_at_most": "{value} como máximo",
     "sweep_budget": "Presupuesto",
-    "sweep_judged_calls": "Llamadas al juez, además",
+    "sweep_judged_calls": "Más llamadas a jueces, en el coste",
+    "sweep_judged": "juzgadas {done} de {calls}",
+    "sweep_judges_failed": "{failed} sin juzgar",
+    "sweep_opinions": "Opinión de los jueces",
+    "sweep_unread": "no se pudo leer",
     "sweep_progress": "Progreso del barrido",
     "sweep_latest": "Últimas respuestas",
     "sweep_new_budget": "Nuevo presupuesto en dólares",
@@ -772,6 +777,7 @@ ES: dict[str, str] = {
     "evaluate_about_self_bleu": "Cuánto se parecen las respuestas entre sí: menos es más diverso. No necesita nada.",
     "evaluate_about_training_overlap": "Cuánto de una respuesta está palabra por palabra en los textos de entrenamiento: menos es más nuevo. Los necesita.",  # noqa: E501
     "evaluate_about_domain": "Cuánto se acercan las respuestas a las palabras de los textos de entrenamiento (TF-IDF), y cuáles quedan fuera del dominio. Necesita los textos de entrenamiento.",  # noqa: E501
+    "evaluate_about_judge": "Un modelo pone a cada respuesta una nota del 1 al 5: es su opinión, y así se indica. Cuesta una llamada por respuesta.",  # noqa: E501
     "evaluate_about_human": "Gramática, corrección y contexto, calificados a ciegas por varias personas. Ejecuta antes la evaluación: lo que valoran son sus respuestas.",  # noqa: E501
     "evaluate_to_rate": "Que valoren personas",
     "evaluate_training": "Textos de entrenamiento (un conjunto de datos)",

@@ -168,6 +168,7 @@ def test_json_is_the_whole_report_with_every_output(store: Store) -> None:
         "completion_tokens": 2, "usage_estimated": None, "latency": 0, "time_to_first_token": None,
         "finish_reason": None, "attempts": 1, "error": None, "cost": "0.002", "beside": None,
         "scores": {"exact_match": 1.0, "label": 1.0}, "case": "c1", "expected": "yes", "name": "t=0, p=1",
+        "judged": [],
     }  # fmt: skip
 
 
