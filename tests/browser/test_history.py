@@ -75,11 +75,11 @@ async def test_a_run_is_found_by_its_words_and_opens_in_its_tab(screen: Any) -> 
 
 async def test_two_runs_are_compared_with_their_differences_marked(screen: Any) -> None:
     await screen.set("temperature", "0.1")
-    await screen.run("Compare zebra one")
+    await screen.run("Compare walrus one")
     await screen.set("temperature", "0.9")
-    await screen.run("Compare zebra two")
+    await screen.run("Compare walrus two")
     await screen.tab("history")
-    await search(screen, "compare zebra")
+    await search(screen, "compare walrus")
     await screen.page.locator(".pg-run").nth(1).wait_for()
     for box in await screen.page.locator(".pg-run input").all():
         await box.check()
