@@ -221,7 +221,9 @@ def not_there(endpoint: Endpoint, what: Thing, id: str, error: errors.NotFound) 
 
 
 def no_batches(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:
-    return errors.NotFound(_message("no_batches", endpoint), hint=_hint("no_batches"), status=status, code=CANNOT)
+    return errors.NotFound(
+        _message("no_batches", endpoint), hint=_hint("no_batches"), status=status, code=CANNOT, param="batch"
+    )
 
 
 def no_export(endpoint: Endpoint, *, status: int | None) -> errors.NotFound:

@@ -11,7 +11,7 @@ from playground.evaluate.plan import Plan
 from playground.evaluate.plan_cost import PlanEstimate
 from playground.evaluate.table import is_evaluation
 from playground.evaluate.work import Ongoing, Progress
-from playground.pricing import format_money
+from playground.pricing import batch_terms, format_money
 from playground.store import Output, SweepRow
 from playground.words import Language, Said
 
@@ -36,6 +36,7 @@ def row(
         "calls": sweep.calls,
         "cells": len(sweep.cells),
         "evaluation": is_evaluation(sweep.spec),
+        "batch": sweep.spec.get("batch") is True,
         "done": sweep.done,
         "failed": sweep.failed,
         "spent": format_money(sweep.spent + (judged.spent if judged else 0)),
@@ -105,7 +106,15 @@ def estimate(plan: Plan, found: PlanEstimate, reader: Language, judges: Sequence
         "seconds": found.seconds,
         "worst_seconds": found.worst_seconds,
         "notes": [note.text(reader) for note in plan.notes],
+        "batch": _batch(plan) if plan.spec.batch else None,
     }
+
+
+def _batch(plan: Plan) -> dict[str, Any]:
+    """What a batch's price is: lower by `discount`, a share, where OpenAI is asked."""
+    asked = any(cell.kind == "openai" for cell in plan.cells)
+    terms = batch_terms()
+    return {"discount": float(terms["discount"]), "as_of": terms["as_of"]} if asked else {}
 
 
 def money(amount: Any) -> str | None:

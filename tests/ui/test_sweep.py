@@ -8,6 +8,8 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,6 +68,20 @@ async def ran(deps: Deps, **changes: Any) -> str:
     begun = (await ask(deps, "begin", spec={**SPEC, **changes}))["begun"]
     await ended(deps, begun["id"])
     return str(begun["id"])
+
+
+async def test_a_batchs_discount_is_said_where_openai_is_asked(kept: Deps) -> None:
+    assert (await ask(kept, "estimate", spec=SPEC))["estimate"]["batch"] is None
+    assert (await ask(kept, "estimate", spec={**SPEC, "batch": True}))["estimate"]["batch"] == {}
+    paid = {**SPEC, "models": ["openai/gpt-4o-mini"], "mode": "chat", "parameters": {"max_tokens": 9}}
+    if "openai" not in kept.client.endpoints:
+        kept.client.add(replace(kept.client.endpoints["server"], name="openai", kind="openai"))
+    live = (await ask(kept, "estimate", spec=paid))["estimate"]
+    said = (await ask(kept, "estimate", spec={**paid, "batch": True}))["estimate"]
+    assert said["batch"]["discount"] == 0.5
+    assert said["batch"]["as_of"]
+    assert Decimal(said["worst"].strip("$")) == Decimal(live["worst"].strip("$")) / 2
+    assert said["seconds"] is None
 
 
 async def test_what_it_takes_is_said_before_it_runs(kept: Deps) -> None:

@@ -1,7 +1,7 @@
 // The Evaluate tab's form: test cases, systems, what is sent, metrics by the course's ways. `spec()` is what stands in it, as
 // a sweep whose only axis is the model; `put(spec)` shows one. `groups` are the metrics of each way that is computed.
 window.playground.evaluateForm = ({home, say, ask, groups, changed}) => {
-  const {make, textButton, swap, sweepParts: {field, models, dataset, options}} = playground;
+  const {make, textButton, swap, sweepParts: {field, models, dataset, options, batch}} = playground;
   const TRAINED = ['training_overlap', 'domain', 'off_domain'], LABEL = 60;
   const box = (attributes = {}) => make('input', {class: 'pg-filter', type: 'text', autocomplete: 'off', ...attributes});
   const area = (attributes = {}) => make('textarea', {class: 'pg-filter pg-evaluate-text', spellcheck: 'false', autocomplete: 'off', ...attributes});
@@ -72,18 +72,19 @@ window.playground.evaluateForm = ({home, say, ask, groups, changed}) => {
 
   // --- all of it ---
 
+  const batched = batch({say});
   fields = {
     name: field('name', say('evaluate_called'), name), dataset: field('dataset', say('evaluate_cases'), make('div', {class: 'pg-sweep-dataset'}, cases.node, bring)), rows: field('rows', say('evaluate_which'), make('div', {class: 'pg-evaluate-pair'}, share, count)),
     models: field('models', say('evaluate_systems'), make('div', {class: 'pg-sweep-dataset'}, whom.node, family), say('evaluate_systems_hint')), baseline: field('baseline', say('evaluate_baseline'), baseline, say('evaluate_baseline_hint')),
     send: field('send', say('evaluate_send'), kind), prompt: field('prompt', say('prompt'), prompt, say('evaluate_prompt_hint')), mode: field('mode', say('evaluate_mode'), mode), temperature: field('temperature', say('param_temperature'), temperature), max_tokens: field('max_tokens', say('param_max_tokens'), longest), stop: field('stop', say('param_stop'), stop, say('evaluate_stop_hint')),
-    metrics: field('metrics', say('evaluate_metrics'), make('div', {class: 'pg-evaluate-ways'}, ...ways, human)), training: field('training', say('evaluate_training'), training.node, say('evaluate_training_hint')), repeats: field('repeats', say('evaluate_repeats'), repeats), budget: field('budget', say('evaluate_budget'), budget), concurrency: field('concurrency', say('evaluate_concurrency'), concurrency),
+    metrics: field('metrics', say('evaluate_metrics'), make('div', {class: 'pg-evaluate-ways'}, ...ways, human)), training: field('training', say('evaluate_training'), training.node, say('evaluate_training_hint')), repeats: field('repeats', say('evaluate_repeats'), repeats), budget: field('budget', say('evaluate_budget'), budget), concurrency: field('concurrency', say('evaluate_concurrency'), concurrency), batch: batched.node,
   };
   fields.rows.dataset.also = 'rows.first rows.sample';
   fields.send.dataset.also = 'prompt';
   const part = (...nodes) => make('section', {class: 'pg-evaluate-part'}, ...nodes), three = (...nodes) => make('div', {class: 'pg-evaluate-three'}, ...nodes);
   const whole = part(fields.metrics, fields.training);
   whole.classList.add('pg-evaluate-wide');
-  home.append(part(fields.dataset, fields.rows, fields.models, fields.baseline), part(fields.send, fields.prompt, three(fields.temperature, fields.max_tokens, fields.mode), fields.stop, three(fields.repeats, fields.budget, fields.concurrency), fields.name), whole);
+  home.append(part(fields.dataset, fields.rows, fields.models, fields.baseline), part(fields.send, fields.prompt, three(fields.temperature, fields.max_tokens, fields.mode), fields.stop, three(fields.repeats, fields.budget, fields.concurrency), fields.batch, fields.name), whole);
 
   function arrange() {
     if (!fields) return;
@@ -100,7 +101,7 @@ window.playground.evaluateForm = ({home, say, ask, groups, changed}) => {
   const filled = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value != null && value !== '' && !(Array.isArray(value) && !value.length) && !(typeof value === 'object' && !Array.isArray(value) && !Object.keys(value).length)));
   const spec = () => filled({
     ...more, name: name.value.trim(), models: whom.value(), ...(kind.value === 'prompt' ? {prompt: prompt.value} : {}), mode: mode.value === 'auto' ? null : mode.value, parameters: filled({temperature: number(temperature), max_tokens: number(longest), stop: stops()}),
-    dataset: cases.value(), rows: cases.value() && share.value !== 'all' ? filled({[share.value]: number(count)}) : null, repeats: number(repeats), metrics: chosen(), training: fields.training.hidden ? null : training.value(), baseline: whom.value().length > 1 ? baseline.value : null, budget: budget.value.trim(), concurrency: number(concurrency), max_calls: 100000,
+    dataset: cases.value(), rows: cases.value() && share.value !== 'all' ? filled({[share.value]: number(count)}) : null, repeats: number(repeats), metrics: chosen(), training: fields.training.hidden ? null : training.value(), baseline: whom.value().length > 1 ? baseline.value : null, budget: budget.value.trim(), concurrency: number(concurrency), max_calls: 100000, batch: batched.value(),
   });
 
   function put(given) {
@@ -118,6 +119,7 @@ window.playground.evaluateForm = ({home, say, ask, groups, changed}) => {
     repeats.value = given.repeats ?? 1;
     budget.value = given.budget ?? '';
     concurrency.value = given.concurrency ?? '';
+    batched.put(given.batch);
     const told = new Map([given.metrics ?? []].flat().map((each) => typeof each === 'string' ? [each, {}] : Object.entries(each)[0]));
     for (const [key, state] of ticks) { state.tick.checked = told.has(key); state.fill(told.get(key) ?? {}); }
     whom.put([given.models ?? []].flat());

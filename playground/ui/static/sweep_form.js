@@ -1,6 +1,6 @@
 // The Sweep tab's form: what the command line reads as a spec. `spec()` is what stands in it, `put(spec)` shows one.
 window.playground.sweepForm = ({home, say, ask, names, kinds, changed}) => {
-  const {make, iconButton, textButton, swap, sweepParts: {field, models, dataset, metrics, parsed}} = playground;
+  const {make, iconButton, textButton, swap, sweepParts: {field, models, dataset, metrics, batch, parsed}} = playground;
   const ROLES = ['system', 'user', 'assistant', 'developer'], AXES = ['temperature', 'top_p', 'max_tokens', 'frequency_penalty', 'presence_penalty', 'seed', 'stop'];
   const box = (attributes = {}) => make('input', {class: 'pg-filter', type: 'text', autocomplete: 'off', ...attributes});
   const area = (attributes = {}) => make('textarea', {class: 'pg-filter pg-sweep-text', rows: '3', spellcheck: 'false', autocomplete: 'off', ...attributes});
@@ -73,19 +73,19 @@ window.playground.sweepForm = ({home, say, ask, names, kinds, changed}) => {
   // --- the rest ---
 
   const name = box({maxlength: '120', placeholder: say('sweep_name_placeholder')}), whom = models({say, changed}), cases = dataset({say, ask, changed, chosen: inside});
-  const tags = box({placeholder: say('sweep_commas')}), share = select('sweep_rows_', ['all', 'first', 'sample']), count = box({type: 'number', min: '1', 'aria-label': say('sweep_count')}), repeats = box({type: 'number', min: '1', max: '1000', value: '1'}), measured = metrics({say, changed, kinds}), budget = box({inputmode: 'decimal', placeholder: '–'}), concurrency = box({type: 'number', min: '1', max: '64', placeholder: '4'}), training = dataset({say, ask: () => {}, changed});
+  const tags = box({placeholder: say('sweep_commas')}), share = select('sweep_rows_', ['all', 'first', 'sample']), count = box({type: 'number', min: '1', 'aria-label': say('sweep_count')}), repeats = box({type: 'number', min: '1', max: '1000', value: '1'}), measured = metrics({say, changed, kinds}), budget = box({inputmode: 'decimal', placeholder: '–'}), concurrency = box({type: 'number', min: '1', max: '64', placeholder: '4'}), training = dataset({say, ask: () => {}, changed}), batched = batch({say});
   const fields = {
     name: field('name', say('sweep_name'), name), models: field('models', say('sweep_models'), whom.node), send: field('send', say('sweep_send'), kind), prompt: field('prompt', say('prompt'), prompt, say('sweep_prompt_hint')), messages: field('messages', say('sweep_messages'), make('div', {class: 'pg-sweep-dataset'}, list, adder)), presets: field('presets', say('sweep_presets'), presets),
     variables: field('variables', say('sweep_values_of'), variables), mode: field('mode', say('sweep_mode'), mode), parameters: field('parameters', say('sweep_fixed'), fixed.node), vary: field('vary', say('sweep_vary'), spread), grid: field('grid', say('sweep_grid'), grid.node), list: field('list', say('sweep_list'), combinations, say('sweep_list_hint')),
     dataset: field('dataset', say('sweep_dataset'), cases.node), tags: field('rows.tags', say('sweep_only_tags'), tags), rows: field('rows', say('sweep_which'), make('div', {class: 'pg-sweep-pair'}, share, count)), repeats: field('repeats', say('sweep_repeats'), repeats), metrics: field('metrics', say('sweep_metrics'), measured.node), training: field('training', say('sweep_training'), training.node),
-    budget: field('budget', say('sweep_cap'), budget), concurrency: field('concurrency', say('sweep_concurrency'), concurrency),
+    budget: field('budget', say('sweep_cap'), budget), concurrency: field('concurrency', say('sweep_concurrency'), concurrency), batch: batched.node,
   };
   fields.rows.dataset.also = 'rows.first rows.sample rows.ids rows.seed';
   fields.grid.dataset.also = 'max_calls';
   fields.send.dataset.also = 'prompt messages presets';
   home.append(
     make('section', {class: 'pg-sweep-part'}, fields.name, fields.models), make('section', {class: 'pg-sweep-part'}, fields.send, fields.prompt, fields.messages, fields.presets, fields.dataset, make('div', {class: 'pg-sweep-pair'}, fields.tags, fields.rows)),
-    make('section', {class: 'pg-sweep-part'}, fields.vary, fields.grid, fields.list, fields.parameters), make('section', {class: 'pg-sweep-part'}, fields.metrics, fields.training, make('div', {class: 'pg-sweep-three'}, fields.repeats, fields.budget, fields.concurrency)),
+    make('section', {class: 'pg-sweep-part'}, fields.vary, fields.grid, fields.list, fields.parameters), make('section', {class: 'pg-sweep-part'}, fields.metrics, fields.training, make('div', {class: 'pg-sweep-three'}, fields.repeats, fields.budget, fields.concurrency), fields.batch),
     make('details', {class: 'pg-sweep-more'}, make('summary', {text: say('sweep_more')}), make('div', {class: 'pg-sweep-pair'}, fields.mode, fields.variables)),
   );
 
@@ -108,7 +108,7 @@ window.playground.sweepForm = ({home, say, ask, names, kinds, changed}) => {
     const own = Object.fromEntries(variables.value.split('\n').filter((line) => line.includes('=')).map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1).trim()]));
     return filled({
       name: name.value.trim(), models: whom.value(), ...(kind.value === 'prompt' ? {prompt: prompt.value} : kind.value === 'messages' ? {messages: rows.map((each) => each.value())} : kind.value === 'presets' ? {presets: [...chosen]} : {}),
-      variables: own, mode: mode.value === 'auto' ? null : mode.value, parameters: fixed.value(), ...(spread.value === 'grid' ? {grid: grid.value()} : {list: lines()}), dataset: cases.value(), rows: filled(rowsOf), repeats: whole(repeats), metrics: measured.value(), training: fields.training.hidden ? null : training.value(), budget: budget.value.trim(), concurrency: whole(concurrency), max_calls: unknown.max_calls,
+      variables: own, mode: mode.value === 'auto' ? null : mode.value, parameters: fixed.value(), ...(spread.value === 'grid' ? {grid: grid.value()} : {list: lines()}), dataset: cases.value(), rows: filled(rowsOf), repeats: whole(repeats), metrics: measured.value(), training: fields.training.hidden ? null : training.value(), budget: budget.value.trim(), concurrency: whole(concurrency), max_calls: unknown.max_calls, batch: batched.value(),
     });
   }
 
@@ -141,6 +141,7 @@ window.playground.sweepForm = ({home, say, ask, names, kinds, changed}) => {
     training.put(given.training);
     budget.value = given.budget ?? '';
     concurrency.value = given.concurrency ?? '';
+    batched.put(given.batch);
     arrange();
   }
 

@@ -163,10 +163,16 @@ window.playground.sweepParts = (() => {
     };
   }
 
+  // Whether the calls are sent as a batch, and what that means.
+  function batch({say}) {
+    const tick = make('input', {type: 'checkbox'}), node = make('label', {class: 'pg-versus-choice'}, tick, make('span', {text: say('sweep_batch')}));
+    return {node: field('batch', say('sweep_how'), node, say('sweep_batch_hint')), value: () => tick.checked || null, put(given) { tick.checked = given === true; }};
+  }
+
   // A value that a person typed: JSON where it is, else its text.
   function parsed(text) {
     try { return JSON.parse(text); } catch { return text; }
   }
 
-  return {field, wrong, chips, models, dataset, metrics, options, parsed, textButton};
+  return {field, wrong, chips, models, dataset, metrics, options, batch, parsed, textButton};
 })();

@@ -33,11 +33,11 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
   function drawEstimate(said) {
     foretold.classList.remove('pg-sweep-stale');
     if (!said) return foretold.replaceChildren();
-    const {calls, cells, cases, repeats, free, expected, worst, exact, seconds, worst_seconds, budget, judged, notes} = said;
+    const {calls, cells, cases, repeats, free, expected, worst, exact, seconds, worst_seconds, budget, judged, notes, batch} = said;
     const cost = free ? say('sweep_free') : expected == null && worst == null ? say('price_unknown') : expected === worst ? expected : fill('sweep_cost', {expected: expected ?? say('price_unknown'), worst: worst ?? say('price_unknown')});
     const parts = [['sweep_calls', fill('sweep_calls_of', {calls: number(calls), cells: number(cells), cases: number(cases), repeats: number(repeats)})], ['sweep_costs', `${exact || free ? '' : '≈ '}${cost}`],
-      ['sweep_takes', seconds == null ? say('sweep_unknown_time') : `≈ ${duration(seconds)}${worst_seconds != null && worst_seconds > seconds * 1.05 ? ` (${fill('sweep_at_most', {value: duration(worst_seconds)})})` : ''}`], ...(budget ? [['sweep_budget', budget]] : []), ...(judged ? [['sweep_judged_calls', number(judged)]] : [])];
-    foretold.replaceChildren(make('div', {class: 'pg-cells'}, ...parts.map(([key, text]) => make('span', {class: 'pg-cell', 'data-key': key}, make('span', {class: 'pg-cell-label', text: say(key)}), make('span', {class: 'pg-cell-value', text})))), ...notes.map((text) => make('p', {class: 'pg-quiet', text})));
+      ['sweep_takes', batch ? say('sweep_batch_takes') : seconds == null ? say('sweep_unknown_time') : `≈ ${duration(seconds)}${worst_seconds != null && worst_seconds > seconds * 1.05 ? ` (${fill('sweep_at_most', {value: duration(worst_seconds)})})` : ''}`], ...(budget ? [['sweep_budget', budget]] : []), ...(judged ? [['sweep_judged_calls', number(judged)]] : [])];
+    foretold.replaceChildren(make('div', {class: 'pg-cells'}, ...parts.map(([key, text]) => make('span', {class: 'pg-cell', 'data-key': key}, make('span', {class: 'pg-cell-label', text: say(key)}), make('span', {class: 'pg-cell-value', text})))), ...(batch?.discount ? [fill('sweep_batch_discount', {discount: batch.discount.toLocaleString(playground.language(), {style: 'percent'}), date: batch.as_of})] : []).concat(notes).map((text) => make('p', {class: 'pg-quiet', text})));
   }
 
   // --- the one that is shown ---
@@ -53,6 +53,9 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
     const left = (row.done < row.calls || row.judges?.done < row.judges?.calls) && row.state !== 'running';
     swap(actions, [...(running() && row.here ? [buttons.pause, buttons.stop] : []), ...(left && row.state === 'budget' ? [more] : []), ...(left ? [buttons.go_on] : [])]);
     for (const each of Object.values(buttons)) each.disabled = waiting;
+    // A batch goes on at its server whoever follows it here.
+    buttons.pause.textContent = say(row.batch ? 'sweep_leave_batch' : 'sweep_pause');
+    buttons.stop.textContent = say(row.batch ? 'sweep_cancel_batch' : 'stop');
   }
 
   function drawNow() {
@@ -62,7 +65,7 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
     const head = name + state;
     if (title.dataset.key !== head) { title.dataset.key = head; title.replaceChildren(make('span', {text: name}), status(row)); }
     bar.value = all ? over / all : 1;
-    pace.textContent = [fill('sweep_done', {done: number(done), calls: number(calls)}), failed ? fill('sweep_failed', {failed: number(failed)}) : '', judges?.calls ? fill('sweep_judged', {done: number(judges.done), calls: number(judges.calls)}) : '', judges?.failed ? fill('sweep_judges_failed', {failed: number(judges.failed)}) : '', fill('sweep_spent', {spent: budget ? `${spent} / ${budget}` : spent}), running() && eta != null ? say('jobs_left').replace('{time}', duration(eta)) : '', running() && held >= 1 ? fill('sweep_held', {seconds: Math.round(held)}) : '', running() && here ? fill('sweep_at_once', {limit}) : '', running() && !here ? say('sweep_elsewhere') : ''].filter(Boolean).join(' · ');
+    pace.textContent = [fill('sweep_done', {done: number(done), calls: number(calls)}), failed ? fill('sweep_failed', {failed: number(failed)}) : '', judges?.calls ? fill('sweep_judged', {done: number(judges.done), calls: number(judges.calls)}) : '', judges?.failed ? fill('sweep_judges_failed', {failed: number(judges.failed)}) : '', fill('sweep_spent', {spent: budget ? `${spent} / ${budget}` : spent}), running() && eta != null ? say('jobs_left').replace('{time}', duration(eta)) : '', running() && held >= 1 ? fill('sweep_held', {seconds: Math.round(held)}) : '', running() && row.batches ? row.batches : running() && here && !row.batch ? fill('sweep_at_once', {limit}) : '', running() && !here ? say('sweep_elsewhere') : ''].filter(Boolean).join(' · ');
     why.textContent = row.why ?? '';
     why.hidden = !row.why;
     drawActions();

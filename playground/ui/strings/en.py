@@ -655,6 +655,13 @@ EN: dict[str, str] = {
     "sweep_unknown_time": "not known yet",
     "sweep_at_most": "at most {value}",
     "sweep_budget": "Budget",
+    "sweep_how": "How it is sent",
+    "sweep_batch": "Send as a batch",
+    "sweep_batch_hint": "All calls in a file (/v1/batches), answered when the server has time, within a day. It goes on when Playground is closed.",  # noqa: E501
+    "sweep_batch_takes": "when the server has time, within a day",
+    "sweep_batch_discount": "A batch costs {discount} less at OpenAI ({date}).",
+    "sweep_leave_batch": "Leave it to the server",
+    "sweep_cancel_batch": "Cancel the batch",
     "sweep_judged_calls": "Plus calls to judges, in the cost",
     "sweep_judged": "judged {done} of {calls}",
     "sweep_judges_failed": "{failed} not judged",

@@ -671,6 +671,13 @@ ES: dict[str, str] = {
     "sweep_unknown_time": "aún no se sabe",
     "sweep_at_most": "{value} como máximo",
     "sweep_budget": "Presupuesto",
+    "sweep_how": "Cómo se envía",
+    "sweep_batch": "Enviar como lote",
+    "sweep_batch_hint": "Todas las llamadas en un archivo (/v1/batches); se responden cuando el servidor tiene tiempo, en un día. Sigue aunque se cierre Playground.",  # noqa: E501
+    "sweep_batch_takes": "cuando el servidor tenga tiempo, en un día",
+    "sweep_batch_discount": "En OpenAI, un lote cuesta un {discount} menos ({date}).",
+    "sweep_leave_batch": "Dejarlo al servidor",
+    "sweep_cancel_batch": "Cancelar el lote",
     "sweep_judged_calls": "Más llamadas a jueces, en el coste",
     "sweep_judged": "juzgadas {done} de {calls}",
     "sweep_judges_failed": "{failed} sin juzgar",
