@@ -83,7 +83,9 @@ def test_a_sweep_that_is_there_is_judged_afterwards_and_once(
     other = cli("judge", id, "-m", "bench/fake", "--as", "tone", "--criterion", "Is it kind?", "--yes", **served)
     assert other.returncode == 0, other.stderr
     assert asked(bench) == 2 * CALLS
-    assert json.loads(cli("sweeps", "--json", **served).stdout)[0]["id"] == id
+    [listed] = json.loads(cli("sweeps", "--json", **served).stdout)
+    assert (listed["id"], listed["judged"]["done"], listed["judged"]["calls"]) == (id, 2 * CALLS, 2 * CALLS)
+    assert f"{2 * CALLS}/{2 * CALLS} judged" in cli("sweeps", **served).stdout
 
 
 @pytest.mark.parametrize(

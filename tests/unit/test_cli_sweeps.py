@@ -45,6 +45,7 @@ def test_as_json_no_digit_of_the_money_is_lost(settings: Settings, cli: Cli) -> 
         "done": 3,
         "failed": 1,
         "calls": 4,
+        "judged": None,
         "spent": "12.000000000001",
     }
 
