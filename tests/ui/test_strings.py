@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from playground import errors, panel
+from playground.evaluate.metrics.build import OPTIONS
 from playground.ui.strings import EN, ES
 
 UI = Path(__file__).parents[2] / "playground" / "ui"
@@ -39,6 +40,11 @@ def test_every_parameter_has_a_name_and_an_explanation() -> None:
     for name in panel.NAMES:
         assert f"param_{name}" in EN
         assert f"help_{name}" in EN
+
+
+def test_every_metric_and_its_options_have_names() -> None:
+    options = {option for options in OPTIONS.values() for option in options}
+    assert {f"metric_{kind}" for kind in OPTIONS} | {f"metric_option_{option}" for option in options} <= set(EN)
 
 
 def test_every_word_that_a_script_says_is_in_the_tables() -> None:

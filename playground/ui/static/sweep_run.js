@@ -141,6 +141,7 @@ window.playground.sweepRun = ({home, say, ask, tab, spec, wrong, results, none})
       keep('sweep.' + tab, id);
       drawNow();
       now.scrollIntoView({block: 'nearest'});
+      refresh();  // a quick one may be over before its beginning is told
       look();
       reload();
     }
