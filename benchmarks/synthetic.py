@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from gguf import GGMLQuantizationType as Kinds
-from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from gguf import GGUFValueType, GGUFWriter
 from gguf.quants import quantize
+
+from playground.engine.training.reader import Reader
 
 TILE = 256
 """Rows that are drawn; a larger matrix repeats them."""
@@ -88,7 +90,7 @@ def _header(writer: GGUFWriter, size: Size) -> None:
 
 def _tokenizer(writer: GGUFWriter, source: Path, vocabulary: int) -> None:
     """Another model's, with more tokens that occur in no text."""
-    for name, field in GGUFReader(source).fields.items():
+    for name, field in Reader(source).fields.items():
         if not name.startswith("tokenizer."):
             continue
         value, inner = field.contents(), field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from playground.evaluate.plan import Call, Plan
 from playground.pricing import batch_terms
+from playground.store import BatchKind
 from playground.types import CompletionRequest, Request
 
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
@@ -49,10 +50,10 @@ def line_of(call: Call, request: Request) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
-def kinds(plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[tuple[str, str, str], list[int]]]:
+def kinds(plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[BatchKind, list[int]]]:
     """The calls by endpoint, model and address: OpenAI takes one model a file, and every server one address."""
 
-    def kind(number: int) -> tuple[str, str, str]:
+    def kind(number: int) -> BatchKind:
         call = plan.call(number)
         model = plan.cells[call.cell].model
         return model.endpoint, model.id, urls[call.cell]
@@ -70,16 +71,12 @@ def write(plan: Plan, numbers: Sequence[int], file: Path) -> None:
             out.write(line_of(call, plan.request(call)))
 
 
-def read(file: Path, skipped: Callable[[], None]) -> Iterator[Line]:
-    """What a file says, a line each, in its order. What is no line of ours is told to `skipped`."""
+def read(file: Path) -> Iterator[Line]:
+    """What a file says, a line each, in its order, but for what is no line of ours."""
     with file.open("rb") as lines:
         for raw in lines:
-            if not raw.strip():
-                continue
             found = _line(raw)
-            if found is None:
-                skipped()
-            else:
+            if found is not None:
                 yield found
 
 

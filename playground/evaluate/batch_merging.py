@@ -24,23 +24,25 @@ if TYPE_CHECKING:
     from playground.tokens import Counter
 
 EXPIRED, CANCELLED = "batch_expired", "batch_cancelled"
-CROWDED = ("token_limit_exceeded", "too_many_tasks", "file_too_large")
+SMALLER = ("token_limit_exceeded", "file_too_large")
 """Why a server refuses a whole batch that it would take in smaller ones."""
+CROWDED = ("token_limit_exceeded", "too_many_tasks")
+"""Why it refuses one that it would take when others have ended."""
 GOOD = 200
 
 
 @dataclass(slots=True)
 class Merged:
     """`failures` are outcomes that cost nothing; `again` calls that no answer was paid for and that may do better,
-    `left` those of a batch that was cancelled, `lost` answers that were given and cannot be had; `smaller` says that
-    what is sent again goes in smaller files; `strange` counts lines that are none of ours."""
+    `left` those of a batch that was cancelled, `lost` answers that were given and cannot be had; `smaller` and
+    `crowded` say how what is sent again may be taken: in smaller files, when others have ended."""
 
     failures: list[Output] = field(default_factory=list)
     again: dict[int, str] = field(default_factory=dict)
     left: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     smaller: bool = False
-    strange: int = 0
+    crowded: bool = False
 
 
 class Merger:
@@ -67,15 +69,11 @@ class Merger:
     def outcomes(self, part: Part, files: list[Path], known: set[int], merged: Merged) -> Iterator[Output]:
         """The answers that are not `known`, each call's first; everything else goes into `merged`. Blocks."""
 
-        def strange() -> None:
-            merged.strange += 1
-
         waiting = set(part.calls) - known
         good = len(known)
         for file in files:
-            for line in read(file, strange):
+            for line in read(file):
                 if line.number not in waiting:
-                    merged.strange += line.number not in known
                     continue
                 waiting.discard(line.number)
                 outcome = self._outcome(part, line, merged)
@@ -145,7 +143,8 @@ class Merger:
         bad = {output.number for output in merged.failures}
         first = named[0] if named else {"message": ""}
         why = str(self._client.line_error(part.endpoint, 400, {"error": first}))
-        merged.smaller = any(each.get("code") in CROWDED for each in named)
+        codes = {str(each.get("code")) for each in named}
+        merged.smaller, merged.crowded = not codes.isdisjoint(SMALLER), not codes.isdisjoint(CROWDED)
         merged.again = {number: why for number in part.calls if number not in bad}
         return merged
 

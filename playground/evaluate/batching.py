@@ -34,7 +34,7 @@ from playground.evaluate.budget import NOTHING, at_most
 from playground.evaluate.plan import Plan
 from playground.evaluate.running import budget_reached
 from playground.evaluate.work import Progress, Work
-from playground.store import Output, Part, SweepState
+from playground.store import BatchKind, Output, Part, SweepState
 from playground.words import Said
 
 ROUNDS = 4
@@ -44,16 +44,20 @@ FIRST, LONGEST, FACTOR = 1.0, 60.0, 1.5
 CHUNK = 500
 """Answers that are scored and kept in one go."""
 ENDED = ("completed", "failed", "expired", "cancelled")
+ENDED_MEANWHILE = (400, 409)
+"""What a server answers to whoever cancels a batch that is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """Calls of one kind that are to be sent for the `attempt`th time, at most `most` in a file."""
+    """Calls of one kind that are to be sent for the `attempt`th time, at most `most` in a file; `alone`: only when no
+    other batch of this kind is at the server."""
 
-    key: tuple[str, str, str]
+    key: BatchKind
     numbers: tuple[int, ...]
     attempt: int
     most: int
+    alone: bool = False
 
 
 class Batched(Work):
@@ -126,8 +130,12 @@ class Batched(Work):
     async def _send_all(self) -> None:
         """Send what is to be sent, as far as the budget reaches."""
         self._blocked = None
+        waiting: list[Todo] = []
         while self._todo and self._ending is None and self._blocked is None:
             todo = self._todo.popleft()
+            if todo.alone and self._others(todo.key):
+                waiting.append(todo)
+                continue
             part, rest = await self._cut(todo)
             if rest:
                 self._todo.appendleft(replace(todo, numbers=rest))
@@ -135,6 +143,11 @@ class Batched(Work):
                 self._next += 1
                 self._open[part.part] = await self._sender.save(part)
                 await self._send(part)
+        self._todo.extend(waiting)
+
+    def _others(self, key: BatchKind, but: Part | None = None) -> bool:
+        """Whether batches of this kind are under way."""
+        return any(part.key == key and (but is None or part.part != but.part) for part in self._open.values())
 
     async def _cut(self, todo: Todo) -> tuple[Part | None, tuple[int, ...]]:
         """As many of the calls as fit into a file and the budget, as a part; and those that are left."""
@@ -218,7 +231,7 @@ class Batched(Work):
 
     async def _halved(self, part: Part) -> None:
         """The server takes no file so large."""
-        key = part.endpoint, part.model, part.url
+        key = part.key
         if len(part.calls) == 1:
             await self._keep(self._merger.failed(part.calls[0], refused("batch_line_large"), part.attempt), None)
             return
@@ -267,7 +280,7 @@ class Batched(Work):
             try:
                 return await self._client.cancel_batch(part.endpoint, str(part.batch))
             except EndpointError as error:
-                if error.status != 400:  # it has ended meanwhile
+                if error.status not in ENDED_MEANWHILE:
                     raise
         return await self._client.batch(part.endpoint, str(part.batch))
 
@@ -320,11 +333,10 @@ class Batched(Work):
 
     async def _settle(self, part: Part, merged: Merged, lost: str | None = None) -> None:
         """The end of a batch: what failed is kept, what may do better waits for the next round."""
-        again = merged.again if part.attempt < ROUNDS else {}
+        more = self._again(part, merged)
         failures = list(merged.failures)
-        failures += [
-            self._merger.failed(number, why, part.attempt) for number, why in merged.again.items() if not again
-        ]
+        if more is None:
+            failures += [self._merger.failed(number, why, part.attempt) for number, why in merged.again.items()]
         why = lost or str(refused("batch_lost"))
         failures += [self._merger.failed(number, why, part.attempt) for number in merged.lost]
         for at in range(0, len(failures), CHUNK):
@@ -334,12 +346,21 @@ class Batched(Work):
         done = replace(part, state="merged", reserved=NOTHING)
         await asyncio.to_thread(self._store.batches.save, done, spent=self._budget.spent)
         self._open.pop(part.part, None)
-        if again:
-            most = max(1, (len(part.calls) + 1) // 2) if merged.smaller else self._limits.requests
-            key = part.endpoint, part.model, part.url
-            self._todo.append(Todo(key, tuple(sorted(again)), part.attempt + 1, most))
+        if more is not None:
+            self._todo.append(more)
         if merged.left and not self._cancelling:
             self._end("stopped", Said("why.batch_cancelled", {"count": len(merged.left)}))
+
+    def _again(self, part: Part, merged: Merged) -> Todo | None:
+        """What of a batch is sent once more. One that its server had no room for was not asked: that is no attempt."""
+        todo = Todo(part.key, tuple(sorted(merged.again)), part.attempt, self._limits.requests, merged.crowded)
+        if not todo.numbers:
+            return None
+        if merged.crowded and self._others(part.key, part):
+            return replace(todo, most=len(part.calls))
+        if merged.smaller:
+            return replace(todo, most=(len(part.calls) + 1) // 2) if len(part.calls) > 1 else None
+        return replace(todo, attempt=part.attempt + 1) if part.attempt < ROUNDS else None
 
     # --- meanwhile ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playground.store.batches import Part, PartState
+from playground.store.batches import BatchKind, Part, PartState
 from playground.store.datasets import DatasetRow
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.presets import PresetRow
@@ -14,6 +14,7 @@ from playground.store.votes import Shown, VoteRow
 
 __all__ = [
     "JUDGING",
+    "BatchKind",
     "Cursor",
     "DatasetRow",
     "Filter",

@@ -14,6 +14,8 @@ from playground.store.database import mapped, writing
 from playground.store.records import dollars, picodollars
 from playground.store.schema import BATCHES, SWEEPS
 
+BatchKind = tuple[str, str, str]
+"""Endpoint, model and address: what all lines of a batch have in common."""
 PartState = Literal["planned", "uploaded", "sending", "sent", "merged"]
 
 
@@ -36,6 +38,10 @@ class Part:
     status: str | None = None
     completed: int | None = None
     failed: int | None = None
+
+    @property
+    def key(self) -> BatchKind:
+        return self.endpoint, self.model, self.url
 
 
 class Batches:

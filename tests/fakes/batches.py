@@ -3,6 +3,7 @@
 server.batches.on = True                      else there is no /v1/batches at all
 server.batches.hold = True                    nothing moves by being asked for; else each look is one stage further
 server.batches.paid["7"]                      how often the request with this custom_id was answered
+server.batches.most_waiting = 10              of more requests than these at once it refuses a batch
 server.batches.line("7", 500, 429)            what its next answers are instead, one a batch
 server.batches.next("expire", "no_errors")    what happens to the next batches, one each, `+` joins several:
     fail:CODE, fail_line:N   its file is refused, whole or at that line       lost_create  made, then HTTP 500
@@ -34,6 +35,8 @@ class Batches:
         self._server = server
         self.on = self.hold = False
         self.most_bytes = 200_000_000
+        self.most_waiting = 50_000
+        self.cancelled_late = 400
         self.made: dict[str, dict[str, Any]] = {}
         self.paid: Counter[str] = Counter()
         self._faults: deque[str] = deque()
@@ -108,7 +111,8 @@ class Batches:
     def _cancel(self, name: str) -> Answer:
         batch = self.made[name]
         if batch["status"] in ENDED:
-            return _refused(f"Cannot cancel a batch with status '{batch['status']}'.", None)
+            no = refuse(self.cancelled_late, f"Cannot cancel a batch with status '{batch['status']}'.")
+            return Answer(no.status, no.body)
         batch["status"] = "cancelling"
         return _said(batch)
 
@@ -116,6 +120,8 @@ class Batches:
         """One stage further."""
         batch, faults = self.made[name], self._of[name]
         refusals = [each for each in faults if each.startswith("fail")]
+        if batch["status"] == "validating" and self._waiting() > self.most_waiting:
+            refusals = ["fail:token_limit_exceeded"]
         if batch["status"] in ENDED:
             return
         if batch["status"] == "cancelling":
@@ -135,6 +141,10 @@ class Batches:
             batch["status"] = STAGES[STAGES.index(batch["status"]) + 1]
             if "request_counts" in batch:
                 batch["request_counts"] = {"total": len(self.requests(name)), "completed": 1, "failed": 0}
+
+    def _waiting(self) -> int:
+        """Requests of all batches that have not ended."""
+        return sum(len(self.requests(name)) for name, batch in self.made.items() if batch["status"] not in ENDED)
 
     def _finish(self, name: str, status: str, *, share: int) -> None:
         """Answer the first of `share` parts of the lines; the others were not asked."""

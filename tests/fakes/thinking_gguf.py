@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGUFReader
 
+from playground.engine.training.reader import Reader
 from tests.fakes import tiny_gguf
 from tests.fakes.tiny_gguf import HIDDEN, LAYERS, WIDTH
 
@@ -42,7 +42,7 @@ LEAVES = _TURNS + (
 
 def write(path: Path, script: Sequence[str], *, template: str, tokenizer_of: Path) -> Path:
     """Returns `path`. After the script's last token nothing in particular follows: let it be the end."""
-    names = {name: at for at, name in enumerate(GGUFReader(tokenizer_of).fields["tokenizer.ggml.tokens"].contents())}
+    names = {name: at for at, name in enumerate(Reader(tokenizer_of).fields["tokenizer.ggml.tokens"].contents())}
     ids = [names[name] for name in script]
     embeddings, output = np.zeros((2, len(names), WIDTH))
     for step, (token, following) in enumerate(itertools.pairwise(ids)):

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
+from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter
 from gguf.quants import quantize
+
+from playground.engine.training.reader import Reader
 
 LAYERS, WIDTH, HIDDEN, HEADS, KV_HEADS, VOCABULARY = 2, 32, 64, 4, 2, 64
 
@@ -106,7 +108,7 @@ def _kind_of(value: Any) -> GGUFValueType:
 
 def _copy_tokenizer(writer: GGUFWriter, source: Path) -> int:
     """All `tokenizer.*` of another GGUF; how many tokens it has."""
-    fields = GGUFReader(source).fields
+    fields = Reader(source).fields
     for name, field in fields.items():
         if name.startswith("tokenizer."):
             inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None

@@ -44,12 +44,12 @@ class Base:
 
 def load(path: Path) -> Base:
     """The weights in a GGUF, 4 bytes each. Raises TrainingError: bad_base, unsupported_architecture."""
-    from gguf import GGUFReader
+    from playground.engine.training.reader import Reader
 
     shape = shapes.read(path)
     expected = _expected(shape)
     try:
-        tensors = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+        tensors = {tensor.name: tensor for tensor in Reader(path).tensors}
     except _DAMAGE as exc:
         raise _damaged() from exc
     unknown = sorted(set(tensors) - set(expected) - {"output.weight", "rope_freqs.weight"})

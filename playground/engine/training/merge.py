@@ -52,10 +52,10 @@ def merge(base: Path, adapter: Path, out: Path, *, type: Kind, scale: float = 1.
 
 
 def _opened(path: Path, code: Code, message: str) -> GGUFReader:
-    from gguf import GGUFReader
+    from playground.engine.training.reader import Reader
 
     try:
-        return GGUFReader(path)
+        return Reader(path)
     except (*_DAMAGE, OSError) as exc:
         raise TrainingError(code, message) from exc
 

@@ -92,9 +92,10 @@ def best_device() -> str:
 def _scale_positions(base: Any, plan: Plan, shape: Shape) -> None:
     """transformers' reader drops what divides the rotary frequencies: linear scaling, and Llama 3's `rope_freqs`."""
     import torch
-    from gguf import GGUFReader
 
-    tensors = {tensor.name: tensor for tensor in GGUFReader(plan.base).tensors}
+    from playground.engine.training.reader import Reader
+
+    tensors = {tensor.name: tensor for tensor in Reader(plan.base).tensors}
     factors = np.full(shape.head_size // 2, shape.rope_scale, np.float32)
     if "rope_freqs.weight" in tensors:
         factors *= np.asarray(tensors["rope_freqs.weight"].data, np.float32).reshape(-1)

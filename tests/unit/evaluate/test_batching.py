@@ -248,6 +248,48 @@ async def test_a_batch_that_is_more_than_the_account_may_have_waiting_goes_in_ha
     assert [len(server.batches.requests(name)) for name in server.batches.made] == [CALLS, CALLS // 2, CALLS // 2]
 
 
+async def test_an_account_that_may_have_little_waiting_is_sent_one_batch_after_another(
+    deps: Deps, server: FakeServer
+) -> None:
+    """However small a share of the whole it takes at a time: what it had no room for was not asked, and never fails."""
+    server.batches.most_waiting = 1
+    last = await to_the_end(await begun(deps))
+    assert (last.state, last.done, last.failed) == ("done", CALLS, 0)
+    assert set(server.batches.paid.values()) == {1}
+
+
+async def test_files_that_each_fit_wait_for_one_another(deps: Deps, server: FakeServer) -> None:
+    server.batches.most_waiting = 12
+    last = await to_the_end(await begun(deps, limits=Limits(requests=10, bytes=200_000_000)))
+    assert (last.state, last.done, last.failed) == ("done", CALLS, 0)
+    taken = [len(server.batches.requests(name)) for name, each in server.batches.made.items() if not each["errors"]]
+    assert taken == [10, 10]
+
+
+async def test_one_call_that_is_more_than_the_account_may_have_waiting_fails(deps: Deps, server: FakeServer) -> None:
+    server.batches.most_waiting = 0
+    running = await begun(deps)
+    last = await to_the_end(running)
+    assert (last.done, last.failed) == (0, CALLS)
+    assert "This is wrong." in str(outputs(deps, running)[0].error)
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_batch_that_ended_before_it_was_cancelled_is_read(deps: Deps, server: FakeServer, status: int) -> None:
+    server.batches.cancelled_late = status
+    running = await begun(deps)
+    server.batches.hold = True
+
+    def too_late() -> None:
+        (name,) = server.batches.made
+        for _ in range(4):
+            server.batches.advance(name)
+        running.stop()
+
+    last = await until(running, lambda progress: progress.running == CALLS, too_late)
+    assert (last.done, last.failed) == (CALLS, 0)
+
+
 async def test_a_batch_that_is_always_refused_ends_as_failed_outputs(deps: Deps, server: FakeServer) -> None:
     server.batches.next(*["fail:broken"] * 99)
     running = await begun(deps)
