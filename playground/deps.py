@@ -67,7 +67,16 @@ class Deps:
         """The sweeps that the page has begun."""
         from playground.evaluate.underway import Underway
 
-        return Underway()
+        return Underway(self._work_out)
+
+    def _work_out(self, sweep: str) -> None:
+        """An evaluation's figures, before anybody opens it: of ten thousand answers they take seconds, and are kept."""
+        from playground.evaluate.comparison import compare
+        from playground.evaluate.table import is_evaluation
+
+        found = self.opened.results(sweep)
+        if is_evaluation(found.sweep.spec):
+            _ = compare(found).columns
 
     @cached_property
     def opened(self) -> Opened:

@@ -14,6 +14,7 @@ results.py      what came of them, as figures;  report.py  JSON and CSV of that,
 comparison.py   systems side by side against a baseline;  table.py  as JSON, table_page.py HTML
 resampling.py   intervals and tests of figures that only all answers together have
 rating.py       what people rate, blind, in which order;  rating_results.py  what comes of it; rating_sheet.py  sheets
+kept_figures.py what took seconds to work out, in the store
 opened.py       results that were looked at last;  outputs.py  their answers by pages, filtered and sorted
 statistics.py   intervals, paired tests, agreement, Pareto front; verdict.py  a winner, or "no difference shown"
 """

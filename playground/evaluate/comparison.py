@@ -8,11 +8,13 @@ answers together have (`corpus`). Within one figure the p-values are adjusted by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Literal, Protocol
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from playground.evaluate.metrics.build import Group, group
 from playground.evaluate.metrics.metric import Array, Parted, Sums, Whole
@@ -23,6 +25,8 @@ from playground.evaluate.statistics import RESAMPLES, Interval, Paired, case_mea
 from playground.evaluate.verdict import ALPHA, Verdict, adjusted, decide
 
 Kind = Literal["mean", "corpus"]
+VERSION = 1
+"""Of how figures are worked out: whoever changes a metric, an interval or a test raises it, or old figures stay."""
 DRAWN, LEAST = 5_000_000, 1_999
 """Numbers that are drawn for a figure, where that leaves it enough samples: of very many cases few say it as well."""
 
@@ -183,6 +187,17 @@ class Comparison:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Every figure that a system has: the metrics' in the spec's order, then cost, time and tokens."""
+        kept, about = self.results.figures_kept, f"columns {VERSION} {self.baseline}"
+        text = kept.read(about) if kept is not None else None
+        if text is not None:
+            with suppress(ValidationError):
+                return _columns().validate_json(text)
+        found = self._worked_out()
+        if kept is not None:
+            kept.write(about, _columns().dump_json(found).decode())
+        return found
+
+    def _worked_out(self) -> tuple[Column, ...]:
         found = [each for each in self._wanted() if any(part is not None for part in each.own.values())]
         waiting = [part for each in found for part in (*each.own.values(), *each.differences.values())]
         to_draw = [part for part in waiting if isinstance(part, Drawn)]
@@ -227,6 +242,12 @@ class Comparison:
                 mean = _Mean(self.results, measures[name])
                 made.append(_Column(self, measures[name], "mean", where, most, mean))
         return made
+
+
+@cache
+def _columns() -> TypeAdapter[tuple[Column, ...]]:
+    """As JSON and back, with figures that are no numbers."""
+    return TypeAdapter(tuple[Column, ...], config=ConfigDict(ser_json_inf_nan="constants"))
 
 
 class _Column:

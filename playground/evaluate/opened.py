@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 from playground.errors import InvalidRequest, refused
-from playground.evaluate import stored
+from playground.evaluate import kept_figures, stored
 from playground.evaluate.results import Results, load
 from playground.store import Store
 
@@ -18,15 +18,14 @@ class Opened:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: OrderedDict[str, tuple[tuple[str, int, int], Results]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[str, Results]] = OrderedDict()
         self._lock = threading.Lock()
 
     def results(self, id: str) -> Results:
         """The sweep's results as they are now. Blocks. Raises InvalidRequest where there is none; StoreError."""
-        kept_at = self._store.sweeps.stamp(id)
-        if kept_at is None:
+        stamp = kept_figures.stamp(self._store, id)
+        if stamp is None:
             raise refused("no_sweep", param="sweep", id=id[:40])
-        stamp = (*kept_at, self._store.ratings.stamp(id))
         with self._lock:
             kept = self._kept.get(id)
             if kept is not None and kept[0] == stamp:

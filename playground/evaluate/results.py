@@ -17,9 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from playground.errors import refused
+from playground.evaluate import kept_figures
 from playground.evaluate import spec as specs
 from playground.evaluate.dataset import Case, Dataset, read_case
 from playground.evaluate.judging import Opinion, opinions
+from playground.evaluate.kept_figures import KeptFigures
 from playground.evaluate.metrics import labels
 from playground.evaluate.metrics.build import NEED_TRAINING, build, judges
 from playground.evaluate.metrics.metric import Metric
@@ -111,8 +113,9 @@ class Results:
     #: Drawn once: an interval takes ten thousand samples.
     _figures: dict[tuple[str, tuple[int, ...]], Interval | None] = field(default_factory=dict, repr=False)
     _agreements: dict[tuple[int, ...], float | None] = field(default_factory=dict, repr=False)
-    #: What else was worked out of them, by its name (`comparison.py`).
+    #: What else was worked out of them, by its name (`comparison.py`), here and in the store.
     worked_out: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+    figures_kept: KeptFigures | None = field(default=None, repr=False)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -275,13 +278,18 @@ def load(store: Store, id: str, *, training: Sequence[str] = ()) -> Results:
     sweep = store.sweeps.sweep(id)
     if sweep is None:
         raise refused("no_sweep", param="sweep", id=id[:40])
+    stamp = kept_figures.stamp(store, sweep.id)  # before the outcomes: one that comes meanwhile makes it stale
     spec = specs.from_json(sweep.spec)
     cases = tuple(read_case(case, number) for number, case in enumerate(sweep.cases or (), 1))
     ratings = tuple(store.ratings.of(sweep.id))
     judged = opinions(store, sweep.id, spec.metrics)
     outputs = tuple(_rated(store.sweeps.each(sweep.id), ratings, judged))
     spent = sweep.spent + sum((each.spent for each in store.sweeps.judged(sweep.id)), Decimal(0))
-    return Results(replace(sweep, spent=spent), spec, cases, outputs, _metrics(spec, cases, training), ratings, judged)
+    kept = None
+    if stamp is not None and sweep.state != "running":
+        kept = KeptFigures(store, sweep.id, f"{stamp} {bool(training):d}")
+    metrics = _metrics(spec, cases, training)
+    return Results(replace(sweep, spent=spent), spec, cases, outputs, metrics, ratings, judged, figures_kept=kept)
 
 
 def rated_name(criterion: str) -> str:

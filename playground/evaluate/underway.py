@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,9 +29,11 @@ class _Run:
 
 
 class Underway:
-    """Sweeps by their ids. All methods but `close` belong to one event loop."""
+    """Sweeps by their ids. All methods but `close` belong to one event loop. `done` is told, in a thread, of each that
+    came to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: Callable[[str], object] = lambda id: None) -> None:
+        self._done = done
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,6 +58,11 @@ class Underway:
         finally:
             del self._runs[run.running.id]
             run.ended.set_result(None)
+        if run.progress.state == "done":
+            try:
+                await asyncio.to_thread(self._done, run.running.id)
+            except Exception:
+                log.exception("what follows a sweep failed")
 
     def of(self, id: str) -> tuple[Ongoing, Progress] | None:
         """The sweep and how far it is, where it runs here."""

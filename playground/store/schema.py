@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -194,6 +194,18 @@ BATCHES = Table(
     Column("failed", Integer),
     # The numbers of its calls. Last: some thousands.
     Column("calls", JSON, nullable=False),
+)
+
+FIGURES = Table(
+    "figures",
+    METADATA,
+    # No foreign key: as in `outputs`. Deleting a sweep deletes them.
+    Column("sweep", String(64), primary_key=True),
+    # What was worked out, with the version of how.
+    Column("about", String(64), primary_key=True),
+    # What the sweep's outcomes were then.
+    Column("stamp", String(200), nullable=False),
+    Column("value", Text, nullable=False),
 )
 
 RATERS = Table(

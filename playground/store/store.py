@@ -1,4 +1,4 @@
-"""The record of runs, presets and votes; `datasets`, `sweeps`, `batches` and `ratings` are parts of their own."""
+"""The record of runs, presets and votes. Datasets and all that belongs to sweeps are parts of their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from playground.store import history, presets, records, sweep_usage, votes
 from playground.store.batches import Batches
 from playground.store.database import connect, folder_of, mapped, writing
 from playground.store.datasets import Datasets
+from playground.store.figures import Figures
 from playground.store.history import Filter, LatencyRow, UsageRow
 from playground.store.owner import Owner, alive, sweep
 from playground.store.presets import PresetRow
@@ -51,6 +52,7 @@ class Store:
         self.sweeps = Sweeps(engine, self._owner_name, self._is_dead)
         self.ratings = Ratings(engine)
         self.batches = Batches(engine)
+        self.figures = Figures(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from playground.errors import refused
-from playground.store import batches, ratings
+from playground.store import batches, figures, ratings
 from playground.store.database import mapped, writing
 from playground.store.records import dollars, moment, picodollars
 from playground.store.schema import OUTPUTS, SWEEPS
@@ -254,6 +254,7 @@ class Sweeps:
                 raise refused("batches_open", param="sweep", id=id)
             ratings.forget(connection, id)
             batches.forget(connection, id)
+            figures.forget(connection, id)
             ids = [row.id for row in rows]
             connection.execute(sa.delete(OUTPUTS).where(OUTPUTS.c.sweep.in_(ids)))
             connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id.in_(ids)))

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from playground.deps import Deps
+from playground.evaluate import kept_figures
+from playground.evaluate.comparison import VERSION, Comparison
 from playground.types import ModelInfo
 from playground.ui import evaluating, sweeping
 from tests.ui.test_handlers import HOSTILE
@@ -151,3 +153,21 @@ async def test_whatever_is_sent_is_answered_in_words(kept: Deps, action: str, va
         assert said["of"] == action
     async for part in evaluating.exported(kept, value):
         assert "notice" in part
+
+
+async def test_figures_are_worked_out_when_it_ends_and_by_no_page_that_opens_it(
+    kept: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = await ran(kept)
+    stamp = f"{kept_figures.stamp(kept.store, id)} 0"
+    for _ in range(1_500):
+        if kept.store.figures.kept(id, f"columns {VERSION} 0", stamp):
+            break
+        await asyncio.sleep(0.02)
+
+    def again(self: Comparison) -> None:
+        raise AssertionError("worked out again")
+
+    monkeypatch.setattr(Comparison, "_worked_out", again)
+    kept.opened.results(id).worked_out.clear()  # another process has not looked at it yet
+    assert [each["name"] for each in (await opened(kept, id))["columns"]][:2] == ["exact_match", "label"]

@@ -12,8 +12,9 @@ import sacrebleu
 from scipy import stats
 
 from playground.cli.evaluate_words import lines
-from playground.errors import InvalidRequest
-from playground.evaluate import table, table_page
+from playground.errors import InvalidRequest, StoreError
+from playground.evaluate import kept_figures, table, table_page
+from playground.evaluate.comparison import VERSION, Column, Comparison
 from playground.evaluate.metrics.build import GROUPS, OPTIONS, build, read_metrics, with_companions
 from playground.evaluate.results import Results, load
 from playground.settings import Settings
@@ -227,3 +228,85 @@ def test_an_answer_is_off_the_domain_by_the_threshold_that_training_tells() -> N
     assert [at for at, score in enumerate(scores) if score] == sorted(index.off(answers))
     assert scores[:2] == [0.0, 1.0]
     assert metric.score("", Case(id="1")) is None
+
+
+# --- worked out once, kept in the store ---
+
+
+@pytest.fixture
+def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often figures are worked out: the baseline of each time."""
+    times: list[int] = []
+    work_out = Comparison._worked_out
+
+    def counted(self: Comparison) -> tuple[Column, ...]:
+        times.append(self.baseline)
+        return work_out(self)
+
+    monkeypatch.setattr(Comparison, "_worked_out", counted)
+    return times
+
+
+def test_figures_are_worked_out_once_and_the_same_when_read_again(store: Store, worked_out: list[int]) -> None:
+    kept(store)
+    store.sweeps.let_go("kept", "done")
+    first = table.table(load(store, "kept"))
+    again = table.table(load(store, "kept"))
+    assert again == first
+    assert worked_out == [0]
+    table.table(load(store, "kept"), baseline="base")
+    table.table(load(store, "kept"), baseline=MODELS[2])
+    assert worked_out == [0, 2]
+
+
+def test_what_changes_an_outcome_works_them_out_again(store: Store, worked_out: list[int]) -> None:
+    kept(store)
+    store.sweeps.let_go("kept", "done")
+    table.table(load(store, "kept"))
+    store.ratings.join("kept", "Ana", {"criteria": ["grammar"]})
+    store.ratings.save("kept", 0, "Ana", {"grammar": 4})
+    said = table.table(load(store, "kept"))
+    assert column(said, "human:grammar")["figures"][0]["value"] == 4
+    store.sweeps.claim("kept")
+    store.sweeps.let_go("kept", "done")
+    table.table(load(store, "kept"))
+    table.table(load(store, "kept", training=["what it was trained on"]))
+    assert worked_out == [0, 0, 0, 0]
+
+
+def test_a_sweep_under_way_keeps_none_and_one_that_is_deleted_none_either(store: Store, worked_out: list[int]) -> None:
+    kept(store)
+    store.sweeps.claim("kept")
+    table.table(load(store, "kept"))
+    table.table(load(store, "kept"))
+    assert worked_out == [0, 0]
+    store.sweeps.let_go("kept", "done")
+    table.table(load(store, "kept"))
+    about, stamp = f"columns {VERSION} 0", f"{kept_figures.stamp(store, 'kept')} 0"
+    assert store.figures.kept("kept", about, stamp)
+    store.sweeps.delete("kept")
+    assert store.figures.kept("kept", about, stamp) is None
+
+
+def test_what_is_no_figure_is_worked_out_again(store: Store, worked_out: list[int]) -> None:
+    kept(store)
+    store.sweeps.let_go("kept", "done")
+    first = table.table(load(store, "kept"))
+    store.figures.keep("kept", f"columns {VERSION} 0", f"{kept_figures.stamp(store, 'kept')} 0", '[{"measure": 1}]')
+    assert table.table(load(store, "kept")) == first
+    assert worked_out == [0, 0]
+
+
+def test_a_store_that_takes_nothing_costs_only_the_time(
+    store: Store, worked_out: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(store)
+    store.sweeps.let_go("kept", "done")
+
+    def full(*given: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(store.figures, "keep", full)
+    monkeypatch.setattr(store.figures, "kept", full)
+    assert table.table(load(store, "kept")) == table.table(load(store, "kept"))
+    assert worked_out == [0, 0]
