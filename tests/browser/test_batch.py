@@ -87,3 +87,41 @@ async def test_the_engine_here_takes_a_batch(visits: Any, engine_app: Any) -> No
     await sweeper.page.locator(f"{NOW} [data-status='succeeded']").wait_for(timeout=90_000)
     assert "8 of 8 answered" in await sweeper.page.inner_text(NOW)
     assert "have no latency: 8" in await sweeper.page.inner_text("#pg-sweep .pg-sweep-results")
+
+
+async def test_a_page_that_is_closed_and_an_app_that_ends_leave_the_batch_to_its_server(
+    visits: Any, fake_app: Any, batches: Any
+) -> None:
+    batches.on = batches.hold = True
+    batches.paid.clear()
+    first = await opened(visits, fake_app, "server/fake")
+    await first.form(name="Overnight")
+    await tick(first)
+    await first.run()
+    await first.page.locator(NOW, has_text="batches: 1").wait_for()
+    await first.page.close()
+    await fake_app.deps.underway.close()  # what the app does when it ends
+    batches.hold = False
+    second = await opened(visits, fake_app, "server/fake")
+    await second.page.locator("#pg-sweep .pg-sweep-past > summary").click()
+    await second.page.locator("#pg-sweep .pg-job", has_text="Overnight").click()
+    await second.state("paused")
+    await second.press("Go on")
+    await second.figures()
+    assert "16 of 16 answered" in await second.page.inner_text(NOW)
+    assert set(batches.paid.values()) == {1}
+
+
+async def test_lines_that_failed_are_sent_again(sweeper: Sweeper, batches: Any) -> None:
+    batches.on = True
+    batches.paid.clear()
+    batches.line("3", 500)
+    batches.line("5", 400)
+    await sweeper.form(name="Some fail")
+    await tick(sweeper)
+    await sweeper.run()
+    await sweeper.figures()
+    said = await sweeper.page.inner_text(NOW)
+    assert "15 of 16 answered" in said
+    assert "1 failed" in said
+    assert batches.paid["3"] == 1
