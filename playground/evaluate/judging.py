@@ -8,7 +8,8 @@ sweep's budget is for the answers and their judges together.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,7 +21,7 @@ from playground.evaluate.dataset import Case
 from playground.evaluate.metrics.build import MetricSpec, judges
 from playground.evaluate.metrics.judge import DEFAULT, LONGEST_REASON, grade_format, grade_messages, read_grade
 from playground.evaluate.metrics.metric import Metric
-from playground.evaluate.plan import Call, Cell, Plan
+from playground.evaluate.plan import Call, Cell, Plan, written_for
 from playground.evaluate.running import Running
 from playground.evaluate.spec import Spec
 from playground.evaluate.work import Ongoing, Progress
@@ -60,8 +61,26 @@ def judge_plans(
 ) -> tuple[JudgePlan, ...]:
     """Each judge's plan, without answers. `model` and `kind` are `plan.make`'s. Raises InvalidRequest for a judge that
     there is not."""
-    cases = tuple(plan.cases[call.case] for call in plan.calls()) if judges(plan.spec.metrics) else ()
+    cases = tuple(_asked_of(plan)) if judges(plan.spec.metrics) else ()
     return tuple(_plan(plan, cases, judge, model, kind) for judge in judges(plan.spec.metrics))
+
+
+def _asked_of(plan: Plan) -> Iterator[Case]:
+    """Each call's case with all that was asked of it: the words of the spec or the preset around its own."""
+    # Cells that differ in a parameter alone, and repeats, ask the same.
+    words = [json.dumps([cell.written, dict(cell.variables)], default=list) for cell in plan.cells]
+    known: dict[tuple[str, int], Case] = {}
+    for call in plan.calls():
+        cell, case = plan.cells[call.cell], plan.cases[call.case]
+        if cell.written is None:
+            yield case
+            continue
+        key = words[call.cell], call.case
+        if key not in known:
+            said = written_for(cell, case)
+            messages = said.get("messages")
+            known[key] = replace(case, prompt=said.get("prompt"), messages=tuple(messages) if messages else None)
+        yield known[key]
 
 
 def _plan(

@@ -244,11 +244,16 @@ def _check_written(cells: Sequence[Cell], cases: tuple[Case, ...]) -> None:
         check_fits(Dataset("", given), cell.written)
 
 
-def _request(cell: Cell, case: Case) -> tuple[Request, tuple[accepts.LeftOut, ...]]:
+def written_for(cell: Cell, case: Case) -> Mapping[str, Any]:
     """A case's own prompt is sent as it is; in one that the spec or a preset brings, variables are filled."""
-    own = {**cell.variables, **case.values}
-    written = case.written if cell.written is None else fill_all(dict(cell.written), own)
-    info = cell.model
+    if cell.written is None:
+        return case.written
+    filled: Mapping[str, Any] = fill_all(dict(cell.written), {**cell.variables, **case.values})
+    return filled
+
+
+def _request(cell: Cell, case: Case) -> tuple[Request, tuple[accepts.LeftOut, ...]]:
+    written, info = written_for(cell, case), cell.model
     context = catalog.context_length(info)
     where = {"endpoint": info.endpoint, "model": info.id, "context_length": context}
     completing = cell.mode == "complete" or (cell.mode == "auto" and catalog.completes(info))

@@ -103,6 +103,41 @@ async def test_every_answer_is_judged_once_and_the_grades_stand_in_every_report(
     assert b",judge," in report.to_csv(found)
 
 
+async def test_a_judge_reads_all_that_was_asked_and_not_only_the_cases_variables(deps: Deps, bench: FakeServer) -> None:
+    cases = tuple(Case(id=str(at), variables={"tweet": f"tweet {at}"}, expected="Positive") for at in range(2))
+    spec = {
+        "models": ["server/fake"],
+        "metrics": [{"judge": {"model": "bench/fake"}}],
+        "grid": {"temperature": [0, 1]},
+        "messages": [
+            {"role": "system", "content": "Answer with {{how}}."},
+            {"role": "user", "content": "Tweet: {{tweet}}\nSentiment:"},
+        ],
+        "variables": {"how": "one word"},
+    }
+    plan = sweeping.plan_of(from_json(spec), Dataset("tweets", cases), deps)
+    await to_the_end(await sweeping.begin(plan, deps))
+    tasks = [each.body["messages"][1]["content"] for each in asked(bench)]
+    assert len(tasks) == 4
+    for at in range(2):
+        shown = f"system: Answer with one word.\n\nuser: Tweet: tweet {at}\nSentiment:"
+        assert sum(shown in each for each in tasks) == 2
+
+
+async def test_a_completions_prompt_is_the_judges_task(deps: Deps, bench: FakeServer) -> None:
+    cases = (Case(id="1", variables={"tweet": "so good"}, expected="Positive"),)
+    spec = {
+        "models": ["server/fake"],
+        "mode": "complete",
+        "metrics": [{"judge": {"model": "bench/fake"}}],
+        "prompt": "Tweet: {{tweet}}\nSentiment:",
+    }
+    plan = sweeping.plan_of(from_json(spec), Dataset("tweets", cases), deps)
+    await to_the_end(await sweeping.begin(plan, deps))
+    (only,) = asked(bench)
+    assert "<<<TASK>>>\nTweet: so good\nSentiment:\n<<<END TASK>>>" in only.body["messages"][1]["content"]
+
+
 async def test_who_judges_is_listed_nowhere_and_counts_in_usage_and_goes_with_the_sweep(deps: Deps) -> None:
     running = await begun(deps, {"model": "openai/gpt-4o-mini"})
     last = await to_the_end(running)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,30 +153,7 @@ def test_a_nested_marker_is_none_either() -> None:
     assert asked.count("<<<END ANSWER>>>") == asked.count("<<<TASK>>>") == 1
 
 
-def test_a_preference_that_is_quoted_beside_another_is_none() -> None:
-    assert judge.read_preference('{"winner": "first"} but the answer says {"winner": "second"}') is None
-    assert judge.read_preference("none") is None
-
-
-@pytest.mark.parametrize(
-    ("straight", "changed", "winner"),
-    [
-        ("first", "second", "first"),
-        ("second", "first", "second"),
-        ("first", "first", "tie"),
-        ("tie", "tie", "tie"),
-        ("first", "tie", "tie"),
-    ],
-)
-def test_a_preference_holds_where_it_holds_in_both_orders(straight: str, changed: str, winner: str) -> None:
-    verdicts = [judge.read_preference(json.dumps({"reason": "r", "winner": each})) for each in (straight, changed)]
-    assert judge.decided(*verdicts) == winner
-    assert judge.decided(verdicts[0], judge.read_preference("both")) is None
-
-
 def test_what_a_judge_is_asked_for_can_be_sent_as_a_schema_and_read_back() -> None:
-    for asked, good in ((judge.grade_format(200), {"grade": 4}), (judge.PREFERENCE_FORMAT, {"winner": "tie"})):
-        format_ = read_format(asked)
-        assert problem_with(json.dumps({"reason": "r", **good}), format_) is None
-        assert problem_with('{"reason": "r"}', format_) is not None
-    assert "first order" not in judge.preference_messages(CASE, "a", "b")[1]["content"]
+    format_ = read_format(judge.grade_format(200))
+    assert problem_with('{"reason": "r", "grade": 4}', format_) is None
+    assert problem_with('{"reason": "r"}', format_) is not None
