@@ -189,7 +189,7 @@ async def _follow(running: Ongoing) -> Progress:
 
 
 def _ctrl_c_does(running: Ongoing) -> str:
-    return "Ctrl-C leaves: the batches go on." if running.plan.spec.batch else "Ctrl-C pauses it."
+    return "Ctrl-C leaves: the batches go on." if running.by_file else "Ctrl-C pauses it."
 
 
 def _leave(last: Progress, again: str) -> None:
@@ -224,7 +224,7 @@ def _ctrl_c(running: Ongoing) -> Any:
         def ask(*_: object) -> None:
             nonlocal times
             times += 1
-            if times == 1 and running.plan.spec.batch:
+            if times == 1 and running.by_file:
                 note("\nLeaving the batches to their server.")
             elif times == 1:
                 note("\nPausing: waiting for the calls under way. Once more closes them.")

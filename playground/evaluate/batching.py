@@ -63,6 +63,8 @@ class Todo:
 class Batched(Work):
     """A sweep whose calls are sent by the file. `pause` leaves the batches to their servers, `stop` cancels them."""
 
+    by_file = True
+
     def __init__(
         self,
         id: str,

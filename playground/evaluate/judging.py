@@ -166,6 +166,10 @@ class Judged:
         self._asked = asked
         self._halted: SweepState | None = None
 
+    @property
+    def by_file(self) -> bool:
+        return self._now.by_file
+
     def pause(self) -> None:
         self._halted = self._halted or "paused"
         self._now.pause()

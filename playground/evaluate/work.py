@@ -66,6 +66,11 @@ class Ongoing(Protocol):
     def id(self) -> str: ...
     @property
     def plan(self) -> Plan: ...
+    @property
+    def by_file(self) -> bool:
+        """Whether what is under way now are batches, which go on at their server when nobody follows them."""
+        ...
+
     def run(self) -> AsyncGenerator[Progress]: ...
     def pause(self) -> None: ...
     def stop(self) -> None: ...
@@ -74,6 +79,8 @@ class Ongoing(Protocol):
 
 class Work(ABC):
     """One sweep, already kept in the store (`sweeping.begin`), run once: `run`, and meanwhile `pause` or `stop`."""
+
+    by_file = False
 
     def __init__(
         self,

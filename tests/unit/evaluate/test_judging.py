@@ -138,6 +138,16 @@ async def test_a_completions_prompt_is_the_judges_task(deps: Deps, bench: FakeSe
     assert "<<<TASK>>>\nTweet: so good\nSentiment:\n<<<END TASK>>>" in only.body["messages"][1]["content"]
 
 
+async def test_a_batchs_answers_are_judged_live_and_whoever_leaves_then_is_told_so(
+    deps: Deps, server: FakeServer
+) -> None:
+    server.batches.on = True
+    running = await begun(deps, models=["server/fake"], batch=True)
+    seen = [(progress.judge, running.by_file) async for progress in running.run()]
+    assert seen[0] == (None, True)
+    assert {by_file for judge, by_file in seen if judge} == {False}
+
+
 async def test_who_judges_is_listed_nowhere_and_counts_in_usage_and_goes_with_the_sweep(deps: Deps) -> None:
     running = await begun(deps, {"model": "openai/gpt-4o-mini"})
     last = await to_the_end(running)
