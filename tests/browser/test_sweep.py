@@ -208,6 +208,23 @@ async def test_spanish_on_a_phone_says_no_english_and_has_no_sideways_scroll(vis
     assert await screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+async def test_people_rate_a_sweeps_answers_from_its_results(sweeper: Sweeper, fake_app: Any) -> None:
+    await sweeper.form(name="To be rated")
+    await sweeper.run()
+    await sweeper.figures()
+    rated = fake_app.deps.store.sweeps.listed(limit=1)[0].id
+    await sweeper.field("name").locator("input").fill("Another, later")
+    await sweeper.page.click(GO)
+    await sweeper.page.locator(NOW, has_text="Another, later").locator("[data-status='succeeded']").wait_for()
+    await sweeper.page.locator("#pg-sweep .pg-sweep-past > summary").click()
+    await sweeper.page.locator(f"#pg-sweep .pg-job[data-key='{rated}']").click()
+    await sweeper.page.locator("#pg-sweep .pg-sweep-results").wait_for()
+    await sweeper.page.locator("#pg-sweep").get_by_role("button", name="Have people rate answers").click()
+    chosen = sweeper.page.locator("#pg-rating .pg-rating-start select")
+    await chosen.wait_for()
+    assert await chosen.input_value() == rated
+
+
 async def test_a_draft_of_the_form_outlives_a_reload(sweeper: Sweeper) -> None:
     await sweeper.form(name="Kept")
     await sweeper.page.reload()

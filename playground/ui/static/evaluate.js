@@ -18,7 +18,7 @@ const outputs = playground.sweepOutputs({say, ask, id: () => run.id});
 const table = playground.evaluateTable({say, open: outputs.open, by(now) { chosen = {...chosen, ...now}; run.by(chosen.measure ?? ''); }});
 
 const saver = (kind) => textButton(say('evaluate_save_' + kind), () => { saving.begin(++saves); props.value = {n: saves, kind, id: run.id, language: playground.language(), ...chosen}; trigger('submit'); });
-const exports = make('div', {class: 'pg-prepare-actions', hidden: ''}, ...['html', 'json', 'csv'].map(saver), textButton(say('evaluate_to_rate'), () => playground.openTab('rate')));
+const exports = make('div', {class: 'pg-prepare-actions', hidden: ''}, ...['html', 'json', 'csv'].map(saver), textButton(say('evaluate_to_rate'), () => playground.tell('rate', run.id)));
 
 function results(said) {
   table.show(said);

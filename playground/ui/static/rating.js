@@ -6,7 +6,7 @@ const notice = element.querySelector('.pg-notice'), home = element.querySelector
 const {ask: inquire, heard} = playground.asking({props, trigger, answered});
 const {about} = props, problem = playground.telling(notice);
 // `desk` is who rates what, as the server has it; `seen` the sweeps whose results were looked at in this browser without rating.
-let desk = null, sweeps = null, view = 'start', draft = null, link = null, seen = {}, keepTimer = 0, opened = false;
+let desk = null, sweeps = null, view = 'start', draft = null, link = null, seen = {}, keepTimer = 0, opened = false, wanted = '';
 
 const item = playground.ratingItem({say, about, on: {
   changed: keep,
@@ -78,7 +78,8 @@ function drawStart() {
   if (!listed.length) return home.replaceChildren(make('p', {class: 'pg-empty', text: say(link ? 'rating_link_gone' : 'rating_no_sweeps')}));
   const before = sweep.value;
   sweep.replaceChildren(...listed.map(({id, name, answers, at}) => make('option', {value: id, text: `${name} · ${say('rating_answers').replace('{count}', answers.toLocaleString(playground.language()))} · ${date(at)}`})));
-  if (listed.some(({id}) => id === before)) sweep.value = before;
+  for (const each of [before, wanted]) if (listed.some(({id}) => id === each)) sweep.value = each;
+  wanted = '';
   // Whoever was sent a link has nothing to choose but their name.
   settings.hidden = share.hidden = look.hidden = Boolean(link);
   home.replaceChildren(form);
@@ -171,6 +172,12 @@ function enter() {
 
 window.addEventListener('pagehide', () => { if (keepTimer) keepNow(); });
 hear('mode', enter);
+// The button beside a sweep's results: its answers, unless one is at others.
+hear('rate', (id) => {
+  wanted = id;
+  if (view === 'results') { [desk, draft, link, view] = [null, null, null, 'start']; keepNow(); }
+  playground.openTab('rate');
+});
 watch('value', () => heard(props.value));
 restore();
 readLink();

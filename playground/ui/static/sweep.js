@@ -31,7 +31,7 @@ function take() {
 
 const saver = (kind) => textButton(say('sweep_save_' + kind), () => { saving.begin(++saves); props.value = {n: saves, kind, id: run.id, language: playground.language()}; trigger('submit'); });
 let saves = 1e6;  // other numbers than those of questions
-const exports = make('div', {class: 'pg-prepare-actions', hidden: ''}, ...['csv', 'json', 'html'].map(saver), textButton(say('sweep_again'), () => ask('spec', {id: run.id})));
+const exports = make('div', {class: 'pg-prepare-actions', hidden: ''}, ...['csv', 'json', 'html'].map(saver), textButton(say('evaluate_to_rate'), () => playground.tell('rate', run.id)), textButton(say('sweep_again'), () => ask('spec', {id: run.id})));
 function results(said) {
   figures.show(said);
   outputs.show(said);
