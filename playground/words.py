@@ -50,11 +50,16 @@ class _Spanish(Formatter):
     def format_field(self, value: Any, format_spec: str) -> Any:
         text = super().format_field(value, format_spec)
         is_number = type(value) in (int, float) or (isinstance(value, str) and self._grouped.fullmatch(value))
-        if not is_number:
-            return text
-        whole, point, rest = text.partition(".")
-        whole = whole.replace(",", "." if len(whole.lstrip("-")) > len("9,999") else "")
-        return f"{whole},{rest}" if point else whole
+        return local(text, "es") if is_number else text
+
+
+def local(number: str, language: Language) -> str:
+    """A number as a language writes it, of one that Python formatted, with or without groups of three."""
+    if language == "en":
+        return number
+    whole, point, rest = number.partition(".")
+    whole = whole.replace(",", "." if len(whole.lstrip("-")) > len("9,999") else "")
+    return f"{whole},{rest}" if point else whole
 
 
 def plain(*groups: str) -> dict[Language, dict[str, str]]:

@@ -27,7 +27,7 @@ from playground.evaluate.report_parts import (
 )
 from playground.evaluate.results import Results
 from playground.pricing import format_money
-from playground.words import Language
+from playground.words import Language, local
 
 MOST_CELLS = 200
 """Rows of the table; the CSV has all."""
@@ -110,8 +110,8 @@ def _square(square: Json | None, low: float, high: float, better: bool, language
     agreed = "" if square["agreement"] is None else say("sweep.agreement", language, share=f"{square['agreement']:.0%}")
     colour = f"color-mix(in srgb,var(--accent) {strength}%,var(--bg))"
     return (
-        f'<td style="background:{colour}"><b>{number(figure["value"])}</b>'
-        f"{ends(figure)}<br>{agreed}<br>n = {square['count']:,}</td>"
+        f'<td style="background:{colour}"><b>{number(figure["value"], language)}</b>'
+        f"{ends(figure, language)}<br>{agreed}<br>n = {local(format(square['count'], ','), language)}</td>"
     )
 
 
@@ -124,9 +124,11 @@ def _scatter(said: Json, language: Language) -> Iterator[str]:
     if len(points) < 2:
         return
     priced = any(cell["cost"] for cell in said["cells"])
-    across = say("sweep.cost" if priced else "sweep.latency", language)
+    across = say("sweep.cost", language) if priced else f"{say('sweep.latency', language)}, s"
     yield f"<h2>{escape(said['measure']['name'])} · {across}</h2>"
-    yield scatter([(float(x or 0), y, front, name) for x, y, front, name in points], across, said["measure"]["name"])
+    yield scatter(
+        [(float(x or 0), y, front, name) for x, y, front, name in points], across, said["measure"]["name"], language
+    )
     yield f'<p class="soft">{say("sweep.front", language)}</p>'
 
 
@@ -149,13 +151,13 @@ def _cells(said: Json, language: Language) -> Iterator[str]:
     yield f'<div class="wide"><table><tr><th>{say("sweep.cell", language)}</th>{names}{rest}</tr>'
     for cell in cells[:MOST_CELLS]:
         values = [
-            *(interval(cell["figures"][name]) for name in figures),
-            *(number(cell["whole"].get(name)) for name in whole),
+            *(interval(cell["figures"][name], language) for name in figures),
+            *(number(cell["whole"].get(name), language) for name in whole),
             "–" if cell["agreement"] is None else f"{cell['agreement']:.0%}",
             "–" if cell["cost"] is None else format_money(Decimal(str(cell["cost"]))),
-            seconds(cell["latency"]),
-            f"{cell['answered']:,}",
-            f"{cell['failed']:,}",
+            seconds(cell["latency"], language),
+            local(f"{cell['answered']:,}", language),
+            local(f"{cell['failed']:,}", language),
         ]
         mark = " ●" if cell["front"] else ""
         row = "".join(f'<td class="n">{value}</td>' for value in values)

@@ -11,7 +11,7 @@ from typing import Any
 
 from playground.evaluate.report import Json
 from playground.evaluate.results import Results
-from playground.words import Language, Said
+from playground.words import Language, Said, local
 
 MOST_OUTPUTS, LONGEST = 300, 400
 """Answers, and characters of one, that are shown; the CSV has all."""
@@ -57,7 +57,9 @@ def class_table(found: Json, language: Language) -> Iterator[str]:
     yield f'<div class="wide"><table><tr><th>{say("sweep.expected", language)}</th>{heads}{rest}</tr>'
     for name, row in zip(found["labels"], found["matrix"], strict=True):
         each = found["classes"][name]
-        figures = [*(f"{count:,}" for count in row), *(f"{each[key]:.2f}" for key in ("precision", "recall", "f1"))]
+        counts = [f"{count:,}" for count in row]
+        shares = [f"{each[key]:.2f}" for key in ("precision", "recall", "f1")]
+        figures = [local(figure, language) for figure in (*counts, *shares)]
         cells = "".join(f'<td class="n">{figure}</td>' for figure in figures)
         yield f"<tr><th>{escape(name)}</th>{cells}</tr>"
     yield "</table></div>"
@@ -70,7 +72,7 @@ def outputs(results: Results, language: Language) -> Iterator[str]:
     yield '<div class="wide"><table><tr>' + "".join(f"<th>{head}</th>" for head in heads) + "<th></th></tr>"
     for output in shown:
         case = results.cases[output.row]
-        scores = ", ".join(f"{name} {number(score)}" for name, score in output.scores.items())
+        scores = ", ".join(f"{name} {number(score, language)}" for name, score in output.scores.items())
         answer = output.answer[:LONGEST] + ("…" if len(output.answer) > LONGEST else "")
         cells = [results.sweep.cells[output.cell]["name"], case.id, (case.expected or "")[:LONGEST]]
         row = "".join(f"<td>{escape(str(each))}</td>" for each in cells)
@@ -79,19 +81,22 @@ def outputs(results: Results, language: Language) -> Iterator[str]:
     yield "</table></div>"
 
 
-def interval(figure: Mapping[str, Any] | None) -> str:
-    return "–" if figure is None else f'{number(figure["value"])} <span class="soft">{ends(figure)}</span>'
+def interval(figure: Mapping[str, Any] | None, language: Language) -> str:
+    if figure is None:
+        return "–"
+    return f'{number(figure["value"], language)} <span class="soft">{ends(figure, language)}</span>'
 
 
-def ends(figure: Mapping[str, Any]) -> str:
-    return f"[{number(figure['low'])}, {number(figure['high'])}]"
+def ends(figure: Mapping[str, Any], language: Language) -> str:
+    low, high = (number(figure[name], language) for name in ("low", "high"))
+    return f"[{low}; {high}]" if language == "es" else f"[{low}, {high}]"
 
 
-def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def number(value: float | None, language: Language) -> str:
+    return "–" if value is None else local(f"{value:.3g}", language)
 
 
-def seconds(value: float | None) -> str:
+def seconds(value: float | None, language: Language) -> str:
     if value is None:
         return "–"
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+    return f"{value * 1000:.0f} ms" if value < 1 else local(f"{value:.1f}", language) + " s"

@@ -23,7 +23,7 @@ from playground.evaluate.report_parts import (
 )
 from playground.evaluate.results import COST, FIRST, LATENCY, TOKENS, Results
 from playground.pricing import format_money
-from playground.words import Language, Said
+from playground.words import Language, Said, local
 
 _RUN = {
     COST: "evaluate.cost",
@@ -127,13 +127,15 @@ def _figure(said: Json, column: Json, at: int, language: Language) -> str:
     if figure is None:
         return '<td class="n">–</td>'
     best = found is not None and found["winner_cell"] == at
-    low, high = (in_unit(figure[name], column["unit"]) for name in ("low", "high"))
-    lines = [f"{'● ' if best else ''}<b>{in_unit(figure['value'], column['unit'])}</b>"]
-    lines.append(f'<span class="soft">[{low}, {high}] n = {figure["count"]:,}</span>')
+    low, high = (in_unit(figure[name], column["unit"], language) for name in ("low", "high"))
+    between, count = ";" if language == "es" else ",", local(f"{figure['count']:,}", language)
+    lines = [f"{'● ' if best else ''}<b>{in_unit(figure['value'], column['unit'], language)}</b>"]
+    lines.append(f'<span class="soft">[{low}{between} {high}] n = {count}</span>')
     if at == said["baseline"] and len(said["systems"]) > 1:
         lines.append(f'<span class="soft">{say("evaluate.baseline", language)}</span>')
     elif difference is not None:
-        lines.append(f"{signed(difference['value'], column['unit'])} · p = {difference['p_value']:.2g}")
+        p = local(f"{difference['p_value']:.2g}", language)
+        lines.append(f"{signed(difference['value'], column['unit'], language)} · p = {p}")
     return f'<td class="n{" best" if best else ""}">{"<br>".join(lines)}</td>'
 
 
@@ -143,7 +145,7 @@ def _bars(said: Json, language: Language) -> Iterator[str]:
     for column in said["columns"]:
         there = [each for each in column["figures"] if each is not None]
         low, high = min(each["low"] for each in there), max(each["high"] for each in there)
-        ends = f"{in_unit(low, column['unit'])} – {in_unit(high, column['unit'])}"
+        ends = f"{in_unit(low, column['unit'], language)} – {in_unit(high, column['unit'], language)}"
         yield f'<div class="wide"><table><tr><th>{escape(column_name(column, language))}</th><th>{ends}</th></tr>'
         for system, figure in zip(said["systems"], column["figures"], strict=True):
             bar = "–" if figure is None else _bar(figure, low, high)
@@ -177,7 +179,7 @@ def _off_domain(said: Json, language: Language) -> Iterator[str]:
     yield '<div class="wide"><table><tr>' + "".join(f"<th>{say(key, language)}</th>" for key in heads) + "</tr>"
     for each in found["answers"]:
         row = "".join(f"<td>{escape(str(text))}</td>" for text in (each["name"], each["case"]))
-        yield f"<tr>{row}<td>{number(each['closeness'])}</td>{_answer(each['answer'])}</tr>"
+        yield f"<tr>{row}<td>{number(each['closeness'], language)}</td>{_answer(each['answer'])}</tr>"
     yield "</table></div>"
 
 
@@ -189,7 +191,7 @@ def _disagreements(said: Json, language: Language) -> Iterator[str]:
     heads += [escape(each["name"]) for each in said["systems"]]
     yield '<div class="wide"><table><tr>' + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"
     for each in said["disagreements"]:
-        cells = "".join(_answer(answer["answer"], number(answer["score"])) for answer in each["answers"])
+        cells = "".join(_answer(answer["answer"], number(answer["score"], language)) for answer in each["answers"])
         row = f"<td>{escape(each['case'])}</td><td>{escape(_short(each['expected']))}</td>"
         yield f"<tr>{row}{cells}</tr>"
     yield "</table></div>"
@@ -199,15 +201,15 @@ def _answer(text: str | None, beside: str = "") -> str:
     return f'<td class="answer">{escape(_short(text))} <span class="soft">{beside}</span></td>'
 
 
-def signed(value: float, unit: str) -> str:
-    return ("−" if value < 0 else "+") + in_unit(abs(value), unit)
+def signed(value: float, unit: str, language: Language) -> str:
+    return ("−" if value < 0 else "+") + in_unit(abs(value), unit, language)
 
 
-def in_unit(value: float, unit: str) -> str:
+def in_unit(value: float, unit: str, language: Language) -> str:
     """A figure as one reads it: dollars, milliseconds or seconds, or three digits."""
     if unit == "dollars":
         return format_money(Decimal(str(value)))
-    return seconds(value) if unit == "seconds" else number(value)
+    return seconds(value, language) if unit == "seconds" else number(value, language)
 
 
 def _short(text: str | None) -> str:

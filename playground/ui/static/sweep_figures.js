@@ -77,12 +77,13 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
     if (scatter.hidden) return;
     const W = Math.max(280, Math.min(720, scatter.clientWidth - 26 || 640)), H = 280, LEFT = 64, BELOW = 44, EDGE = 16, svg = (tag, attributes, text) => { const made = document.createElementNS(SVG, tag); for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value); if (text != null) made.textContent = text; return made; };
     const ends = (values) => { const low = Math.min(...values), high = Math.max(...values), room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 0.5; return [low - room, high + room]; };
-    const [x0, x1] = ends(points.map((each) => each[key])), [y0, y1] = ends(points.map((each) => each.quality.value)), slowest = Math.max(...points.map((each) => each.latency ?? 0)) || 1, write = priced ? dollars : seconds, up = UNITS[said.measure.unit];
+    const [x0, x1] = ends(points.map((each) => each[key])), [y0, y1] = ends(points.map((each) => each.quality.value)), slowest = Math.max(...points.map((each) => each.latency ?? 0)) || 1, up = UNITS[said.measure.unit];
     const px = (value) => LEFT + (value - x0) / (x1 - x0) * (W - LEFT - EDGE), py = (value) => H - BELOW - (value - y0) / (y1 - y0) * (H - BELOW - EDGE);
     const drawn = svg('svg', {viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': `${measureName(said.measure)} · ${say('sweep_per_' + key)}`});
-    for (const share of [0, 0.5, 1]) {
-      const yv = y0 + share * (y1 - y0), xv = x0 + share * (x1 - x0);
-      drawn.append(svg('line', {class: 'pg-grid', x1: LEFT, x2: W - EDGE, y1: py(yv), y2: py(yv)}), svg('text', {x: LEFT - 8, y: py(yv) + 4, 'text-anchor': 'end'}, up(Number(yv.toPrecision(3)))), svg('text', {x: px(xv), y: H - BELOW + 18, 'text-anchor': share === 1 ? 'end' : 'middle'}, write(Number(xv.toPrecision(3)))));
+    const SHARES = [0, 0.5, 1], xs = SHARES.map((share) => x0 + share * (x1 - x0)), ys = SHARES.map((share) => y0 + share * (y1 - y0)), xTexts = apart(xs, priced ? 'dollars' : 'seconds'), yTexts = apart(ys, said.measure.unit);
+    for (const [at, share] of SHARES.entries()) {
+      const yv = ys[at], xv = xs[at];
+      drawn.append(svg('line', {class: 'pg-grid', x1: LEFT, x2: W - EDGE, y1: py(yv), y2: py(yv)}), svg('text', {x: LEFT - 8, y: py(yv) + 4, 'text-anchor': 'end'}, yTexts[at]), svg('text', {x: px(xv), y: H - BELOW + 18, 'text-anchor': share === 1 ? 'end' : 'middle'}, xTexts[at]));
     }
     for (const each of [...points].sort((a, b) => a.front - b.front)) {
       const dot = svg('circle', {class: each.front ? 'pg-sweep-front' : 'pg-sweep-dot', cx: px(each[key]), cy: py(each.quality.value), r: 4 + 5 * Math.sqrt((each.latency ?? 0) / slowest)});
@@ -92,6 +93,18 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
     }
     drawn.append(svg('text', {x: (LEFT + W) / 2, y: H - 6, 'text-anchor': 'middle'}, say('sweep_per_' + key)));
     scatter.replaceChildren(make('figcaption', {text: `${measureName(said.measure)} · ${say('sweep_per_' + key)}`}), drawn, make('p', {class: 'pg-quiet', text: say('sweep_front_hint')}));
+  }
+
+  // Three ticks with three digits, or as many as it takes to tell them apart.
+  function apart(values, unit) {
+    const text = (value, digits) => {
+      const small = unit === 'seconds' && values.every((each) => each < 1), plain = (small ? value * 1000 : value).toLocaleString(playground.language(), {maximumSignificantDigits: digits});
+      return unit === 'dollars' ? `$${Number(value.toPrecision(digits))}` : unit === 'seconds' ? `${plain} ${small ? 'ms' : 's'}` : plain;
+    };
+    for (let digits = 3; ; digits++) {
+      const texts = values.map((value) => text(value, digits));
+      if (new Set(texts).size === values.length || digits > 12) return texts;
+    }
   }
 
   // --- every combination ---

@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 from playground.errors import InvalidRequest
-from playground.evaluate import report, report_page
+from playground.evaluate import report, report_chart, report_page
 from playground.evaluate.results import Results, load
 from playground.settings import Settings
 from playground.store import Output, Store
@@ -194,6 +194,15 @@ def test_the_html_report_stands_alone_and_runs_nothing_that_a_model_wrote(store:
     assert {f"n = {24}"} <= set(re.findall(r"n = \d+", text))
     assert ("Pareto front" in text) is (language == "en")
     assert ("frente de Pareto" in text) is (language == "es")
+
+
+def test_the_ticks_of_a_chart_are_told_apart_in_either_language() -> None:
+    points = [(2.7001, 0.5, True, "a"), (2.7002, 0.75, False, "b")]
+    for language, tick in (("en", "2.70015"), ("es", "2,70015")):
+        drawn = report_chart.scatter(points, "Latency, s", "label", language)  # type: ignore[arg-type]
+        ticks = re.findall(r'text-anchor="middle">([\d.,]+)</text>', drawn)
+        assert len(set(ticks)) == 3
+        assert tick in ticks
 
 
 def test_the_html_report_names_a_winner_or_says_that_no_difference_is_shown(store: Store) -> None:

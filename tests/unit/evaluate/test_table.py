@@ -188,6 +188,14 @@ def test_the_report_stands_alone_and_runs_nothing_that_a_model_wrote(store: Stor
     )
 
 
+def test_a_spanish_report_writes_numbers_as_spanish_does(store: Store) -> None:
+    results = kept(store)
+    text = table_page.page(results, table.table(results, language="es"), language="es")
+    body = re.sub(r'style="[^"]*"|version:[0-9.]+', "", text.partition("</style>")[2])
+    assert re.search(r"<b>0,333</b><br><span class=\"soft\">\[0,\d+; 0,\d+\] n = 24", body)
+    assert not re.search(r"\d\.\d", body)
+
+
 def test_json_is_the_table_with_every_output(store: Store) -> None:
     results = kept(store)
     said = json.loads(table.to_json(results, table.table(results)))
