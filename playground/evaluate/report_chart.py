@@ -7,6 +7,8 @@ from html import escape
 
 from playground.words import Language, local
 
+ANCHORS = ("start", "middle", "end")
+"""No label reaches beyond the axis."""
 WIDTH, HEIGHT, LEFT, BELOW, EDGE = 640, 320, 60, 44, 16
 
 
@@ -25,11 +27,11 @@ def scatter(points: Sequence[tuple[float, float, bool, str]], across: str, up: s
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{escape(up)}, {across}">']
     x_values, y_values = _ticks(x_low, x_high), _ticks(y_low, y_high)
     told_x, told_y = _told(x_values, language), _told(y_values, language)
-    for x_value, y_value, x_text, y_text in zip(x_values, y_values, told_x, told_y, strict=True):
+    for x_value, y_value, x_text, y_text, anchor in zip(x_values, y_values, told_x, told_y, ANCHORS, strict=True):
         x, y = place(x_value, y_value)
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - EDGE}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{y_text}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BELOW + 18}" text-anchor="middle">{x_text}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BELOW + 18}" text-anchor="{anchor}">{x_text}</text>')
     for x_value, y_value, front, name in sorted(points, key=lambda point: point[2]):
         x, y = place(x_value, y_value)
         kind, radius = ("front", 6) if front else ("dot", 5)

@@ -26,9 +26,9 @@ window.playground.evaluateTable = ({say, open, by}) => {
   function cell(said, column, at) {
     const found = column.figures[at], difference = column.differences[at];
     if (!found) return make('td', {text: '–'});
-    const lines = [make('b', {text: figure(found.value, column.unit)}), make('span', {class: 'pg-quiet', text: `[${figure(found.low, column.unit)}, ${figure(found.high, column.unit)}] n = ${found.count.toLocaleString(locale())}`})];
+    const lines = [make('b', {text: figure(found.value, column.unit)}), make('span', {class: 'pg-quiet', text: `${playground.range(figure(found.low, column.unit), figure(found.high, column.unit))} n = ${found.count.toLocaleString(locale())}`})];
     if (many(said) && at === said.baseline) lines.push(make('span', {class: 'pg-quiet', text: say('evaluate_is_baseline')}));
-    else if (difference) lines.push(make('span', {text: `${signed(difference.value, column.unit)} · ${p(difference.p_value)}`, title: difference.low == null ? '' : `[${signed(difference.low, column.unit)}, ${signed(difference.high, column.unit)}] · ${say('evaluate_test_' + difference.test)}`}));
+    else if (difference) lines.push(make('span', {text: `${signed(difference.value, column.unit)} · ${p(difference.p_value)}`, title: difference.low == null ? '' : `${playground.range(signed(difference.low, column.unit), signed(difference.high, column.unit))} · ${say('evaluate_test_' + difference.test)}`}));
     if (best(column, at)) lines.push(make('span', {class: 'pg-evaluate-best', text: say('evaluate_best')}));
     return make('td', best(column, at) ? {'data-best': ''} : {}, make('div', {}, ...lines));
   }

@@ -65,6 +65,8 @@ window.playground = (() => {
   };
 
   // Heard at once: what a listener writes into `detail` is its answer.
+  // Two ends: where a comma is part of numbers, a semicolon stands between them.
+  const range = (low, high) => `[${low}${language() === 'es' ? ';' : ','} ${high}]`;
   const tell = (event, detail) => { document.dispatchEvent(new CustomEvent('playground:' + event, {detail})); return detail; };
   const hear = (event, fn) => document.addEventListener('playground:' + event, (said) => fn(said.detail));
 
@@ -236,5 +238,5 @@ window.playground = (() => {
 
   document.documentElement.lang = language();
   document.addEventListener('DOMContentLoaded', () => { document.body.dataset.mode ||= 'complete'; });
-  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, asks, setMode, openTab, opened, startTabs, recount, runButton, timeline, variables, diff, marked};
+  return {language, make, icon, iconButton, textButton, swap, saying, bytes, duration, range, tell, hear, keep, keepFirst, kept, sendable, telling, problem, mode, asks, setMode, openTab, opened, startTabs, recount, runButton, timeline, variables, diff, marked};
 })();

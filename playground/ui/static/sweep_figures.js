@@ -53,7 +53,7 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
     const at = new Map(found.squares.map((each) => [`${each.x} ${each.y}`, each])), cellOf = (square) => {
       if (!square) return make('td', {text: ''});
       const {figure: of, agreement, count, cells} = square, share = of && high > low ? (of.value - low) / (high - low) : 0.5;
-      const inside = make('button', {type: 'button', class: 'pg-sweep-square'}, make('b', {text: of ? write(of.value) : '–'}), ...(of ? [make('span', {text: `[${write(of.low)}, ${write(of.high)}]`})] : []), make('small', {text: [agreement == null ? '' : fill('sweep_agree', {share: percent(agreement)}), `n = ${number(count)}`].filter(Boolean).join(' · ')}));
+      const inside = make('button', {type: 'button', class: 'pg-sweep-square'}, make('b', {text: of ? write(of.value) : '–'}), ...(of ? [make('span', {text: `${playground.range(write(of.low), write(of.high))}`})] : []), make('small', {text: [agreement == null ? '' : fill('sweep_agree', {share: percent(agreement)}), `n = ${number(count)}`].filter(Boolean).join(' · ')}));
       inside.style.setProperty('--heat', of ? `${Math.round(8 + 52 * (found.measure.higher_is_better ? share : 1 - share))}%` : '0%');
       inside.setAttribute('aria-label', `${found.x} ${shownValue(found.x_values[square.x])}${found.y ? `, ${found.y} ${shownValue(found.y_values[square.y])}` : ''}: ${inside.textContent}`);
       inside.addEventListener('click', () => pick(cells));
@@ -115,7 +115,7 @@ window.playground.sweepFigures = ({say, ask, id, pick, act, by}) => {
     const rows = (all ? ranked : ranked.slice(0, MOST)).map((each) => {
       const name = make('button', {type: 'button', class: 'pg-link', text: each.name}), of = each.quality;
       name.addEventListener('click', () => pick([each.cell]));
-      return make('tr', {'data-front': String(each.front)}, make('th', {scope: 'row'}, name, ...(each.front ? [make('small', {text: say('sweep_on_front')})] : [])), make('td', {text: of ? `${write(of.value)} [${write(of.low)}, ${write(of.high)}]` : '–'}), make('td', {text: number(each.answered) + (each.failed ? ` + ${fill('sweep_failed', {failed: number(each.failed)})}` : '')}), make('td', {text: percent(each.agreement)}), ...wholes.map((key) => make('td', {text: figure(each.whole[key])})), make('td', {text: dollars(each.cost)}), make('td', {text: seconds(each.latency)}), make('td', {text: seconds(each.latency_p95)}), make('td', {}, links(each.cell)));
+      return make('tr', {'data-front': String(each.front)}, make('th', {scope: 'row'}, name, ...(each.front ? [make('small', {text: say('sweep_on_front')})] : [])), make('td', {text: of ? `${write(of.value)} ${playground.range(write(of.low), write(of.high))}` : '–'}), make('td', {text: number(each.answered) + (each.failed ? ` + ${fill('sweep_failed', {failed: number(each.failed)})}` : '')}), make('td', {text: percent(each.agreement)}), ...wholes.map((key) => make('td', {text: figure(each.whole[key])})), make('td', {text: dollars(each.cost)}), make('td', {text: seconds(each.latency)}), make('td', {text: seconds(each.latency_p95)}), make('td', {}, links(each.cell)));
     });
     table.replaceChildren(make('table', {class: 'pg-sweep-cells'}, make('thead', {}, make('tr', {}, ...heads.map((text) => make('th', {scope: 'col', text})))), make('tbody', {}, ...rows)));
     more.hidden = all || ranked.length <= MOST;

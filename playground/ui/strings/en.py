@@ -1080,7 +1080,7 @@ EN: dict[str, str] = {
     "sweep_results": "Results",
     "sweep_no_score": "No answer has a score.",
     "sweep_winner": "Winner: {name}",
-    "sweep_no_difference": "No difference shown. {name} has the best figure; of {others} others, {level} may be as good.",  # noqa: E501
+    "sweep_no_difference": "No difference shown. {name} has the best figure; others that may be as good: {level} of {others}.",  # noqa: E501
     "sweep_evidence": "Paired tests on the same cases, adjusted by Holm: p ≤ {p}.",
     "sweep_use": "Use this",
     "sweep_measure": "Measure",

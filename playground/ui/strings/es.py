@@ -1101,7 +1101,7 @@ ES: dict[str, str] = {
     "sweep_results": "Resultados",
     "sweep_no_score": "Ninguna respuesta tiene puntuación.",
     "sweep_winner": "Gana: {name}",
-    "sweep_no_difference": "No se muestra ninguna diferencia. {name} tiene la mejor cifra; de {others} más, {level} pueden ser igual de buenas.",  # noqa: E501
+    "sweep_no_difference": "No se muestra ninguna diferencia. {name} tiene la mejor cifra; otras que pueden ser igual de buenas: {level} de {others}.",  # noqa: E501
     "sweep_evidence": "Pruebas pareadas sobre los mismos casos, ajustadas por Holm: p ≤ {p}.",
     "sweep_use": "Usar esto",
     "sweep_measure": "Medida",
