@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.tokens import base_model
 from playground.types import EndpointKind, ModelInfo
 
@@ -81,20 +81,20 @@ def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str
     """
     name = name.strip()
     if not name:
-        raise InvalidRequest("No model is chosen.", param="model", hint="Choose one from the list.")
+        raise refused("no_model_chosen", param="model")
     if len(name) > MAX_NAME or not name.isprintable():
-        raise InvalidRequest("That is not the name of a model.", param="model", hint="Choose one from the list.")
+        raise refused("not_a_models_name", param="model")
     listed = next((m for m in available if m.ref == name), None) or next((m for m in available if m.id == name), None)
     if listed is not None:
         return listed
     endpoint, slash, model = name.partition("/")
     if slash and endpoint in endpoints:
         if not model:
-            raise InvalidRequest(f"{name!r} names a server, not a model.", param="model", hint="Add the model's name.")
+            raise refused("a_servers_name", param="model", name=repr(name))
         return ModelInfo(id=model, endpoint=endpoint)
     if len(endpoints) == 1:
         return ModelInfo(id=name, endpoint=next(iter(endpoints)))
     close = difflib.get_close_matches(name, [m.ref for m in available] + [m.id for m in available], n=3)
-    servers = f"Write server/model; servers: {', '.join(endpoints)}." if endpoints else "There is no server."
-    hint = f"Did you mean {', '.join(dict.fromkeys(close))}?" if close else servers
-    raise InvalidRequest(f"No server lists the model {name!r}.", param="model", hint=hint)
+    hint = "model_close" if close else "model_where" if endpoints else "model_nowhere"
+    known = {"close": ", ".join(dict.fromkeys(close)), "servers": ", ".join(endpoints)}
+    raise refused("model_unlisted", param="model", hint=hint, name=repr(name), **known)

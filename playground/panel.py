@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, cast
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.parameters import CHAT, COMPLETION, Parameter, escape, ranges_for, unescape
 from playground.structured import read_json
 from playground.types import Mode
@@ -102,7 +102,7 @@ def api_values(panel: Any, mode: Mode) -> dict[str, Any]:
     unknown = set(given) - set(NAMES)
     if unknown:
         name = str(min(unknown, key=str))[:40]
-        raise InvalidRequest(f"There is no parameter {name!r}.", param=name)
+        raise refused("panel_no_parameter", param=name, name=repr(name))
     values = {row.name: given.get(row.name) for row, modes, _ in _ROWS if mode in modes}
     # In the panel a line break is typed as \n; the API's endpoint takes it as it is.
     if isinstance(stop := values.get("stop"), list):

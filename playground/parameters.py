@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from playground.errors import InvalidRequest, refused
+from playground.errors import refused
 from playground.messages import plain_text, read_messages
 from playground.structured import read_format, read_tool_choice, read_tools
 from playground.types import ChatRequest, CompletionRequest
@@ -95,16 +95,12 @@ def validate_completion(
     _refuse_unknown(values, specs, ("prompt",))
     prompt = _text("prompt", values.get("prompt"))
     if not prompt:
-        raise InvalidRequest("The prompt is empty.", param="prompt", hint="Type something for the model to continue.")
+        raise refused("prompt_empty", param="prompt")
     checked = {name: check(spec, values.get(name)) for name, spec in specs.items()}
     checked["stop"] = checked["stop"] or ()
     request = CompletionRequest(endpoint=endpoint, model=model, prompt=prompt, **checked)
     if request.best_of is not None and request.best_of < (request.n or 1):
-        raise InvalidRequest(
-            f"best_of ({request.best_of}) is smaller than n ({request.n}).",
-            param="best_of",
-            hint="best_of completions are generated and the best n returned: raise best_of or lower n.",
-        )
+        raise refused("best_of_small", param="best_of", best_of=request.best_of, n=request.n or 1)
     return request
 
 
@@ -121,7 +117,7 @@ def validate_chat(
     checked = {name: check(spec, values.get(name)) for name, spec in specs.items()}
     checked["stop"] = checked["stop"] or ()
     if checked["top_logprobs"] is not None and not checked["logprobs"]:
-        raise InvalidRequest("top_logprobs needs logprobs.", param="top_logprobs", hint="Turn logprobs on, too.")
+        raise refused("top_logprobs_alone", param="top_logprobs")
     tools = read_tools(values.get("tools"))
     return ChatRequest(
         endpoint=endpoint,
@@ -139,7 +135,7 @@ def _refuse_unknown(values: Mapping[str, Any], specs: Mapping[str, Parameter], o
     if unknown:
         name = str(min(unknown, key=str))[:40]
         known = ", ".join([*specs, *others[1:]])
-        raise InvalidRequest(f"There is no parameter {name!r}.", param=name, hint=f"Known: {known}.")
+        raise refused("no_parameter", param=name, name=repr(name), known=known)
 
 
 def check(spec: Parameter, value: Any) -> Any:
@@ -151,7 +147,7 @@ def check(spec: Parameter, value: Any) -> Any:
             return _number(spec, value)
         case "bool":
             if not isinstance(value, bool):
-                raise InvalidRequest(f"{spec.name} is true or false.", param=spec.name)
+                raise refused("true_or_false", param=spec.name, name=spec.name)
             return value
         case "text":
             return _text(spec.name, value)
@@ -209,7 +205,7 @@ def _plain(value: float | None) -> str:
 def _option(spec: Parameter, value: Any) -> str:
     """A word of `options`, or one that is newer than this list."""
     if not isinstance(value, str) or not re.fullmatch(r"[a-z_-]{1,32}", value):
-        raise InvalidRequest(f"{spec.name} is one of {', '.join(spec.options)}.", param=spec.name)
+        raise refused("one_of", param=spec.name, name=spec.name, options=", ".join(spec.options))
     return value
 
 
@@ -220,10 +216,10 @@ def _text(name: str, value: Any) -> str:
 def _stop(value: Any) -> tuple[str, ...]:
     sequences = [value] if isinstance(value, str) else value
     if not isinstance(sequences, (list, tuple)) or not all(isinstance(s, str) for s in sequences):
-        raise InvalidRequest("stop is a text or a list of texts.", param="stop")
+        raise refused("stop_shape", param="stop")
     kept = tuple(dict.fromkeys(_text("stop", s) for s in sequences if s))
     if len(kept) > MAX_STOP:
-        raise InvalidRequest(f"There are {len(kept)} stop sequences; at most {MAX_STOP} are allowed.", param="stop")
+        raise refused("stop_many", param="stop", count=len(kept), most=MAX_STOP)
     return kept
 
 
@@ -232,23 +228,13 @@ def _bias(value: Any) -> dict[str, float]:
         try:
             value = json.loads(value)
         except (json.JSONDecodeError, RecursionError):
-            raise InvalidRequest(
-                "logit_bias is not valid JSON.",
-                param="logit_bias",
-                hint='Write token ids and numbers: {"50256": -100}.',
-            ) from None
+            raise refused("bias_json", param="logit_bias") from None
     if not isinstance(value, Mapping) or len(value) > 1024:
-        raise InvalidRequest(
-            "logit_bias is an object of up to 1,024 token ids.", param="logit_bias", hint='For example {"50256": -100}.'
-        )
+        raise refused("bias_shape", param="logit_bias")
     spec = Parameter(name="logit_bias", kind="float", low=-100, high=100)
     biases = {}
     for token, bias in value.items():
         if not str(token).isdecimal() or len(str(token)) > 9:
-            raise InvalidRequest(
-                f"logit_bias names the token {str(token)[:40]!r}, which is not a token id.",
-                param="logit_bias",
-                hint="Token ids are whole numbers, as a tokenizer shows them.",
-            )
+            raise refused("bias_token", param="logit_bias", name=repr(str(token)[:40]))
         biases[str(int(token))] = _number(spec, bias)
     return biases

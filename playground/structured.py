@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 
 MAX_CHARS = 200_000
 """Characters of a schema or of all tools together, as JSON."""
@@ -22,16 +22,16 @@ def read_json(text: Any, param: str) -> Any:
     # Half of an emoji, as itself or as an escape, cannot be sent; it becomes what every server would make of it.
     text = text.encode("utf-8", "replace").decode()
     if len(text) > MAX_CHARS:
-        raise InvalidRequest(f"{param} has {len(text):,} characters; at most {MAX_CHARS:,} are read.", param=param)
+        raise refused("field_long", param=param, name=param, count=len(text), most=MAX_CHARS)
     try:
         value = json.loads(text, parse_constant=_no_constant)
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else value
     except json.JSONDecodeError as error:
-        raise InvalidRequest(
-            f"{param} is not valid JSON: line {error.lineno}, column {error.colno}.", param=param, hint=f"{error.msg}."
+        raise refused(
+            "field_json_at", param=param, name=param, line=error.lineno, column=error.colno, why=error.msg
         ) from None
     except (ValueError, RecursionError):
-        raise InvalidRequest(f"{param} is not valid JSON.", param=param) from None
+        raise refused("field_json", param=param, name=param) from None
 
 
 def read_format(value: Any) -> dict[str, Any] | None:
@@ -39,29 +39,23 @@ def read_format(value: Any) -> dict[str, Any] | None:
     if value is None or value == "":
         return None
     if not isinstance(value, Mapping):
-        raise InvalidRequest("response_format is an object.", param="response_format")
+        raise refused("format_shape", param="response_format")
     kind = value.get("type")
     if kind in ("text", "json_object"):
         return {"type": kind}
     if kind != "json_schema":
-        raise InvalidRequest("response_format is text, json_object or json_schema.", param="response_format")
+        raise refused("format_kind", param="response_format")
     return {"type": "json_schema", "json_schema": _named_schema(value.get("json_schema"))}
 
 
 def _named_schema(value: Any) -> dict[str, Any]:
     given = read_json(value, "response_format") if value else None
     if not isinstance(given, Mapping) or not given:
-        raise InvalidRequest(
-            "There is no JSON schema.", param="response_format", hint='Write one, such as {"type": "object"}.'
-        )
+        raise refused("no_schema", param="response_format")
     named = dict(given) if isinstance(given.get("schema"), Mapping) else {"name": "answer", "schema": dict(given)}
     name = named.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidRequest(
-            "The JSON schema's name cannot be sent.",
-            param="response_format",
-            hint="Use up to 64 letters, digits, _ and -.",
-        )
+        raise refused("schema_name", param="response_format")
     check_schema(named["schema"], "response_format")
     return named
 
@@ -76,9 +70,9 @@ def check_schema(schema: Any, param: str) -> None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = "/".join(str(step) for step in error.absolute_path) or "its top"
-        raise InvalidRequest(f"The JSON schema is wrong at {place[:80]}: {error.message[:200]}.", param=param) from None
+        raise refused("schema_wrong", param=param, place=place[:80], why=error.message[:200]) from None
     except (ValueError, RecursionError):
-        raise InvalidRequest("The JSON schema is nested too deeply.", param=param) from None
+        raise refused("schema_deep", param=param) from None
 
 
 def read_tools(value: Any) -> tuple[dict[str, Any], ...]:
@@ -88,12 +82,12 @@ def read_tools(value: Any) -> tuple[dict[str, Any], ...]:
         return ()
     tools = [given] if isinstance(given, Mapping) else given
     if not isinstance(tools, Sequence) or isinstance(tools, str) or len(tools) > MAX_TOOLS:
-        raise InvalidRequest(f"tools is a list of up to {MAX_TOOLS} functions.", param="tools")
+        raise refused("tools_many", param="tools", most=MAX_TOOLS)
     read = tuple(_tool(tool, number) for number, tool in enumerate(tools, 1))
     names = [tool["function"]["name"] for tool in read]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise InvalidRequest(f"Two functions are called {twice!r}.", param="tools", hint="Rename one.")
+        raise refused("function_twice", param="tools", name=repr(twice))
     return read
 
 
@@ -101,17 +95,9 @@ def _tool(value: Any, number: int) -> dict[str, Any]:
     tool = value if isinstance(value, Mapping) else {}
     function = tool.get("function") if tool.get("type") == "function" else tool
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise InvalidRequest(
-            f"Function {number} has no name.",
-            param="tools",
-            hint='Write {"name": "…", "description": "…", "parameters": {"type": "object", "properties": {}}}.',
-        )
+        raise refused("function_no_name", param="tools", number=number)
     if not _NAME.fullmatch(function["name"]):
-        raise InvalidRequest(
-            f"Function {number} has a name that cannot be sent.",
-            param="tools",
-            hint="Use up to 64 letters, digits, _ and -.",
-        )
+        raise refused("function_name", param="tools", number=number)
     if "parameters" in function:
         check_schema(function["parameters"], "tools")
     return {"type": "function", "function": dict(function)}
@@ -126,11 +112,7 @@ def read_tool_choice(value: Any, tools: Sequence[Mapping[str, Any]]) -> str | di
     function = value.get("function") if isinstance(value, Mapping) else None
     name = value if isinstance(value, str) else function.get("name") if isinstance(function, Mapping) else None
     if name not in [tool["function"]["name"] for tool in tools]:
-        raise InvalidRequest(
-            f"tool_choice names {str(name)[:64]!r}, which is not among the functions.",
-            param="tool_choice",
-            hint="Use auto, none, required or the name of a function.",
-        )
+        raise refused("tool_choice_unknown", param="tool_choice", name=repr(str(name)[:64]))
     return {"type": "function", "function": {"name": name}}
 
 

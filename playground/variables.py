@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.messages import MAX_TEXT
 
 MAX_NAME = 64
@@ -75,7 +75,7 @@ def fill_all(value: Any, values: Mapping[str, str]) -> Any:
     try:
         filled = filler.walk(value)
     except RecursionError:
-        raise InvalidRequest("The request is nested too deeply.", param="variables") from None
+        raise refused("request_deep", param="variables") from None
     filler.check()
     return filled
 
@@ -111,20 +111,13 @@ class _Filler:
             self._missing[name] = None
         self._added += len(value)
         if self._added > MAX_TEXT:  # said before the text is made: a short prompt can name a long value very often
-            raise InvalidRequest(
-                f"The variables' values come to more than {MAX_TEXT:,} characters.",
-                param="variables",
-                hint="No model's context is this large: shorten the values, or use them less often.",
-            )
+            raise refused("variables_long", param="variables", most=MAX_TEXT)
         return value
 
     def check(self) -> None:
         if not self._missing:
             return
-        listed = ", ".join(f"{{{{{name}}}}}" for name in list(self._missing)[:NAMED])
-        more = f" and {len(self._missing) - NAMED:,} more" if len(self._missing) > NAMED else ""
-        raise InvalidRequest(
-            f"Without a value: {listed}{more}.",
-            param="variables",
-            hint=r"Give it a value under Variables, or write \{{name}} to send it as it is.",
-        )
+        names, more = list(self._missing), len(self._missing) - NAMED
+        listed = ", ".join(f"{{{{{name}}}}}" for name in names[:NAMED])
+        key = "variables_missing_more" if more > 0 else "variables_missing"
+        raise refused(key, param="variables", hint="variables_missing", names=listed, more=more)

@@ -15,6 +15,7 @@ Language = Literal["en", "es"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 FILES = (
     "error_words.json",
+    "request_words.json",
     "server_words.json",
     "finetune_words.json",
     "evaluate_words.json",

@@ -17,7 +17,7 @@ from openai import HttpxBinaryResponseContent
 from playground import client_errors
 from playground.client.connections import Connections
 from playground.client_errors import NO_SUCH_ROUTE, Thing
-from playground.errors import EndpointError, InvalidRequest, NotFound
+from playground.errors import EndpointError, InvalidRequest, NotFound, refused
 from playground.types import Endpoint
 
 MOST_PAGES = 20
@@ -242,7 +242,7 @@ def _opened(file: Path | bytes) -> BinaryIO:
             raise InvalidRequest(f"{file} cannot be read: {error.strerror}.", param="file") from None
     if not content.seek(0, io.SEEK_END):
         content.close()
-        raise InvalidRequest("The file is empty.", param="file", hint="A training file has one example a line.")
+        raise refused("training_empty", param="file")
     return content
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.store.schema import PRESETS
 
 MOST = 1_000
@@ -35,14 +35,12 @@ def save(connection: sa.Connection, id: str, name: str, content: Mapping[str, An
     """Insert or update by id. Raises InvalidRequest for a name that another has, and beyond MOST presets."""
     same = connection.scalar(sa.select(PRESETS.c.id).where(PRESETS.c.name == name, PRESETS.c.id != id))
     if same is not None:
-        raise InvalidRequest(
-            f"A preset named {name!r} is already here.", param="name", hint="Choose another name, or delete that one."
-        )
+        raise refused("preset_taken", param="name", name=repr(name))
     values = {"name": name, "content": dict(content), "updated_at": now}
     if connection.execute(sa.update(PRESETS).where(PRESETS.c.id == id).values(**values)).rowcount:
         return
     if (connection.scalar(sa.select(sa.func.count()).select_from(PRESETS)) or 0) >= MOST:
-        raise InvalidRequest(f"There are {MOST:,} presets already.", hint="Export and delete some first.")
+        raise refused("presets_many", most=MOST)
     connection.execute(sa.insert(PRESETS).values(id=id, created_at=now, **values))
 
 

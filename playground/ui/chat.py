@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.messages import check_count
 from playground.runner import Progress
 from playground.ui import components, present
@@ -18,10 +18,10 @@ def read(value: Any) -> dict[str, Any]:
     about = value if isinstance(value, Mapping) else {}
     system, messages = about.get("system", ""), about.get("messages")
     if not isinstance(system, str) or not isinstance(messages, list):
-        raise InvalidRequest("The conversation did not arrive.", param="messages", hint="Reload the page.")
+        raise refused("no_conversation", param="messages")
     check_count(messages)  # before each of them is looked at
     if not all(isinstance(message, dict) and isinstance(message.get("role"), str) for message in messages):
-        raise InvalidRequest("A message of the conversation has no role.", param="messages", hint="Reload the page.")
+        raise refused("message_no_role", param="messages")
     first = [{"role": "system", "content": system}] if system.strip() else []
     return {"messages": [*first, *messages]}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground import editing
-from playground.errors import InvalidRequest
+from playground.errors import refused
 from playground.runner import Progress
 from playground.ui import components, present
 from playground.ui.layout import RunTab, run_tab
@@ -17,13 +17,13 @@ def read(value: Any) -> dict[str, Any]:
     about = value if isinstance(value, Mapping) else {}
     text, instruction = about.get("input"), about.get("instruction")
     if not isinstance(text, str) or not isinstance(instruction, str):
-        raise InvalidRequest("The text did not arrive.", param="messages", hint="Reload the page.")
+        raise refused("no_text_to_edit", param="messages")
     return {"messages": editing.messages(instruction, text)}
 
 
 def check(value: Any) -> None:
     if not value.get("instruction", "").strip():
-        raise InvalidRequest("There is no instruction.", param="messages", hint="Say what to do with the text.")
+        raise refused("no_instruction", param="messages")
 
 
 def kept(value: Any) -> dict[str, Any]:

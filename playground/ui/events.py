@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 import gradio as gr
 
 from playground.accepts import Learned
-from playground.errors import InvalidRequest, PlaygroundError
+from playground.errors import PlaygroundError, refused
 from playground.types import Run
 from playground.words import Said
 
@@ -68,7 +68,7 @@ class Visit:
         """The event that Stop sets. Raises InvalidRequest while the tab has a run that nobody has stopped."""
         await self._end_of_a_stopped_run(tab)
         if tab in self.runs:
-            raise InvalidRequest("The last run has not ended yet.", hint="Stop it first, or wait for its end.")
+            raise refused("still_running")
         run = self.runs[tab] = Underway()
         try:
             yield run.stop

@@ -67,7 +67,7 @@ def act(
         asked, page = _of_column(asked, _Page(tabs, visit, editors, model, params, variables))
         do = _ACTIONS.get(action if isinstance(action, str) else "")
         if do is None:
-            raise InvalidRequest("There is no such action.")
+            raise refused("no_action")
         said, updates = do(deps, asked, page)
         return ({"presets": listed(deps), **said}, *updates)
     except Exception as error:
@@ -164,7 +164,7 @@ def _export(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
     else:
         chosen = [_stored(row.id, row.content) for row in deps.store.presets()]
         if not chosen:
-            raise InvalidRequest("There is no preset of yours to export.", hint="Save one first.")
+            raise refused("no_own_presets")
     name = presets.file_name(chosen[0]) if len(chosen) == 1 else "playground-presets.json"
     return {"file": {"name": name, "text": presets.dump(chosen)}}, nothing()
 
@@ -172,12 +172,12 @@ def _export(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
 def _import(deps: Deps, asked: Mapping[str, Any], page: _Page) -> Said:
     text = asked.get("text")
     if not isinstance(text, str):
-        raise InvalidRequest("The file did not arrive.", hint="Choose a JSON file of presets.")
+        raise refused("no_presets_file")
     found = presets.load(text)
     taken = {row.name for row in deps.store.presets()}
     clash = next((preset.name for preset in found if preset.name in taken), None)
     if clash is not None:
-        raise InvalidRequest(f"A preset named {clash!r} is already here.", hint="Rename or delete it first.")
+        raise refused("preset_clash", name=repr(clash))
     deps.store.save_presets([(preset.id, preset.name, presets.to_json(preset)) for preset in found])
     return {"done": "presets_imported", "name": str(len(found))}, opened(found[0]) if len(found) == 1 else nothing()
 
@@ -243,11 +243,11 @@ def _found(deps: Deps, asked: Mapping[str, Any]) -> Preset:
     example = next((preset for preset in presets.builtin() if preset.id == id_), None)
     if example is not None:
         if asked.get("action") in ("rename", "delete"):
-            raise InvalidRequest("An example that comes with Playground stays as it is.", hint="Save it under a name.")
+            raise refused("preset_example")
         return example
     row = deps.store.preset(id_) if is_id(id_) else None
     if row is None:
-        raise InvalidRequest("This preset is no longer here.", hint="Choose another.")
+        raise refused("preset_gone")
     return _stored(row.id, row.content)
 
 
@@ -258,7 +258,7 @@ def _stored(id_: str, content: Mapping[str, Any]) -> Preset:
 def _name(asked: Mapping[str, Any]) -> str:
     name = asked.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise InvalidRequest("The preset has no name.", param="name", hint="Give it one.")
+        raise refused("preset_no_name", param="name")
     return name.strip()
 
 

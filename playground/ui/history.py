@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from playground import export, pricing
 from playground.deps import Deps
-from playground.errors import InvalidRequest, refused
+from playground.errors import refused
 from playground.evaluate.dataset import MAX_CASES
 from playground.evaluate.dataset_sources import Expected
 from playground.evaluate.dataset_sources import from_runs as of_runs
@@ -93,7 +93,7 @@ def _open(deps: Deps, asked: Asked) -> Answer:
 def _show(deps: Deps, asked: Asked) -> Answer:
     ids = asked.get("ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= 2:
-        raise InvalidRequest("Choose one run to look at, or two to compare.")
+        raise refused("choose_runs")
     return {"detail": [detail(_run(deps, each)) for each in ids]}
 
 
@@ -140,7 +140,7 @@ def detail(run: Run) -> dict[str, Any]:
 def _rate(deps: Deps, asked: Asked) -> Answer:
     rating = asked.get("rating")
     if rating not in (1, -1, None) or isinstance(rating, bool):
-        raise InvalidRequest("A rating is a thumb up, a thumb down, or none.", param="rating")
+        raise refused("rating_thumb", param="rating")
     run = _run(deps, asked.get("id"))
     deps.store.rate(run.id, rating)
     return {"rated": {"id": run.id, "rating": rating}}
@@ -190,7 +190,7 @@ async def exported(deps: Deps, value: Any) -> AsyncGenerator[Any]:
     n = asked.get("n")
     try:
         if kind not in ("jsonl", "csv"):
-            raise InvalidRequest("Runs are exported as JSONL or CSV.")
+            raise refused("runs_format")
         parts = export.runs(kind, deps.store.each(read_filter(asked.get("filter"))))
         async for part in in_parts(n, f"playground-history.{kind}", parts):
             yield part
@@ -201,7 +201,7 @@ async def exported(deps: Deps, value: Any) -> AsyncGenerator[Any]:
 def _run(deps: Deps, id_: Any) -> Run:
     run = deps.store.run(id_) if is_id(id_) else None
     if run is None:
-        raise InvalidRequest("This run is no longer here.", hint="Reload the list.")
+        raise refused("run_gone")
     return run
 
 
@@ -212,9 +212,9 @@ def _cursor(value: Any) -> Cursor | None:
         moment, id_ = value
         at = datetime.fromisoformat(moment)
     except (TypeError, ValueError):
-        raise InvalidRequest("The list's place is not known.", hint="Reload the list.") from None
+        raise refused("list_place") from None
     if at.tzinfo is None or not is_id(id_):
-        raise InvalidRequest("The list's place is not known.", hint="Reload the list.")
+        raise refused("list_place")
     return Cursor(at, id_)
 
 
@@ -251,7 +251,7 @@ def _day(value: Any, minutes: int) -> datetime | None:
         day = date.fromisoformat(value)
         return datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(minutes=minutes)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidRequest("A date is written as 2026-11-23.", param="date") from None
+        raise refused("date_shape", param="date") from None
 
 
 def _dollars(value: Any) -> Decimal | None:
@@ -262,5 +262,5 @@ def _dollars(value: Any) -> Decimal | None:
     except InvalidOperation:
         dollars = Decimal("NaN")
     if not dollars.is_finite() or not 0 <= dollars < 10**6:
-        raise InvalidRequest("The cost is a number of dollars, such as 0.01.", param="cost")
+        raise refused("cost_number", param="cost")
     return dollars

@@ -9,7 +9,7 @@ from typing import Any
 
 from playground import pricing
 from playground.accepts import LeftOut
-from playground.errors import InvalidRequest, PlaygroundError
+from playground.errors import PlaygroundError, refused
 from playground.finetune.trained import Lacks
 from playground.parameters import escape
 from playground.runner import Progress
@@ -35,7 +35,7 @@ class Page:
         """From the browser, so checked. Raises InvalidRequest; marks that make no sense are dropped."""
         text = value.get("text") if isinstance(value, dict) else None
         if not isinstance(text, str):
-            raise InvalidRequest("The editor's text did not arrive.", param="prompt", hint="Reload the page.")
+            raise refused("no_editor_text", param="prompt")
         length, at, marks = utf16(text), 0, []
         given = value.get("marks")
         for mark in given if isinstance(given, Sequence) else ():

@@ -8,7 +8,7 @@ from typing import Any
 import anyio.to_thread
 
 from playground.deps import Deps
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, refused
 from playground.messages import MAX_TEXT
 from playground.tokens import ENCODINGS, encoding_for, token_texts
 from playground.ui import chat, components, present
@@ -51,9 +51,9 @@ async def tokenized(deps: Deps, value: Any, model: Any, conversation: Any) -> An
         if asked.get("source") == "chat":
             text = _spoken(chat.read(conversation)["messages"])
         if not isinstance(text, str):
-            raise InvalidRequest("The text did not arrive.", hint="Reload the page.")
+            raise refused("no_text_to_count")
         if len(text) > MAX_TEXT:
-            raise InvalidRequest(f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
+            raise refused("text_long", count=len(text), most=MAX_TEXT)
         # In a thread: the first time, four encodings are loaded.
         counts = await anyio.to_thread.run_sync(_counts, deps, text)
         ids, texts, own = await _tokens(deps, text[:SHOWN], asked.get("encoding"), model)
@@ -84,9 +84,7 @@ async def _tokens(deps: Deps, text: str, encoding: Any, model: Any) -> tuple[lis
             return *token_texts(name, text), None
         found = await deps.client.pieces(own.endpoint, text, model=own.id)
         if found is None:
-            raise InvalidRequest(
-                f"{own.endpoint} does not show its tokenizer.", hint="Choose one of OpenAI's encodings."
-            )
+            raise refused("no_tokenizer", name=own.endpoint)
         return *found, own
     name = encoding if encoding in ENCODINGS else ENCODINGS[0]
     return *token_texts(name, text), own

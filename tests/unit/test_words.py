@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+from playground.errors import InvalidRequest
 from playground.finetune import results_columns
+from playground.parameters import validate_completion
+from playground.variables import fill_all
 from playground.words import FILES, LANGUAGES, Said, plain
 
 
@@ -45,3 +50,35 @@ def test_no_key_stands_in_two_files() -> None:
     data = resources.files("playground").joinpath("data")
     keys = [key for name in FILES for key in json.loads(data.joinpath(name).read_text(encoding="utf-8"))["en"]]
     assert sorted(keys) == sorted(set(keys))
+
+
+#: What a visitor may be refused by; the command line's own refusals are English as it is.
+TO_VISITORS = (
+    *("catalog.py", "panel.py", "parameters.py", "structured.py", "variables.py"),
+    *("store/presets.py", "ui"),
+)
+
+
+@pytest.mark.parametrize("place", TO_VISITORS)
+def test_no_refusal_of_what_a_visitor_does_is_known_in_english_alone(place: str) -> None:
+    root = Path(__file__).parents[2] / "playground" / place
+    for path in root.rglob("*.py") if root.is_dir() else [root]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or not node.args:
+                continue
+            plain_text = isinstance(node.args[0], ast.Constant | ast.JoinedStr)
+            assert not (node.func.id == "InvalidRequest" and plain_text), f"{path.name}:{node.lineno}"
+
+
+def test_a_refusal_keeps_its_english_and_has_its_spanish() -> None:
+    with pytest.raises(InvalidRequest) as told:
+        validate_completion({"prompt": "a", "logit_bias": {"x": 1}}, endpoint="server", model="m")
+    assert told.value.texts("en")[0] == "logit_bias names the token 'x', which is not a token id."
+    assert told.value.texts("es")[0] == "logit_bias nombra el token 'x', que no es un número de token."
+    with pytest.raises(InvalidRequest) as told:
+        fill_all("{{a}} {{b}}", {"a": "1"})
+    assert told.value.texts("en") == (
+        "Without a value: {{b}}.",
+        r"Give it a value under Variables, or write \{{name}} to send it as it is.",
+    )
+    assert told.value.texts("es")[1] == r"Dale un valor en Variables o escribe \{{name}} para enviarlo tal cual."
