@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.errors import StoreError
@@ -32,8 +34,13 @@ class KeptFigures:
             log.warning("The figures of a sweep were not kept. %s", error.message)
 
 
-def stamp(store: Store, sweep: str) -> str | None:
-    """What changes whenever an outcome, a judge's opinion or a rating does; None where there is no such sweep. Blocks.
-    Raises StoreError."""
+def stamp(store: Store, sweep: str, training: Sequence[str] = ()) -> str | None:
+    """What changes whenever an outcome, a judge's opinion, a rating or a training text does; None where there is no
+    such sweep. Blocks. Raises StoreError."""
     found = store.sweeps.stamp(sweep)
-    return None if found is None else " ".join(map(str, (*found, store.ratings.stamp(sweep))))
+    if found is None:
+        return None
+    digest = hashlib.sha256()
+    for text in training:
+        digest.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+    return " ".join(map(str, (*found, store.ratings.stamp(sweep), digest.hexdigest()[:32])))

@@ -278,7 +278,9 @@ def load(store: Store, id: str, *, training: Sequence[str] = ()) -> Results:
     sweep = store.sweeps.sweep(id)
     if sweep is None:
         raise refused("no_sweep", param="sweep", id=id[:40])
-    stamp = kept_figures.stamp(store, sweep.id)  # before the outcomes: one that comes meanwhile makes it stale
+    stamp = kept_figures.stamp(
+        store, sweep.id, training
+    )  # before the outcomes: one that comes meanwhile makes it stale
     spec = specs.from_json(sweep.spec)
     cases = tuple(read_case(case, number) for number, case in enumerate(sweep.cases or (), 1))
     ratings = tuple(store.ratings.of(sweep.id))
@@ -287,7 +289,7 @@ def load(store: Store, id: str, *, training: Sequence[str] = ()) -> Results:
     spent = sweep.spent + sum((each.spent for each in store.sweeps.judged(sweep.id)), Decimal(0))
     kept = None
     if stamp is not None and sweep.state != "running":
-        kept = KeptFigures(store, sweep.id, f"{stamp} {bool(training):d}")
+        kept = KeptFigures(store, sweep.id, stamp)
     metrics = _metrics(spec, cases, training)
     return Results(replace(sweep, spent=spent), spec, cases, outputs, metrics, ratings, judged, figures_kept=kept)
 

@@ -159,7 +159,7 @@ async def test_figures_are_worked_out_when_it_ends_and_by_no_page_that_opens_it(
     kept: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = await ran(kept)
-    stamp = f"{kept_figures.stamp(kept.store, id)} 0"
+    stamp = str(kept_figures.stamp(kept.store, id))
     for _ in range(1_500):
         if kept.store.figures.kept(id, f"columns {VERSION} 0", stamp):
             break
