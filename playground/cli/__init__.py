@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from playground import __version__
+from playground.cli.backup import backup, restore
 from playground.cli.complete import complete
 from playground.cli.counting import cost, tokens
 from playground.cli.datasets import app as datasets
@@ -54,7 +55,7 @@ def options(
 
 for command in (
     *(complete, tokens, cost, neighbours, prepare, results),
-    *(sweep, sweeps, evaluate, judge, ratings, deploy, telegram),
+    *(sweep, sweeps, evaluate, judge, ratings, deploy, telegram, backup, restore),
 ):
     app.command()(command)
 app.add_typer(finetune, name="finetune")

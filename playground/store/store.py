@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 
 from playground.settings import Settings
-from playground.store import history, presets, records, sweep_usage, votes
+from playground.store import copying, history, presets, records, sweep_usage, votes
 from playground.store.batches import Batches
 from playground.store.database import connect, folder_of, mapped, writing
 from playground.store.datasets import Datasets
@@ -196,6 +197,16 @@ class Store:
         """Forget all votes; how many they were."""
         with mapped("write to"), writing(self._engine) as connection:
             return votes.delete(connection)
+
+    def backup(self, out: Path) -> dict[str, int]:
+        """Write all of it into one file; how many rows each table has. Raises InvalidRequest where it cannot be
+        written."""
+        return copying.backup(self._engine, out)
+
+    def restore(self, path: Path, *, replace: bool = False) -> dict[str, int]:
+        """Put a backup into this store, which must be empty unless it is to `replace` what there is. Raises
+        InvalidRequest, and changes nothing, for a file that is none or is damaged."""
+        return copying.restore(self._engine, path, replace=replace)
 
     def mark_interrupted(self) -> int:
         """Mark the running runs of dead processes as interrupted, their text kept; how many they were.
