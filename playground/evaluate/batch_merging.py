@@ -71,20 +71,25 @@ class Merger:
 
         waiting = set(part.calls) - known
         good = len(known)
+        bad: dict[int, Line] = {}
         for file in files:
             for line in read(file):
                 if line.number not in waiting:
                     continue
+                if line.status == GOOD:
+                    waiting.discard(line.number)
+                    good += 1
+                    yield self._answered(part, line)
+                else:
+                    bad.setdefault(line.number, line)
+        # Last: a call that failed in one line and was answered in another was answered.
+        for line in bad.values():
+            if line.number in waiting:
                 waiting.discard(line.number)
-                outcome = self._outcome(part, line, merged)
-                good += line.status == GOOD
-                if outcome is not None:
-                    yield outcome
+                self._failed_line(part, line, merged)
         self._unsaid(part, waiting, good, merged)
 
-    def _outcome(self, part: Part, line: Line, merged: Merged) -> Output | None:
-        if line.status == GOOD:
-            return self._answered(part, line)
+    def _failed_line(self, part: Part, line: Line, merged: Merged) -> None:
         error = self._client.line_error(part.endpoint, line.status, line.body or {"error": line.error or {}})
         code = (line.error or {}).get("code")
         if code == CANCELLED:
@@ -93,7 +98,6 @@ class Merger:
             merged.again[line.number] = str(error)
         else:
             merged.failures.append(self.failed(line.number, error, part.attempt))
-        return None
 
     def _answered(self, part: Part, line: Line) -> Output:
         """An answer read as a live one would be: it has no latency, since nobody waited for it."""

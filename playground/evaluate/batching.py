@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
@@ -23,7 +24,6 @@ from playground.errors import (
     NotFound,
     PlaygroundError,
     QuotaExceeded,
-    StoreError,
     refused,
 )
 from playground.evaluate.batch_lines import Limits, kinds, line_of
@@ -41,6 +41,8 @@ ROUNDS = 4
 """How often a call is sent that no answer was given to."""
 FIRST, LONGEST, FACTOR = 1.0, 60.0, 1.5
 """Seconds between two looks at a batch: more and more while nothing changes."""
+SIGN = 300.0
+"""Seconds between two signs of life while nothing changes: who gives none for long counts as dead to other machines."""
 CHUNK = 500
 """Answers that are scored and kept in one go."""
 ENDED = ("completed", "failed", "expired", "cancelled")
@@ -78,6 +80,7 @@ class Batched(Work):
         super().__init__(id, plan, **parts)
         self._limits, self._looks = limits or Limits.published(), looks
         self._cancelling = False
+        self._signed = time.monotonic()
         self._open: dict[int, Part] = {}
         self._todo: deque[Todo] = deque()
         self._trouble: Said | None = None
@@ -102,8 +105,10 @@ class Batched(Work):
         except EndpointError as error:
             quota = isinstance(error, QuotaExceeded)
             self._end("failed", Said("why.quota") if quota else Said("why.batch_refused", {"error": str(error)}))
-        except StoreError as error:
+        except PlaygroundError as error:  # the store, or no room for a file
             self._end("failed", Said("why.store", {"error": error.message}))
+        except OSError as error:
+            self._end("failed", Said("why.store", {"error": error.strerror or str(error)}))
         if self._ending == ("paused", None) and any(part.state == "sent" for part in self._open.values()):
             self._ending = ("paused", Said("why.batch_left"))
 
@@ -272,7 +277,8 @@ class Batched(Work):
             self._trouble = Said("batch.trouble", {"error": str(error)})
             return
         now = told(part, said)
-        if now != part:
+        if now != part or time.monotonic() - self._signed > SIGN:
+            self._signed = time.monotonic()
             self._open[part.part] = await self._sender.save(now)
         if now.status in ENDED:
             await self._merge(now, said)
@@ -368,10 +374,11 @@ class Batched(Work):
 
     async def _rest(self, seconds: float) -> bool:
         """Wait, at most until somebody says something; whether the sweep is to end."""
+        # Cleared afterwards: what was said while a server was asked is heard now.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         self._news.clear()
-        news = asyncio.create_task(self._news.wait())
-        await asyncio.wait({news}, timeout=seconds)
-        news.cancel()
         return self._ending is not None
 
     def _heard(self, kept: Output, error: PlaygroundError | None) -> None:

@@ -9,6 +9,7 @@ server.batches.next("expire", "no_errors")    what happens to the next batches, 
     fail:CODE, fail_line:N   its file is refused, whole or at that line       lost_create  made, then HTTP 500
     expire                   half of it is not asked in time                  no_output, no_errors  a file is gone
     backwards                its lines come in another order                  strange   doubled, unknown, broken lines
+    bad_first                a call has a line that failed before the one that answers it
     cancel                   somebody cancels it                              bare      without request_counts
 """
 
@@ -185,5 +186,8 @@ class Batches:
             unknown = payloads.encode({**lines[0], "custom_id": "99999"})
             other = payloads.encode({**lines[0], "custom_id": "somebody's"})
             raw = [raw[0], *raw, unknown, other, b"{half a li", b"[]", b""]
+        if "bad_first" in faults:
+            failed = {"status_code": 500, "request_id": "req-0", "body": payloads.error("No.", kind="server_error")}
+            raw = [payloads.encode({**lines[0], "response": failed}), *raw]
         id: str = self._server.training._keep(name, b"\n".join(raw) + b"\n", "batch_output")["id"]
         return id

@@ -13,7 +13,7 @@ import pytest
 from playground import pricing
 from playground.deps import Deps
 from playground.errors import InvalidRequest, NotFound
-from playground.evaluate import report, results, sweeping
+from playground.evaluate import batch_sending, batching, report, results, sweeping
 from playground.evaluate.batch_lines import Limits
 from playground.evaluate.batching import ROUNDS, Batched
 from playground.evaluate.dataset import Case, Dataset
@@ -21,7 +21,7 @@ from playground.evaluate.spec import from_json, to_json
 from playground.evaluate.work import Progress
 from playground.retry import RetryPolicy
 from playground.settings import Settings
-from playground.store import Output, Store
+from playground.store import Output, Part, Store
 from playground.tokens import Counter
 from playground.types import Usage
 from tests.fakes import helpers
@@ -181,6 +181,66 @@ async def test_lines_in_any_order_doubled_unknown_or_broken_change_nothing(deps:
     assert (last.state, last.done, last.failed) == ("done", CALLS, 0)
     assert len(outputs(deps, running)) == CALLS
     assert len(server.batches.made) == 1
+
+
+async def test_a_call_that_failed_in_one_line_and_was_answered_in_another_was_answered(
+    deps: Deps, server: FakeServer
+) -> None:
+    server.batches.next("bad_first")
+    last = await to_the_end(await begun(deps))
+    assert (last.state, last.done, last.failed) == ("done", CALLS, 0)
+    assert len(server.batches.made) == 1
+
+
+async def test_a_pause_that_comes_while_the_server_is_asked_is_heard_at_once(
+    deps: Deps, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.batches.hold = True
+    running = await begun(deps)
+    running._looks = 60.0
+    asked = running._asked
+
+    async def meanwhile(part: Part) -> Any:
+        running.pause()
+        return await asked(part)
+
+    monkeypatch.setattr(running, "_asked", meanwhile)
+    async with asyncio.timeout(20):
+        last = await to_the_end(running)
+    assert last.state == "paused"
+
+
+async def test_who_follows_a_batch_for_long_gives_signs_of_life(
+    deps: Deps, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "SIGN", 0.0)
+    server.batches.hold = True
+    running = await begun(deps)
+    signs = set()
+
+    def look(progress: Progress) -> bool:
+        signs.add(deps.store.sweeps.stamp(running.id))
+        return len(signs) > 4
+
+    await until(running, look, running.pause)
+    assert len(signs) > 4
+
+
+async def test_a_disk_without_room_for_the_file_is_said_and_it_goes_on_later(
+    deps: Deps, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_sending, "write", full)
+        running = await begun(deps)
+        last = await to_the_end(running)
+    assert last.state == "failed"
+    assert last.why is not None
+    assert "No space left" in last.why.text()
+    last = await to_the_end(await gone_on(deps, running.id))
+    assert (last.state, last.done, set(server.batches.paid.values())) == ("done", CALLS, {1})
 
 
 async def test_what_expired_is_sent_again_and_nothing_else(deps: Deps, server: FakeServer) -> None:
