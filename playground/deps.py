@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -13,6 +15,7 @@ from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
 from playground.errors import PlaygroundError
 from playground.library import Library
+from playground.limits import Limits, limits_of
 from playground.neighbours import Neighbourhood, NeighbourModel
 from playground.neighbours.kept import FILE
 from playground.picker import from_jobs, training_files
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
     from playground.evaluate.opened import Opened
     from playground.evaluate.underway import Underway
     from playground.finetune.trained import Trained
+    from playground.limits.meter import Meter
 
 LONGEST_TRAINING = 10_000_000
 """Bytes of a training file that is read again for its separator and its ending."""
 COUNTED = 1_000_000
 """Characters that are counted; a longer text fits no model of a quarter million tokens, and is guessed at four each."""
+REMEMBERED = 500
+"""Accounts whose parts are held; those of others are made again when they ask."""
 
 
 @dataclass
@@ -43,23 +49,68 @@ class Deps:
     counter: Counter
     engine: EngineProcess | None = None
     neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
+    limits: Limits = field(default_factory=Limits)
     models: list[ModelInfo] = field(default_factory=list)
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
     #: By `endpoint/model`: the file that a fine-tuned model was trained on.
     training_files: dict[str, str] = field(default_factory=dict)
     _trained: dict[tuple[str, str], asyncio.Task[Trained | PlaygroundError | None]] = field(default_factory=dict)
+    #: The host's parts, where these are a visitor's.
+    host: Deps | None = None
+    _visiting: OrderedDict[str, Deps] = field(default_factory=OrderedDict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, account: str) -> Deps:
+        """The parts as an account has them: a store and sweeps of its own. Servers and models are everybody's."""
+        host = self.host or self
+        if account == host.store.account:
+            return host
+        with self._guard:
+            if account not in self._visiting:
+                self._visiting[account] = replace(host, store=host.store.of(account), host=host)
+                self._forget_idle()
+            self._visiting.move_to_end(account)
+            return self._visiting[account]
+
+    def _forget_idle(self) -> None:
+        """What is forgotten of an account is only what was read last."""
+        beyond = max(0, len(self._visiting) - REMEMBERED)
+        idle = [account for account, deps in self._visiting.items() if not deps.busy]
+        for account in idle[:beyond]:
+            del self._visiting[account]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a sweep of these parts is under way."""
+        return "underway" in self.__dict__ and self.underway.busy
 
     @cached_property
     def client(self) -> Client:
         """The servers. Made when it is first asked for: the SDK takes half a second to import, and the page can be up
         before that."""
         from playground.client import Client
+        from playground.limits.metered import Metered
 
-        return Client(self.endpoints, timeout=self.settings.timeout)
+        if self.host is not None:
+            return Metered(self.host.client, self._meter(self.host.client))
+        made = Client(self.endpoints, timeout=self.settings.timeout)
+        return Metered(made, self._meter(made)) if self.limits.caps or self.settings.shared else made
+
+    def _meter(self, client: Client) -> Meter:
+        from playground.limits.meter import Meter
+
+        return Meter(self.store, self.limits, self.counter, info_of=self._info, kind_of=client.kind_of)
+
+    def _info(self, endpoint: str, model: str) -> ModelInfo:
+        """What is known of a model, also of one that no server lists."""
+        found = (info for info in self.models if info.endpoint == endpoint and info.id == model)
+        return next(found, ModelInfo(id=model, endpoint=endpoint))
 
     @cached_property
     def library(self) -> Library:
         """The models on this machine. Nothing is looked up before something is asked for."""
+        if self.host is not None:
+            return self.host.library
         return Library.by(self.settings, engine=self.engine.delete_model if self.engine is not None else None)
 
     @cached_property
@@ -88,6 +139,8 @@ class Deps:
     @property
     def servers(self) -> Mapping[str, Endpoint]:
         """The servers by name, without making the client for it."""
+        if self.host is not None:
+            return self.host.servers
         made = "client" in self.__dict__
         return self.client.endpoints if made else {endpoint.name: endpoint for endpoint in self.endpoints}
 
@@ -97,9 +150,8 @@ class Deps:
         found = [e.api_key for e in self.settings.endpoints if e.api_key]
         if self.engine:
             found.append(self.engine.endpoint.api_key or "")
-        return tuple(
-            filter(None, [*found, self.settings.password, self.settings.hub_token, self.settings.telegram_key])
-        )
+        said = self.settings
+        return tuple(filter(None, [*found, said.password, said.host_password, said.hub_token, said.telegram_key]))
 
     async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
         """Wait until the engine answers, where there is one. Raises EngineError."""
@@ -111,10 +163,12 @@ class Deps:
 
         `say` hears of the engine's start.
         """
+        if self.host is not None:
+            return await self.host.list_models(say)
         await asyncio.to_thread(self._import)
         names = list(self.client.endpoints)
         answers = await asyncio.gather(*(self._models(name, say) for name in names))
-        self.models = [model for found in answers for model in found]
+        self.models[:] = [model for found in answers for model in found]
         return self.models
 
     async def relist(self, name: str) -> None:
@@ -122,7 +176,7 @@ class Deps:
         found = await self._models(name, None)
         at = next((at for at, info in enumerate(self.models) if info.endpoint == name), len(self.models))
         before, after = ([i for i in part if i.endpoint != name] for part in (self.models[:at], self.models[at:]))
-        self.models = [*before, *found, *after]
+        self.models[:] = [*before, *found, *after]
 
     def _import(self) -> None:
         """The SDK and the prices: a second of imports that would hold the page's loop up at its first visitor."""
@@ -163,7 +217,7 @@ class Deps:
         if made.name not in self.client.endpoints:
             self.client.add(made)
         found = await self._models(made.name, None)
-        self.models = [*(info for info in self.models if info.endpoint != made.name), *found]
+        self.models[:] = [*(info for info in self.models if info.endpoint != made.name), *found]
         return made
 
     async def remove_neighbour(self, name: str) -> None:
@@ -171,7 +225,7 @@ class Deps:
         await asyncio.to_thread(self.neighbourhood.remove, name)
         self.client.remove(name)
         self.failures.pop(name, None)
-        self.models = [info for info in self.models if info.endpoint != name]
+        self.models[:] = [info for info in self.models if info.endpoint != name]
 
     async def trained_on(self, endpoint: str, file: str, *, again: bool = False) -> Trained | None:
         """What the pairs of a training file have in common; None where it holds none.
@@ -179,6 +233,8 @@ class Deps:
         Raises PlaygroundError where its server does not hand it over. Each file is asked for once; one that was not
         handed over is asked for `again` where that is wanted.
         """
+        if self.host is not None:
+            return await self.host.trained_on(endpoint, file, again=again)
         key = endpoint, file
         task = self._trained.get(key)
         if task is None or (again and task.done() and isinstance(task.result(), PlaygroundError)):
@@ -230,8 +286,9 @@ class Deps:
         return await self.count_chat({**written, **({"tools": tools} if tools else {})}, info)
 
     async def aclose(self) -> None:
-        if "underway" in self.__dict__:
-            await self.underway.close()
+        for each in (self, *self._visiting.values()):
+            if "underway" in each.__dict__:
+                await each.underway.close()
         if "library" in self.__dict__:
             await asyncio.to_thread(self.library.close)
         if "client" in self.__dict__:
@@ -253,6 +310,7 @@ def _with(info: ModelInfo, said: NeighbourModel) -> ModelInfo:
 
 def open_deps(settings: Settings) -> Deps:
     """The parts by the settings; the engine gets ready while the rest goes on. Raises PlaygroundError."""
+    limits = limits_of(settings)
     store = Store.open(settings)
     engine = None
     endpoints = list(settings.endpoints)
@@ -269,6 +327,7 @@ def open_deps(settings: Settings) -> Deps:
     neighbourhood = Neighbourhood(settings.data_dir / FILE)
     return Deps(
         settings=settings,
+        limits=limits,
         endpoints=(*endpoints, *neighbourhood.join(endpoints)),
         store=store,
         counter=Counter(),

@@ -11,6 +11,7 @@ PlaygroundError                 something a person can act on
 │   ├── NotFound                404: no such model or address
 │   ├── RateLimited             429 (`retry_after` in seconds where the server says)
 │   │   └── QuotaExceeded       429 with code `insufficient_quota`: waiting does not help
+│   │       └── LimitReached    a day's or a month's limit that was set here
 │   ├── ServerFailed            5xx
 │   ├── ConnectionFailed        refused, unreachable, dropped
 │   ├── TimedOut                no answer, or none for too long
@@ -132,6 +133,10 @@ class RateLimited(EndpointError):
 
 class QuotaExceeded(RateLimited):
     """429 with code `insufficient_quota`: the account has no credit, and waiting does not help."""
+
+
+class LimitReached(QuotaExceeded):
+    """A day's or a month's limit of this Playground is reached, or its host has stopped whoever asked."""
 
 
 class ServerFailed(EndpointError):

@@ -35,7 +35,12 @@ VARIABLES = (
     "PLAYGROUND_MODEL_MEMORY",
     "PLAYGROUND_DATA_DIR",
     "DATABASE_URL",
+    "PLAYGROUND_SHARED",
     "PLAYGROUND_PASSWORD",
+    "PLAYGROUND_USERS",
+    "PLAYGROUND_HOST_PASSWORD",
+    "PLAYGROUND_SHARE_HOURS",
+    "PLAYGROUND_LIMITS",
     "PLAYGROUND_ALLOWED_HOSTS",
     "PLAYGROUND_PRICE_AS",
     "PLAYGROUND_TIMEOUT",
@@ -66,8 +71,20 @@ class Settings:
     """Where runs and models are kept."""
     database_url: str | None = field(default=None, repr=False)
     """Another database than the SQLite file in `data_dir`."""
+    shared: bool = False
+    """Whether others use the page: each visitor signs in, has an account, and everything is bounded."""
     password: str | None = field(default=None, repr=False)
-    """Asked of every visitor when set; `--share` requires it."""
+    """The pass-phrase of visitors, in place of one that is made."""
+    users: Path | None = None
+    """A file of users with their passwords, in place of a pass-phrase."""
+    host_password: str | None = field(default=None, repr=False)
+    """With it, and the name `host`, whoever runs the app signs in; without it, by a link that is printed at start."""
+    open: bool = False
+    """Whether visitors are let in without being asked for anything."""
+    share_hours: float = 0.0
+    """How long a share lasts; 0: until it is ended by hand."""
+    limits: str | None = None
+    """What may be spent, as `limits.rules` reads it."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names the page may be reached by, besides this machine's own."""
     price_as: str = DEFAULT_PRICE_AS
@@ -114,13 +131,18 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         model_memory=_size("PLAYGROUND_MODEL_MEMORY", get("PLAYGROUND_MODEL_MEMORY")),
         data_dir=Path(get("PLAYGROUND_DATA_DIR") or _default_data_dir(values)).expanduser(),
         database_url=get("DATABASE_URL"),
+        shared=_yes(get("PLAYGROUND_SHARED")) or bool(get("PLAYGROUND_PASSWORD") or get("PLAYGROUND_USERS")),
         password=get("PLAYGROUND_PASSWORD"),
+        users=Path(users).expanduser() if (users := get("PLAYGROUND_USERS")) else None,
+        host_password=get("PLAYGROUND_HOST_PASSWORD"),
+        share_hours=_number("PLAYGROUND_SHARE_HOURS", get("PLAYGROUND_SHARE_HOURS"), default=0, low=0, high=8784),
+        limits=get("PLAYGROUND_LIMITS"),
         allowed_hosts=tuple(h.strip().lower() for h in (get("PLAYGROUND_ALLOWED_HOSTS") or "").split(",") if h.strip()),
         price_as=get("PLAYGROUND_PRICE_AS") or DEFAULT_PRICE_AS,
         timeout=_number("PLAYGROUND_TIMEOUT", get("PLAYGROUND_TIMEOUT"), default=60.0, low=1, high=3600),
         hub_url=_url("HF_ENDPOINT", get("HF_ENDPOINT") or HUB_URL),
         hub_token=_key("HF_TOKEN", values),
-        hub_offline=(get("HF_HUB_OFFLINE") or "").upper() in TRUE,
+        hub_offline=_yes(get("HF_HUB_OFFLINE")),
         telegram_key=_key("TELEGRAM_API_KEY", values),
         model_engine=get("MODEL_ENGINE"),
         host=get("GRADIO_SERVER_NAME") or "127.0.0.1",
@@ -186,6 +208,10 @@ def _url(variable: str, url: str) -> str:
             f"{variable} is not an address like http://localhost:8000/v1.", hint="Keys do not belong into the address."
         )
     return url.rstrip("/")
+
+
+def _yes(text: str | None) -> bool:
+    return (text or "").upper() in TRUE
 
 
 def _number(variable: str, text: str | None, *, default: float, low: float, high: float) -> float:

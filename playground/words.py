@@ -17,6 +17,8 @@ FILES = (
     "error_words.json",
     "request_words.json",
     "server_words.json",
+    "limit_words.json",
+    "access_words.json",
     "finetune_words.json",
     "evaluate_words.json",
     "dataset_words.json",

@@ -16,12 +16,12 @@ from playground.bots.state import State, Turn
 from playground.bots.updates import Incoming
 from playground.deps import Deps
 from playground.errors import ContextExceeded, EndpointError, PlaygroundError, refused
-from playground.evaluate.plan_cost import longest, worst_cost
 from playground.pricing import per_million
 from playground.runner import Progress, run
 from playground.tokens import TokenCount
 from playground.types import CompletionRequest, Request
 from playground.words import Language
+from playground.worst_case import longest, worst_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

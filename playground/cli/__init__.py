@@ -28,6 +28,7 @@ from playground.cli.results import results
 from playground.cli.sweep import sweep
 from playground.cli.sweeps import sweeps
 from playground.cli.telegram import telegram
+from playground.cli.users import app as users
 
 app = typer.Typer(
     help="A playground for language models.",
@@ -58,6 +59,7 @@ for command in (
     *(sweep, sweeps, evaluate, judge, ratings, deploy, telegram, backup, restore),
 ):
     app.command()(command)
+app.add_typer(users, name="user")
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")

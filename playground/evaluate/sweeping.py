@@ -19,7 +19,7 @@ from playground.evaluate.judging import USUAL, Judged, JudgePlan, asked, judge_p
 from playground.evaluate.metrics.build import build, needs_expected
 from playground.evaluate.metrics.metric import Metric
 from playground.evaluate.plan import Plan, make
-from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate, worst_cost
+from playground.evaluate.plan_cost import PlanEstimate, Speed, estimate
 from playground.evaluate.running import Running
 from playground.evaluate.spec import Rows, Spec
 from playground.evaluate.spec_values import jsonable
@@ -28,6 +28,7 @@ from playground.presets import Preset
 from playground.store import JUDGING, Filter, SweepRow
 from playground.tokens import TokenCount
 from playground.types import ModelInfo, Request
+from playground.worst_case import worst_cost
 
 if TYPE_CHECKING:
     from playground.deps import Deps

@@ -64,6 +64,10 @@ class Underway:
             except Exception:
                 log.exception("what follows a sweep failed")
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._runs)
+
     def of(self, id: str) -> tuple[Ongoing, Progress] | None:
         """The sweep and how far it is, where it runs here."""
         run = self._runs.get(id)

@@ -7,8 +7,9 @@ from typing import Any
 
 from playground.evaluate.budget import NOTHING
 from playground.evaluate.plan import Call, Plan
-from playground.evaluate.plan_cost import Count, worst_cost
+from playground.evaluate.plan_cost import Count
 from playground.types import Request
+from playground.worst_case import worst_cost
 
 KEPT = 10_000
 

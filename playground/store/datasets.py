@@ -31,21 +31,22 @@ class DatasetRow:
 
 
 class Datasets:
-    """The datasets. Every method blocks and raises StoreError."""
+    """An account's datasets. Every method blocks and raises StoreError."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, account: str) -> None:
+        self._engine, self._account = engine, account
+        self._own = DATASETS.c.account == account
 
     def listed(self) -> list[DatasetRow]:
         """All of them, the newest first."""
-        query = sa.select(*_LISTED).order_by(DATASETS.c.updated_at.desc(), DATASETS.c.id)
+        query = sa.select(*_LISTED).where(self._own).order_by(DATASETS.c.updated_at.desc(), DATASETS.c.id)
         with mapped("read"), self._engine.connect() as connection:
             return [_row(*each) for each in connection.execute(query)]
 
     def row(self, id: str) -> DatasetRow | None:
         """The dataset without its cases."""
         with mapped("read"), self._engine.connect() as connection:
-            found = connection.execute(sa.select(*_LISTED).where(DATASETS.c.id == id)).one_or_none()
+            found = connection.execute(sa.select(*_LISTED).where(self._own, DATASETS.c.id == id)).one_or_none()
         return None if found is None else _row(*found)
 
     def cases(self, id: str) -> tuple[str, list[Any]] | None:
@@ -55,7 +56,7 @@ class Datasets:
 
     def whole(self, id: str) -> tuple[DatasetRow, list[Any]] | None:
         """The dataset with its cases, of one version; None where there is none of this id."""
-        query = sa.select(*_LISTED, DATASETS.c.cases).where(DATASETS.c.id == id)
+        query = sa.select(*_LISTED, DATASETS.c.cases).where(self._own, DATASETS.c.id == id)
         with mapped("read"), self._engine.connect() as connection:
             found = connection.execute(query).one_or_none()
         return None if found is None else (_row(*found[:-1]), found[-1])
@@ -63,7 +64,7 @@ class Datasets:
     def named(self, name: str) -> str | None:
         """The id of the dataset of that name."""
         with mapped("read"), self._engine.connect() as connection:
-            found: str | None = connection.scalar(sa.select(DATASETS.c.id).where(DATASETS.c.name == name))
+            found: str | None = connection.scalar(sa.select(DATASETS.c.id).where(self._own, DATASETS.c.name == name))
         return found
 
     def save(self, id: str, name: str, cases: Sequence[Mapping[str, Any]], *, seen: int | None = None) -> int:
@@ -80,9 +81,9 @@ class Datasets:
 
     def _write(self, id: str, values: dict[str, Any], seen: int | None) -> int:
         now = time.time_ns() // 1000
-        own, name = DATASETS.c.id == id, values["name"]
+        own, name = sa.and_(self._own, DATASETS.c.id == id), values["name"]
         with mapped("write to"), writing(self._engine) as connection:
-            other = sa.select(DATASETS.c.id).where(DATASETS.c.name == name, DATASETS.c.id != id)
+            other = sa.select(DATASETS.c.id).where(self._own, DATASETS.c.name == name, DATASETS.c.id != id)
             if connection.scalar(other) is not None:
                 raise refused("dataset_name_taken", param="dataset", name=name)
             before = connection.scalar(sa.select(DATASETS.c.updated_at).where(own))
@@ -95,9 +96,9 @@ class Datasets:
                 if not connection.execute(change).rowcount:
                     raise refused("dataset_changed", param="dataset")
                 return now
-            if (connection.scalar(sa.select(sa.func.count()).select_from(DATASETS)) or 0) >= MOST:
+            if (connection.scalar(sa.select(sa.func.count()).select_from(DATASETS).where(self._own)) or 0) >= MOST:
                 raise refused("datasets_full", param="dataset", most=MOST)
-            connection.execute(sa.insert(DATASETS).values(id=id, created_at=now, **values))
+            connection.execute(sa.insert(DATASETS).values(id=id, account=self._account, created_at=now, **values))
         return now
 
     def delete(self, id: str, *, seen: int | None = None) -> bool:
@@ -105,7 +106,7 @@ class Datasets:
 
         Raises InvalidRequest where it is no longer as it was `seen`.
         """
-        own = [DATASETS.c.id == id, *([] if seen is None else [DATASETS.c.updated_at == seen])]
+        own = [sa.and_(self._own, DATASETS.c.id == id), *([] if seen is None else [DATASETS.c.updated_at == seen])]
         with mapped("write to"), writing(self._engine) as connection:
             if connection.execute(sa.delete(DATASETS).where(*own)).rowcount:
                 return True

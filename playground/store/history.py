@@ -104,16 +104,16 @@ class LatencyRow:
 
 
 def newest(
-    columns: Sequence[Any], dialect: str, matching: Filter | None, before: Cursor | None, limit: int
+    columns: Sequence[Any], dialect: str, account: str, matching: Filter | None, before: Cursor | None, limit: int
 ) -> sa.Select[Any]:
-    """At most `limit` rows of `columns`, newest first, older than `before`, that match."""
+    """At most `limit` rows of `columns` of an account, newest first, older than `before`, that match."""
     chosen = matching or Filter()
     query = sa.select(*columns).limit(limit)
     if chosen.text.strip() and dialect == "sqlite":
-        return _searched(query, chosen, before)
+        return _searched(query, account, chosen, before)
     if chosen.text.strip():
         query = query.where(_postgresql(chosen.text))
-    query = _by_time(query.where(*_conditions(chosen)))
+    query = _by_time(query.where(*_conditions(account, chosen)))
     return query if before is None else query.where(_older(before))
 
 
@@ -126,7 +126,7 @@ def _older(place: Cursor) -> sa.ColumnElement[bool]:
     return sa.tuple_(RUNS.c.created_at, RUNS.c.id) < at
 
 
-def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
+def _conditions(account: str, chosen: Filter) -> list[sa.ColumnElement[bool]]:
     # An expression keeps SQLite from the index of models: it would sort all of a model's runs, wide as they are.
     columns = {
         "endpoint": RUNS.c.endpoint + "",
@@ -135,7 +135,8 @@ def _conditions(chosen: Filter) -> list[sa.ColumnElement[bool]]:
         "status": RUNS.c.status,
         "rating": RUNS.c.rating,
     }
-    conditions = [column == value for name, column in columns.items() if (value := getattr(chosen, name)) is not None]
+    conditions = [RUNS.c.account == account]
+    conditions += [column == value for name, column in columns.items() if (value := getattr(chosen, name)) is not None]
     if chosen.since is not None:
         conditions.append(RUNS.c.created_at >= microseconds(chosen.since))
     if chosen.until is not None:
@@ -154,7 +155,7 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in re.findall(r"[^\W_]+", composed)[:MOST_WORDS]]
 
 
-def _searched(query: sa.Select[Any], chosen: Filter, before: Cursor | None) -> sa.Select[Any]:
+def _searched(query: sa.Select[Any], account: str, chosen: Filter, before: Cursor | None) -> sa.Select[Any]:
     """By SQLite's full-text index, which gives rows out by their number, newest first, and stops when there are enough.
 
     Rows are numbered as their runs begin, which is their order in time.
@@ -167,15 +168,14 @@ def _searched(query: sa.Select[Any], chosen: Filter, before: Cursor | None) -> s
     query = query.select_from(index.join(RUNS, RUNS.c.seq == number)).order_by(number.desc())
     query = query.where(sa.text(f"{WORDS} MATCH :phrase").bindparams(phrase=phrase))
     numbers = sa.select(RUNS.c.seq).correlate(None)
-    if conditions := _conditions(chosen):
-        # From the index and once, instead of from each wide row that has the words. The plus keeps SQLite from the
-        # opposite, looking for the words in one row after another.
-        among = numbers.where(*conditions)
-        query = query.where(sa.literal_column(f"+{WORDS}.rowid").in_(among))
+    # From the index and once, instead of from each wide row that has the words. The plus keeps SQLite from the
+    # opposite, looking for the words in one row after another.
+    among = numbers.where(*_conditions(account, chosen))
+    query = query.where(sa.literal_column(f"+{WORDS}.rowid").in_(among))
     if before is not None:
         # A cursor whose run has been deleted meanwhile still has its time.
         own = numbers.where(RUNS.c.id == before.id).scalar_subquery()
-        older = _by_time(numbers.where(_older(before))).limit(1).scalar_subquery()
+        older = _by_time(numbers.where(RUNS.c.account == account, _older(before))).limit(1).scalar_subquery()
         query = query.where(number < sa.func.coalesce(own, older + 1))
     return query
 
@@ -192,7 +192,9 @@ def _postgresql(text: str) -> sa.ColumnElement[bool]:
     return found.bool_op("@@")(sa.func.to_tsquery(sa.literal_column("'simple'"), phrase))
 
 
-def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offset_minutes: int) -> list[UsageRow]:
+def usage(
+    connection: sa.Connection, account: str, since: datetime, until: datetime, utc_offset_minutes: int
+) -> list[UsageRow]:
     """By local day and model; the sums are exact, since costs are whole picodollars."""
     shifted = RUNS.c.created_at + utc_offset_minutes * 60_000_000
     day = (shifted // DAY).label("day")
@@ -206,6 +208,7 @@ def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offse
             sa.func.coalesce(sa.func.sum(RUNS.c.completion_tokens), 0),
             sa.func.sum(RUNS.c.cost),
         )
+        .where(RUNS.c.account == account)
         .where(RUNS.c.created_at >= microseconds(since), RUNS.c.created_at < microseconds(until))
         .group_by(day, RUNS.c.endpoint, RUNS.c.model)
         .order_by(day, RUNS.c.endpoint, RUNS.c.model)
@@ -225,8 +228,9 @@ def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offse
     ]
 
 
-def latencies(connection: sa.Connection, since: datetime, until: datetime) -> list[LatencyRow]:
+def latencies(connection: sa.Connection, account: str, since: datetime, until: datetime) -> list[LatencyRow]:
     query = sa.select(RUNS.c.endpoint, RUNS.c.model, RUNS.c.latency, RUNS.c.time_to_first_token).where(
+        RUNS.c.account == account,
         RUNS.c.created_at >= microseconds(since),
         RUNS.c.created_at < microseconds(until),
         RUNS.c.latency.is_not(None),

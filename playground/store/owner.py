@@ -9,12 +9,60 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+import time
 import uuid
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from playground.locks import lock
 
 SUFFIX = ".lock"
+
+ABANDONED = 2 * 3600
+"""Seconds without a sign of life after which a run of another machine counts as dead.
+
+Above any wait for a server's next byte (PLAYGROUND_TIMEOUT is at most an hour), since a waiting run writes nothing.
+"""
+
+
+class Process:
+    """This process to the database at `engine`: the mark on what it works on, and whose mark still lives."""
+
+    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+        self._local = engine.dialect.name == "sqlite"
+        self._folder = folder
+        self._owner: Owner | None = None
+        self._guard = threading.Lock()
+
+    def name(self) -> str:
+        """Made when it is first asked for. OSError where the folder cannot be written."""
+        with self._guard:
+            if self._owner is None:
+                self._owner = Owner(self._folder)
+            return self._owner.name
+
+    def is_dead(self, owner: str, last_sign: int) -> bool:
+        """Whether the process of that mark has ended; `last_sign` is when it last wrote, in microseconds since 1970."""
+        with self._guard:
+            if self._owner is not None and self._owner.name == owner:
+                return False
+        living = alive(owner, self._folder)
+        if living is None and not self._local:
+            # A process on another machine, whose locks are in a folder there.
+            return time.time_ns() // 1000 - last_sign > ABANDONED * 1_000_000
+        return not living
+
+    def sweep(self) -> None:
+        """Remove the lock files of dead processes."""
+        sweep(self._folder)
+
+    def close(self) -> None:
+        with self._guard:
+            if self._owner is not None:
+                self._owner.release()
+                self._owner = None
 
 
 class Owner:

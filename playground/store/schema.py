@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration. Kept here so that opening a database that is up to date does not import Alembic (0.1 s)."""
 
 METADATA = MetaData()
@@ -60,16 +60,19 @@ RUNS = Table(
     Column("logprobs", JSON(none_as_null=True)),
     # 1: thumb up, -1: thumb down.
     Column("rating", SmallInteger),
+    # Whose it is: an account's id; empty: the host's.
+    Column("account", String(64), nullable=False, server_default=""),
     UniqueConstraint("id", name="uq_runs_id"),
     # History, newest first by keyset: every filter is tried on this index and only what it shows is read from the wide
     # rows. Usage and latencies are answered from it alone.
     Index(
         "ix_runs_history",
+        "account",
         *("created_at", "id", "endpoint", "model", "mode", "status", "rating", "cost"),
         *("prompt_tokens", "completion_tokens", "latency", "time_to_first_token"),
     ),
     # Which models there are.
-    Index("ix_runs_model", "endpoint", "model", "created_at"),
+    Index("ix_runs_model", "account", "endpoint", "model", "created_at"),
     # The few that run now.
     Index(
         "ix_runs_running",
@@ -88,7 +91,8 @@ PRESETS = Table(
     Column("updated_at", BigInteger, nullable=False),
     # As `playground.presets.to_json` writes it.
     Column("content", JSON, nullable=False),
-    UniqueConstraint("name", name="uq_presets_name"),
+    Column("account", String(64), nullable=False, server_default=""),
+    UniqueConstraint("account", "name", name="uq_presets_name"),
 )
 
 VOTES = Table(
@@ -101,6 +105,7 @@ VOTES = Table(
     Column("shown", JSON, nullable=False),
     # The place in `shown`; NULL: none is better.
     Column("chosen", SmallInteger),
+    Column("account", String(64), nullable=False, server_default=""),
 )
 
 DATASETS = Table(
@@ -113,7 +118,8 @@ DATASETS = Table(
     Column("count", Integer, nullable=False),
     # Of the cases, as `evaluate.dataset.case_json` writes them.
     Column("cases", JSON, nullable=False),
-    UniqueConstraint("name", name="uq_datasets_name"),
+    Column("account", String(64), nullable=False, server_default=""),
+    UniqueConstraint("account", "name", name="uq_datasets_name"),
 )
 
 SWEEPS = Table(
@@ -136,8 +142,11 @@ SWEEPS = Table(
     Column("why", JSON(none_as_null=True)),
     Column("spec", JSON, nullable=False),
     Column("cells", JSON, nullable=False),
-    # Frozen as they were: a dataset that changes later changes no result. Last, so that lists never read them.
+    # Frozen as they were: a dataset that changes later changes no result.
     Column("cases", JSON, nullable=False),
+    Column("account", String(64), nullable=False, server_default=""),
+    # Without it a list would read past all cases to find whose each is.
+    Index("ix_sweeps_account", "account", "created_at"),
 )
 
 OUTPUTS = Table(
@@ -240,6 +249,59 @@ RATINGS = Table(
     Column("grade", SmallInteger),
     Column("comment", Text),
     Index("ix_ratings_sweep", "sweep", "rater"),
+)
+
+KEPT = Table(
+    "kept",
+    METADATA,
+    # What all processes over this database share: the key that sessions are signed with, what is shared until when.
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    # What the host sees; no two of them need differ.
+    Column("name", String(60), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    # When the host stopped it: it may run nothing from then on.
+    Column("stopped_at", BigInteger),
+)
+
+CHARGES = Table(
+    "charges",
+    METADATA,
+    # A call: open while it has an owner, and then `cost` and `tokens` are what it may take at most; settled ones stay
+    # for as long as a minute's limit counts them.
+    Column("id", String(64), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(255), nullable=False),
+    # The process that asks it, as `owner.Owner.name`; NULL once it is settled.
+    Column("owner", String(128)),
+    # Picodollars, as in `runs`.
+    Column("cost", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_charges_created", "created_at"),
+    Index("ix_charges_owner", "owner"),
+)
+
+SPENDING = Table(
+    "spending",
+    METADATA,
+    # What settled calls come to. Days since 1970 UTC.
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(64), primary_key=True),
+    Column("endpoint", String(64), primary_key=True),
+    Column("model", String(255), primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
 )
 
 #: SQLite's full-text index over `runs`, and the tables that it keeps itself: made by a migration, not by METADATA.

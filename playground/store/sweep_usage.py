@@ -16,7 +16,9 @@ from playground.store.schema import OUTPUTS, SWEEPS
 _FIGURES = ("runs", "prompt_tokens", "completion_tokens", "cost")
 
 
-def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offset_minutes: int) -> list[UsageRow]:
+def usage(
+    connection: sa.Connection, account: str, since: datetime, until: datetime, utc_offset_minutes: int
+) -> list[UsageRow]:
     """By local day and model, as `history.usage` has runs; the sums are exact.
 
     What a sweep has spent on answers that are not kept (tried again, or under way when its process died) counts on the
@@ -24,7 +26,7 @@ def usage(connection: sa.Connection, since: datetime, until: datetime, utc_offse
     """
     start, end, offset = microseconds(since), microseconds(until), utc_offset_minutes * 60_000_000
     # Only sweeps that were under way in this time are looked into: the answers of others are not read past.
-    among = sa.and_(SWEEPS.c.updated_at >= start, SWEEPS.c.created_at < end)
+    among = sa.and_(SWEEPS.c.account == account, SWEEPS.c.updated_at >= start, SWEEPS.c.created_at < end)
     columns = (SWEEPS.c.id, SWEEPS.c.updated_at, SWEEPS.c.spent, SWEEPS.c.cells)
     sweeps = connection.execute(sa.select(*columns).where(among)).all()
     models = {row.id: [str(cell.get("model", "")) for cell in row.cells] for row in sweeps}

@@ -97,10 +97,17 @@ class Matching:
 
 
 class Sweeps:
-    """The sweeps. Every method blocks, may be called from any thread, and raises StoreError."""
+    """An account's sweeps. Every method blocks, may be called from any thread, and raises StoreError.
 
-    def __init__(self, engine: sa.Engine, own: Callable[[], str], is_dead: Callable[[str, int], bool]) -> None:
-        self._engine, self._own, self._is_dead = engine, own, is_dead
+    What belongs to a sweep (its stamp, judges, outputs, batches, ratings, figures) is reached by its id alone: whoever
+    asks has found the sweep first.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, account: str, own: Callable[[], str], is_dead: Callable[[str, int], bool]
+    ) -> None:
+        self._engine, self._account, self._own, self._is_dead = engine, account, own, is_dead
+        self._theirs = SWEEPS.c.account == account
 
     def create(
         self,
@@ -115,15 +122,17 @@ class Sweeps:
     ) -> None:
         """Keep a sweep before its first call."""
         values = {"name": name, "fingerprint": fingerprint, "calls": calls, "spec": dict(spec), "cells": list(cells)}
+        values |= {"account": self._account, "cases": list(cases)}
         times = {"created_at": _now(), "updated_at": _now(), "state": "ready", "spent": 0, "reserved": 0}
         with mapped("write to"), writing(self._engine) as connection:
-            connection.execute(sa.insert(SWEEPS).values(id=id, cases=list(cases), **values, **times))
+            connection.execute(sa.insert(SWEEPS).values(id=id, **values, **times))
 
     def sweep(self, id: str) -> SweepRow | None:
         """The sweep with its cases; an id may be shortened to its beginning where only one begins so."""
         like = id.replace("%", "").replace("_", "")
         with mapped("read"), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(SWEEPS).where(SWEEPS.c.id.startswith(like)).limit(2)).all()
+            query = sa.select(SWEEPS).where(self._theirs, SWEEPS.c.id.startswith(like)).limit(2)
+            rows = connection.execute(query).all()
             exact = [row for row in rows if row.id == id] or rows
             if not like or len(exact) != 1:
                 return None
@@ -150,7 +159,8 @@ class Sweeps:
     def respec(self, id: str, spec: Mapping[str, Any]) -> None:
         """Another spec for a sweep that rests: a judge more. Raises InvalidRequest where it runs."""
         with mapped("write to"), writing(self._engine) as connection:
-            row = connection.execute(sa.select(SWEEPS.c.owner, SWEEPS.c.updated_at).where(SWEEPS.c.id == id)).first()
+            query = sa.select(SWEEPS.c.owner, SWEEPS.c.updated_at).where(self._theirs, SWEEPS.c.id == id)
+            row = connection.execute(query).first()
             if row is None:
                 raise refused("no_sweep", param="sweep", id=id[:40])
             if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
@@ -162,7 +172,9 @@ class Sweeps:
         """The newest sweeps first, without their cases."""
         columns = [column for column in SWEEPS.columns if column.name != "cases"]
         own = ~SWEEPS.c.id.startswith(JUDGING, autoescape=True)
-        query = sa.select(*columns).where(own).order_by(SWEEPS.c.created_at.desc(), SWEEPS.c.id).limit(limit)
+        query = (
+            sa.select(*columns).where(self._theirs, own).order_by(SWEEPS.c.created_at.desc(), SWEEPS.c.id).limit(limit)
+        )
         with mapped("read"), self._engine.connect() as connection:
             rows = connection.execute(query).all()
             counts = _counts(connection, [row.id for row in rows])
@@ -176,7 +188,7 @@ class Sweeps:
         """
         own = self._own()
         with mapped("write to"), writing(self._engine) as connection:
-            row = connection.execute(sa.select(SWEEPS).where(SWEEPS.c.id == id)).one_or_none()
+            row = connection.execute(sa.select(SWEEPS).where(self._theirs, SWEEPS.c.id == id)).one_or_none()
             if row is None:
                 raise refused("no_sweep", param="resume", id=id[:40])
             if row.owner is not None and not self._is_dead(row.owner, row.updated_at):
@@ -243,7 +255,7 @@ class Sweeps:
 
     def delete(self, id: str) -> bool:
         """Whether there was such a sweep. Raises InvalidRequest for one that runs, or has batches at a server."""
-        query = sa.select(SWEEPS.c.id, SWEEPS.c.owner, SWEEPS.c.updated_at).where(_with_judges(id))
+        query = sa.select(SWEEPS.c.id, SWEEPS.c.owner, SWEEPS.c.updated_at).where(self._theirs, _with_judges(id))
         with mapped("write to"), writing(self._engine) as connection:
             rows = connection.execute(query).all()
             if all(row.id != id for row in rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -15,6 +16,7 @@ from playground.parameters import validate_chat, validate_completion
 from playground.runner import Progress, answer, run
 from playground.types import Request
 from playground.ui.events import shown
+from playground.ui.visitor import theirs
 
 
 def build_api(deps: Deps) -> None:
@@ -22,6 +24,7 @@ def build_api(deps: Deps) -> None:
 
     async def complete(
         prompt: str,
+        who: gr.Request,
         model: str | None = None,
         temperature: float | None = None,
         top_p: float | None = None,
@@ -43,12 +46,13 @@ def build_api(deps: Deps) -> None:
         Returns {"model", "choices": [{"index", "text", "finish_reason"}], "usage", "cost", "latency"}; cost in dollars
         as a string, null where the price is unknown; latency in seconds.
         """
-        values = {key: value for key, value in locals().items() if key not in ("model", "deps")}
-        said: dict[str, Any] = await _said(complete_once(deps, model, values))
+        values = {key: value for key, value in locals().items() if key not in ("model", "who", "deps")}
+        said: dict[str, Any] = await _said(complete_once, deps, who, model, values)
         return said
 
     async def chat(
         messages: list[dict[str, Any]],
+        who: gr.Request,
         model: str | None = None,
         temperature: float | None = None,
         top_p: float | None = None,
@@ -75,39 +79,44 @@ def build_api(deps: Deps) -> None:
         Returns what /complete does, with "tool_calls" and "reasoning" beside a choice's text where there are any, and
         "left_out": the names of parameters that the model does not take and that were not sent.
         """
-        values = {key: value for key, value in locals().items() if key not in ("model", "deps")}
-        said: dict[str, Any] = await _said(chat_once(deps, model, values))
+        values = {key: value for key, value in locals().items() if key not in ("model", "who", "deps")}
+        said: dict[str, Any] = await _said(chat_once, deps, who, model, values)
         return said
 
-    async def count_tokens(text: str, model: str | None = None) -> dict[str, Any]:
+    async def count_tokens(text: str, who: gr.Request, model: str | None = None) -> dict[str, Any]:
         """Count the tokens of a text by the model's own tokenizer: {"tokens", "encoding", "exact"}."""
-        said: dict[str, Any] = await _said(count_once(deps, model, text))
+        said: dict[str, Any] = await _said(count_once, deps, who, model, text)
         return said
 
-    async def models() -> list[dict[str, Any]]:
+    async def models(who: gr.Request) -> list[dict[str, Any]]:
         """Every model of every server: [{"id", "endpoint", "context_length"}]."""
-        return [
-            {"id": m.ref, "endpoint": m.endpoint, "context_length": catalog.context_length(m)}
-            for m in await deps.list_models()
-        ]
+        said: list[dict[str, Any]] = await _said(listed, deps, who)
+        return said
 
     for fn in (complete, chat, count_tokens, models):
         api(fn, api_name=fn.__name__, concurrency_limit=None)
 
 
-async def _said(answer: Any) -> Any:
+async def _said(do: Callable[..., Awaitable[Any]], deps: Deps, who: Any, *given: Any) -> Any:
     """The answer, or our error as Gradio's: escaped by Gradio's clients, never a traceback."""
     try:
-        return await answer
+        return await do(theirs(deps, who), *given)
     except Exception as error:
         raise gr.Error(str(shown(error)), print_exception=False) from None
+
+
+async def listed(deps: Deps) -> list[dict[str, Any]]:
+    return [
+        {"id": m.ref, "endpoint": m.endpoint, "context_length": catalog.context_length(m)}
+        for m in await deps.list_models()
+    ]
 
 
 async def complete_once(deps: Deps, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
     info = await _chosen(deps, model)
     context = catalog.context_length(info)
     request = validate_completion(values, endpoint=info.endpoint, model=info.id, context_length=context)
-    return await _run_once(deps, request)
+    return await _run_once(deps, deps.client.bounded(request))
 
 
 async def chat_once(deps: Deps, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +124,7 @@ async def chat_once(deps: Deps, model: str | None, values: dict[str, Any]) -> di
     context = catalog.context_length(info)
     request = validate_chat(values, endpoint=info.endpoint, model=info.id, context_length=context)
     effective, left_out = accepts.effective(request, deps.client.endpoints[info.endpoint].kind)
-    said = await _run_once(deps, effective, asked=request.body())
+    said = await _run_once(deps, deps.client.bounded(effective), asked=request.body())
     return {**said, "left_out": [left.param for left in left_out]}
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import gradio as gr
 from starlette.middleware import Middleware
 
+from playground.access import Entry
 from playground.deps import Deps
 from playground.errors import ConfigurationError
 from playground.redact import install_log_redaction
@@ -20,6 +21,7 @@ from playground.ui.chat_files import build_chat_files
 from playground.ui.compare import build_compare
 from playground.ui.complete import build_complete
 from playground.ui.datasets import build_datasets
+from playground.ui.doors import Doors
 from playground.ui.edit import build_edit
 from playground.ui.evaluating import build_evaluate
 from playground.ui.events import Visits
@@ -122,14 +124,16 @@ def _shown_in(name: str, build: Callable[[], Built]) -> Built:
         return build()
 
 
-def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -> tuple[gr.Blocks, str]:
-    """Serve the page, and return it with its address. Raises ConfigurationError where it cannot be as asked."""
+def launch_app(
+    deps: Deps, *, share: bool = False, open_browser: bool = False, entry: Entry | None = None
+) -> tuple[gr.Blocks, str]:
+    """Serve the page, and return it with its address. Raises ConfigurationError where it cannot be as asked.
+
+    `entry` lets people in where the page is shared; `share` is a public link, which asks for one.
+    """
     settings = deps.settings
-    if share and not settings.password:
-        raise ConfigurationError(
-            "A public link without a password would let anybody spend your key.",
-            hint="Set PLAYGROUND_PASSWORD in .env (visitors sign in as 'playground'), then start again.",
-        )
+    if (share or settings.shared) and entry is None:
+        raise ValueError("A shared page needs an entry.")
     if settings.port and _is_taken(settings.host, settings.port):
         raise ConfigurationError(
             f"Port {settings.port} is in use.", hint="Choose another with --port, or leave GRADIO_SERVER_PORT unset."
@@ -137,13 +141,14 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
     install_log_redaction(deps.keys)
     page = build_app(deps)
     page.queue(default_concurrency_limit=None)
-    walls = Middleware(Walls, allowed_hosts=hosts_for(settings.host, settings.allowed_hosts, share=share))
+    walls = [Middleware(Walls, allowed_hosts=hosts_for(settings.host, settings.allowed_hosts, share=share))]
+    if entry is not None:
+        walls.append(Middleware(Doors, entry=entry))
     _, local, public = page.launch(
         server_name=settings.host,
         server_port=settings.port or _free_port(settings.host),
         share=share,
         inbrowser=open_browser,
-        auth=("playground", settings.password) if settings.password else None,
         theme=theme(),
         css=components.style(),
         head=components.head(),
@@ -155,7 +160,7 @@ def launch_app(deps: Deps, *, share: bool = False, open_browser: bool = False) -
         enable_monitoring=False,
         ssr_mode=False,
         quiet=True,
-        app_kwargs={"middleware": [walls], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={"middleware": walls, "docs_url": None, "redoc_url": None, "openapi_url": None},
         prevent_thread_lock=True,
     )
     return page, public or local

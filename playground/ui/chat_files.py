@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import gradio as gr
+
 from playground.deps import Deps
 from playground.errors import refused
 from playground.evaluate.dataset_sources import from_training
@@ -24,6 +26,7 @@ from playground.ui.events import ASKED
 from playground.ui.opening import Places
 from playground.ui.price import COUNTED, places, priced, whole_epochs
 from playground.ui.uploads import Held, dropped
+from playground.ui.visitor import theirs
 from playground.words import Language, Said
 
 MOST = 120_000_000
@@ -43,8 +46,8 @@ def build_chat_files(deps: Deps) -> Callable[[Places], None]:
     view = components.component("chat_files.js", _MARKUP, {}, most=MOST, elem_id="pg-sets")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, held, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), held, value)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

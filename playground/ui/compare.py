@@ -23,6 +23,7 @@ from playground.ui.comparing import LEAST, MOST, TABS, settings, side_by_side, s
 from playground.ui.events import ASKED, SILENT, STREAM, Visit, is_id, shown
 from playground.ui.opening import Places, model_opened
 from playground.ui.running import Inputs, chosen, foreseen
+from playground.ui.visitor import theirs
 
 COMPARED = "compare"
 """What a visit knows the whole comparison by."""
@@ -37,11 +38,11 @@ def build_compare(deps: Deps) -> Callable[[Places], None]:
     answers = components.answer("compared")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any, variables: Any) -> tuple[Any, ...]:
-            return await act(deps, value, variables)
+        async def on_ask(value: Any, variables: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), value, variables)
 
         async def on_submit(value: Any, params: Any, variables: Any, who: gr.Request) -> AsyncGenerator[Any]:
-            async with aclosing(compared(deps, places.visits.of(who), value, params, variables)) as frames:
+            async with aclosing(compared(theirs(deps, who), places.visits.of(who), value, params, variables)) as frames:
                 async for frame in frames:
                     yield frame
 

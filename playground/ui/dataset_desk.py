@@ -35,15 +35,34 @@ class Trash:
     whole: bool = False
 
 
-class Desk:
-    """One for all visits: it holds nothing that a visitor could not read from the store."""
+class Shelf:
+    """What is held for all visits: files and what was deleted, by ids that nobody can guess, and datasets as they were
+    read."""
 
-    def __init__(self, deps: Deps) -> None:
-        self.deps = deps
+    def __init__(self) -> None:
         self.sources: Held[Source] = Held()
         self.trash: Held[Trash] = Held(HELD)
         self._views: OrderedDict[str, View] = OrderedDict()
         self._lock = threading.Lock()
+
+    def view(self, id: str) -> View | None:
+        return self._views.get(id)
+
+    def remember(self, view: View) -> View:
+        with self._lock:
+            self._views[view.kept.id] = view
+            self._views.move_to_end(view.kept.id)
+            while len(self._views) > 1 and sum(len(each.cases) for each in self._views.values()) > HELD:
+                self._views.popitem(last=False)
+        return view
+
+
+class Desk:
+    """What an account works on: whatever is asked of a dataset, its own store is asked first."""
+
+    def __init__(self, deps: Deps, shelf: Shelf) -> None:
+        self.deps, self._shelf = deps, shelf
+        self.sources, self.trash = shelf.sources, shelf.trash
 
     @property
     def datasets(self) -> Datasets:
@@ -54,29 +73,21 @@ class Desk:
         row = self.datasets.row(id)
         if row is None:
             raise refused("dataset_gone", param="dataset")
-        view = self._views.get(id)
+        view = self._shelf.view(id)
         if view is None or view.kept.version != row.version:
             view = View(dataset_kept.load(self.datasets, id))
-        return self._remember(view)
+        return self._shelf.remember(view)
 
     def change(self, id: str, make: Callable[[Dataset], Dataset]) -> Dataset:
         """Change the dataset as `dataset_kept.change` does."""
         before = self.view(id)
         kept = dataset_kept.change(self.datasets, before.kept, make)
-        self._remember(View(kept, before))
+        self._shelf.remember(View(kept, before))
         return kept.dataset
 
     def put(self, dataset: Dataset) -> Kept:
         """A new dataset, which is looked at next. Raises InvalidRequest where another has its name."""
-        return self._remember(View(dataset_kept.keep(self.datasets, dataset))).kept
-
-    def _remember(self, view: View) -> View:
-        with self._lock:
-            self._views[view.kept.id] = view
-            self._views.move_to_end(view.kept.id)
-            while len(self._views) > 1 and sum(len(each.cases) for each in self._views.values()) > HELD:
-                self._views.popitem(last=False)
-        return view
+        return self._shelf.remember(View(dataset_kept.keep(self.datasets, dataset))).kept
 
 
 def dataset_id(asked: Asked) -> str:

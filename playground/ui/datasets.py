@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import gradio as gr
+
 from playground.deps import Deps
 from playground.errors import refused
 from playground.evaluate import dataset_kept, dataset_out
@@ -13,10 +15,11 @@ from playground.evaluate.dataset import Case, made, split
 from playground.evaluate.dataset_files import MAX_BYTES
 from playground.ui import components, dataset_cases, dataset_import, present
 from playground.ui.asking import Answer, Asked, answered, in_parts, language
-from playground.ui.dataset_desk import Desk, Trash, dataset_id, name_of, version_of
+from playground.ui.dataset_desk import Desk, Shelf, Trash, dataset_id, name_of, version_of
 from playground.ui.dataset_rows import listed, looked, wanted
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 
 PAGE = 50
 PART = 200_000
@@ -30,15 +33,15 @@ _MARKUP = """<div class="pg-datasets"><div class="pg-ds-side"></div><div class="
 
 def build_datasets(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; returns how it is wired to the rest of the page."""
-    desk = Desk(deps)
+    shelf = Shelf()
     view = components.component("datasets.js", _MARKUP, {}, most=MAX_BYTES, elem_id="pg-datasets")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(desk, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(Desk(theirs(deps, who), shelf), value)
 
-        async def on_export(value: Any) -> AsyncGenerator[Any]:
-            async for part in exported(desk, value):
+        async def on_export(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            async for part in exported(Desk(theirs(deps, who), shelf), value):
                 yield part
 
         view.input(on_ask, view, [view, *places.all], **ASKED)

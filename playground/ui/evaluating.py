@@ -32,6 +32,7 @@ from playground.ui.asking import Answer, Asked, in_parts, language
 from playground.ui.events import ASKED, STREAM, shown
 from playground.ui.opening import Places
 from playground.ui.sweep_results import PART, SIDES, results_of
+from playground.ui.visitor import theirs
 from playground.words import Language
 
 _MARKUP = '<div class="pg-sweep pg-evaluate"></div>'
@@ -46,10 +47,10 @@ def build_evaluate(deps: Deps) -> Callable[[Places], None]:
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
-            return await sweeping.act(deps, value, who, ACTIONS)
+            return await sweeping.act(theirs(deps, who), value, who, ACTIONS)
 
-        async def on_export(value: Any) -> AsyncGenerator[Any]:
-            async with aclosing(exported(deps, value)) as parts:
+        async def on_export(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            async with aclosing(exported(theirs(deps, who), value)) as parts:
                 async for part in parts:
                     yield part
 

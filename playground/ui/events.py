@@ -16,6 +16,7 @@ import gradio as gr
 from playground.accepts import Learned
 from playground.errors import PlaygroundError, refused
 from playground.types import Run
+from playground.ui.visitor import session
 from playground.words import Said
 
 log = logging.getLogger("playground")
@@ -99,7 +100,9 @@ class Visits:
         self._visits: OrderedDict[str, Visit] = OrderedDict()
 
     def of(self, who: gr.Request | None) -> Visit:
-        key = (who.session_hash if who else None) or ""
+        # Whose it is goes with it: a hash that somebody else has seen stops nothing of theirs.
+        known = session(who)
+        key = f"{known.account if known else ''}:{(who.session_hash if who else None) or ''}"
         visit = self._visits.setdefault(key, Visit())
         self._visits.move_to_end(key)
         if len(self._visits) > REMEMBERED:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import gradio as gr
+
 from playground.deps import Deps
 from playground.errors import refused
 from playground.finetune.example import POSITIVE, SUFFIX, sentiment
@@ -17,6 +19,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.job_rows import row
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 
 _MARKUP = """<details class="pg-prepare-card pg-example"><summary></summary><p></p><div class="pg-example-body"></div>
 <div class="pg-prepare-actions"></div><div class="pg-notice" aria-live="polite" hidden></div></details>"""
@@ -31,8 +34,8 @@ def build_example(deps: Deps) -> Callable[[Places], None]:
     view = components.component("example.js", _MARKUP, {}, about=about, elem_id="pg-example")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), value)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

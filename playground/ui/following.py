@@ -20,6 +20,7 @@ from playground.ui.asking import language
 from playground.ui.events import STREAM, Visit, Visits, shown
 from playground.ui.job_rows import curves, meant, pace, row
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 from playground.words import Language
 
 FOLLOWED = "job"
@@ -31,7 +32,7 @@ def bind_following(deps: Deps, follower: gr.HTML, places: Places) -> None:
     visits = Visits()
 
     async def on_follow(value: Any, who: gr.Request) -> AsyncGenerator[tuple[Any, Any]]:
-        async with aclosing(followed(deps, visits.of(who), value)) as told:
+        async with aclosing(followed(theirs(deps, who), visits.of(who), value)) as told:
             async for said in told:
                 yield said
 

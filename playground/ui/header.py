@@ -24,6 +24,7 @@ from playground.ui.events import ASKED, Visit, Visits, is_id, shown
 from playground.ui.layout import RunTab
 from playground.ui.opening import Places, Updates, gathered, nothing, opened
 from playground.ui.running import Inputs, chosen, prepare
+from playground.ui.visitor import theirs
 
 _TOOLBAR = """<div class="pg-toolbar"><h1><svg width="22" height="22" viewBox="0 0 24 24" fill="none"
  stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true"><path d="M4 7h10M4 12h16M4 17h7"/>
@@ -44,8 +45,11 @@ def bind_header(deps: Deps, visits: Visits, toolbar: gr.HTML, tabs: Mapping[str,
     ) -> tuple[Any, ...]:
         editors = {"complete": complete, "chat": chat, "edit": edit}
         if isinstance(value, Mapping) and value.get("action") == "deploy":
-            return (await deploy(deps, tabs, visits.of(who), value, editors, model, params, variables), *nothing())
-        return act(deps, tabs, visits.of(who), value, editors, model, params, variables)
+            return (
+                await deploy(theirs(deps, who), tabs, visits.of(who), value, editors, model, params, variables),
+                *nothing(),
+            )
+        return act(theirs(deps, who), tabs, visits.of(who), value, editors, model, params, variables)
 
     toolbar.input(on_action, [toolbar, *places.all[:6]], [toolbar, *places.all], **ASKED)
 

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, get_args
 
+import gradio as gr
+
 from playground import export, pricing
 from playground.deps import Deps
 from playground.errors import refused
@@ -23,6 +25,7 @@ from playground.ui.dataset_desk import name_of
 from playground.ui.dataset_made import kept
 from playground.ui.events import ASKED, is_id, shown
 from playground.ui.opening import Places, from_run
+from playground.ui.visitor import theirs
 from playground.unicode import well_formed
 
 PAGE = 50
@@ -37,11 +40,11 @@ def build_history(deps: Deps) -> Callable[[Places], None]:
     view = components.component("history.js", _MARKUP, {}, elem_id="pg-history")
 
     def wire(places: Places) -> None:
-        async def on_action(value: Any) -> tuple[Any, ...]:
-            return await act(deps, value)
+        async def on_action(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), value)
 
-        async def on_export(value: Any) -> AsyncGenerator[Any]:
-            async for part in exported(deps, value):
+        async def on_export(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            async for part in exported(theirs(deps, who), value):
                 yield part
 
         view.input(on_action, view, [view, *places.all], **ASKED)

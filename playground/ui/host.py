@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.errors import refused
 from playground.settings import Settings
+from playground.ui.visitor import session
 from playground.ui.walls import LOCAL, bare_host
 
 _PASSED_ON = ("forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-ip")
@@ -14,13 +15,16 @@ _PASSED_ON = ("forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-
 
 
 def is_host(settings: Settings, who: Any) -> bool:
-    """Whether `who` (a gr.Request) sits at this machine, and the page is nobody else's.
+    """Whether `who` (a gr.Request) may do what is the host's alone.
 
-    A password means visitors: a shared link requires one, and they reach the page through a tunnel that ends here, so
-    that their address is this machine's own. Without one, a request counts that was sent from and to a loopback
-    address, and that no proxy has passed on.
+    Where the page is shared, whoever signed in as the host: a tunnel ends on this machine, so that every visitor's
+    address is its own. Else a request counts that was sent from and to a loopback address, and that no proxy has passed
+    on.
     """
-    if settings.password or who is None or who.client is None:
+    if settings.shared:
+        found = session(who)
+        return found is not None and found.role == "host"
+    if who is None or who.client is None:
         return False
     names = {name.lower() for name in who.headers}
     if any(name in _PASSED_ON or name.startswith("x-forwarded-") for name in names):

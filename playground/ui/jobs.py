@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import gradio as gr
 from anyio import to_thread
 
 from playground.client_errors import CANNOT, NO_SUCH_ROUTE
@@ -35,6 +36,7 @@ from playground.ui.job_rows import meant, row, saved
 from playground.ui.library_rows import training
 from playground.ui.opening import Places, model_opened, opened
 from playground.ui.uploads import Held, dropped
+from playground.ui.visitor import theirs
 from playground.words import Language, plain
 
 MOST = 120_000_000
@@ -56,8 +58,8 @@ def build_jobs(deps: Deps) -> Callable[[Places], None]:
     follower = components.component("following.js", "<span hidden></span>", None, elem_classes="pg-hidden")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, held, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), held, value)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
         bind_following(deps, follower, places)

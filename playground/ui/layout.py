@@ -13,6 +13,7 @@ from playground.deps import Deps
 from playground.ui import components, running
 from playground.ui.events import ASKED, LIVE, SILENT, STREAM, Visits
 from playground.ui.running import Inputs, Outputs, Tab
+from playground.ui.visitor import theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ def bind(deps: Deps, visits: Visits, built: RunTab, side: Side) -> None:
 
     async def on_submit(main: Any, model: Any, params: Any, variables: Any, who: gr.Request) -> AsyncGenerator[Outputs]:
         given = Inputs(main, model, params, variables)
-        async with aclosing(running.submit(deps, tab, visits.of(who), given)) as updates:
+        async with aclosing(running.submit(theirs(deps, who), tab, visits.of(who), given)) as updates:
             async for update in updates:
                 yield update
 
-    async def on_count(main: Any, model: Any, params: Any, variables: Any) -> Any:
-        return await running.count(deps, tab, Inputs(main, model, params, variables))
+    async def on_count(main: Any, model: Any, params: Any, variables: Any, who: gr.Request) -> Any:
+        return await running.count(theirs(deps, who), tab, Inputs(main, model, params, variables))
 
     async def on_stop(who: gr.Request) -> None:
         visits.of(who).stop(tab.mode)

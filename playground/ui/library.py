@@ -24,6 +24,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.host import is_host
 from playground.ui.opening import Places, Updates, nothing
+from playground.ui.visitor import theirs
 
 _MARKUP = """<div class="pg-library" hidden><dialog class="pg-dialog pg-library-dialog"></dialog></div>"""
 
@@ -36,7 +37,7 @@ def build_library(deps: Deps) -> Callable[[Places], None]:
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
-            return await act(deps, value, who)
+            return await act(theirs(deps, who), value, who)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

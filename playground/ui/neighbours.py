@@ -22,6 +22,7 @@ from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.host import is_host
 from playground.ui.opening import Places, Updates, nothing
+from playground.ui.visitor import theirs
 
 _MARKUP = """<section class="pg-neighbours" hidden><div class="pg-neighbours-head"><h2></h2></div>
 <div class="pg-neighbours-rows"></div><div class="pg-notice" aria-live="polite" hidden></div></section>"""
@@ -34,7 +35,7 @@ def build_neighbours(deps: Deps) -> Callable[[Places], None]:
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
-            return await act(deps, once, value, who)
+            return await act(theirs(deps, who), once, value, who)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

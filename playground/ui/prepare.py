@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import gradio as gr
+
 from playground import presets
 from playground.deps import Deps
 from playground.evaluate.dataset_sources import from_training
@@ -26,6 +28,7 @@ from playground.ui.events import ASKED
 from playground.ui.opening import Places, opened
 from playground.ui.price import places, priced, whole_epochs
 from playground.ui.uploads import Held, dropped
+from playground.ui.visitor import theirs
 from playground.words import Language
 
 MOST = 120_000_000
@@ -42,8 +45,8 @@ def build_prepare(deps: Deps) -> Callable[[Places], None]:
     view = components.component("prepare.js", _MARKUP, {}, most=MOST, elem_id="pg-prepare")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, held, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), held, value)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

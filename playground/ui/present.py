@@ -288,7 +288,7 @@ def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_er
     return {
         **_texts(error),
         **({"param": param} if param else {}),
-        "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded") else "error",
+        "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded", "LimitReached") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,
         "own": error.translated,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import gradio as gr
+
 from playground.deps import Deps
 from playground.errors import refused
 from playground.evaluate import rating, rating_results
@@ -20,6 +22,7 @@ from playground.ui import components
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 
 _MARKUP = '<div class="pg-rating"><div class="pg-notice" aria-live="polite" hidden></div><div></div></div>'
 
@@ -31,8 +34,8 @@ def build_rating(deps: Deps) -> Callable[[Places], None]:
     view = components.component("rating.js", _MARKUP, {}, elem_id="pg-rating", about=about)
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), value)
 
         view.input(on_ask, view, [view, *places.all], **ASKED)
 

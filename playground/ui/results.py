@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import gradio as gr
 from anyio import to_thread
 
 from playground.deps import Deps
@@ -25,6 +26,7 @@ from playground.ui.events import ASKED, STREAM, shown
 from playground.ui.opening import Places
 from playground.ui.result_jobs import Opened, columns, fetched, listed
 from playground.ui.uploads import Held, take
+from playground.ui.visitor import theirs
 from playground.words import Language, Said, plain
 
 MOST = 120_000_000
@@ -48,10 +50,11 @@ def build_results(deps: Deps) -> Callable[[Places], None]:
     view = components.component("results.js", _MARKUP, {}, **about, elem_id="pg-results")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> tuple[Any, ...]:
-            return await act(deps, held, value)
+        async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
+            return await act(theirs(deps, who), held, value)
 
-        async def on_export(value: Any) -> AsyncGenerator[Any]:
+        async def on_export(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            theirs(deps, who)
             async with aclosing(exported(held, value if isinstance(value, Mapping) else {})) as parts:
                 async for part in parts:
                     yield part

@@ -100,6 +100,7 @@ def prepare(deps: Deps, tab: Tab, visit: Visit, inputs: Inputs) -> Prepared:
     validate = validate_completion if tab.mode == "complete" else validate_chat
     request = validate({**values, **filled}, endpoint=info.endpoint, model=info.id, context_length=context)
     effective, left_out = accepts.effective(request, endpoint.kind, visit.learned)
+    effective = deps.client.bounded(effective)
     asked = {**request.body(), **written, **tab.kept(inputs.main)}
     if written != filled:
         asked["variables"] = {name: _texts(inputs.variables)[name] for name in names_in(written)}

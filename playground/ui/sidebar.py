@@ -18,6 +18,7 @@ from playground.ui.events import LIVE, SILENT, STREAM, shown
 from playground.ui.layout import Side
 from playground.ui.opening import Places, Updates, nothing
 from playground.ui.running import chosen
+from playground.ui.visitor import theirs
 
 
 def build_side(model: gr.HTML) -> Side:
@@ -34,21 +35,21 @@ def bind_side(
 
     async def on_load(remembered: Any, who: gr.Request) -> AsyncGenerator[tuple[Any, ...]]:
         linked = header.linked_model(who.query_params.get("preset"))
-        async for models, notice in load(deps, remembered, linked=linked):
+        async for models, notice in load(theirs(deps, who), remembered, linked=linked):
             yield models, *([notice] * len(lasts))
 
-    async def on_refresh(now: Any) -> tuple[Any, ...]:
-        updates = [update async for update in load(deps, now)]
+    async def on_refresh(now: Any, who: gr.Request) -> tuple[Any, ...]:
+        updates = [update async for update in load(theirs(deps, who), now)]
         return updates[-1][0], *([updates[-1][1]] * len(lasts))
 
     def on_open(who: gr.Request) -> tuple[Any, ...]:
-        return open_link(deps, who.query_params.get("preset"))
+        return open_link(theirs(deps, who), who.query_params.get("preset"))
 
-    def on_model(model: Any, params: Any) -> Any:
-        return panel_for(deps, model, params)
+    def on_model(model: Any, params: Any, who: gr.Request) -> Any:
+        return panel_for(theirs(deps, who), model, params)
 
-    def on_effort(model: Any, params: Any) -> Any:
-        return marks_for(deps, model, params)
+    def on_effort(model: Any, params: Any, who: gr.Request) -> Any:
+        return marks_for(theirs(deps, who), model, params)
 
     page.load(on_load, kept, [side.model, *lasts], **STREAM)
     page.load(on_open, None, [toolbar, *places.all], **SILENT)

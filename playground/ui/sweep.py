@@ -30,6 +30,7 @@ from playground.ui.events import ASKED, STREAM
 from playground.ui.opening import Places, model_opened
 from playground.ui.sweep_results import exported, results_of
 from playground.ui.sweeping import act
+from playground.ui.visitor import theirs
 
 _MARKUP = '<div class="pg-sweep"></div>'
 _WRITTEN = ("model", "prompt", "messages")
@@ -43,10 +44,10 @@ def build_sweep(deps: Deps) -> Callable[[Places], None]:
 
     def wire(places: Places) -> None:
         async def on_ask(value: Any, who: gr.Request) -> tuple[Any, ...]:
-            return await act(deps, value, who, ACTIONS)
+            return await act(theirs(deps, who), value, who, ACTIONS)
 
-        async def on_export(value: Any) -> AsyncGenerator[Any]:
-            async with aclosing(exported(deps, value)) as parts:
+        async def on_export(value: Any, who: gr.Request) -> AsyncGenerator[Any]:
+            async with aclosing(exported(theirs(deps, who), value)) as parts:
                 async for part in parts:
                     yield part
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio.to_thread
+import gradio as gr
 
 from playground.deps import Deps
 from playground.errors import InvalidRequest, refused
@@ -15,6 +16,7 @@ from playground.ui import chat, components, present
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
 from playground.ui.running import chosen
+from playground.ui.visitor import theirs
 
 SHOWN = 20_000
 """Characters whose tokens are drawn; all of the text is counted."""
@@ -34,8 +36,8 @@ def build_tokenizer(deps: Deps) -> Callable[[Places], None]:
     def wire(places: Places) -> None:
         model, conversation = places.all[3], places.editors["chat"]
 
-        async def on_text(value: Any, model: Any, conversation: Any) -> Any:
-            return await tokenized(deps, value, model, conversation)
+        async def on_text(value: Any, model: Any, conversation: Any, who: gr.Request) -> Any:
+            return await tokenized(theirs(deps, who), value, model, conversation)
 
         view.input(on_text, [view, model, conversation], view, **ASKED)
 

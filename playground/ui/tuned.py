@@ -21,6 +21,7 @@ from playground.ui.events import STREAM, shown
 from playground.ui.handed_out import HandedOut, address
 from playground.ui.job_rows import meant
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 
 LOOK = 0.3
 """Seconds between two words on how far a file is."""
@@ -33,8 +34,8 @@ def build_tuned(deps: Deps) -> Callable[[Places], None]:
     view = components.component("tuned.js", "<span hidden></span>", None, elem_classes="pg-hidden")
 
     def wire(places: Places) -> None:
-        async def on_ask(value: Any) -> AsyncGenerator[Said]:
-            async with aclosing(done(deps, out, value)) as told:
+        async def on_ask(value: Any, who: gr.Request) -> AsyncGenerator[Said]:
+            async with aclosing(done(theirs(deps, who), out, value)) as told:
                 async for said in told:
                     yield said
 

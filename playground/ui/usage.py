@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio.to_thread
+import gradio as gr
 
 from playground import pricing
 from playground.deps import Deps
@@ -15,6 +16,7 @@ from playground.store import UsageRow
 from playground.ui import components, present
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
+from playground.ui.visitor import theirs
 
 _PERCENTILES = ("latency_p50", "latency_p95", "ttft_p50", "ttft_p95")
 DAYS = (7, 30, 90, 365)
@@ -26,8 +28,8 @@ def build_usage(deps: Deps) -> Callable[[Places], None]:
     """Lay the tab out; nothing of it reaches the rest of the page."""
     view = components.component("usage.js", _MARKUP, {}, days=list(DAYS), elem_id="pg-usage")
 
-    async def on_ask(value: Any) -> Any:
-        return await used(deps, value)
+    async def on_ask(value: Any, who: gr.Request) -> Any:
+        return await used(theirs(deps, who), value)
 
     view.input(on_ask, view, view, **ASKED)
     return lambda places: None

@@ -11,7 +11,7 @@ import pytest
 from playground.deps import Deps
 from playground.evaluate.dataset_files import read_dataset
 from playground.ui import datasets
-from playground.ui.dataset_desk import Desk
+from playground.ui.dataset_desk import Desk, Shelf
 from tests.ui.test_results import HOSTILE
 
 TWEETS = "tweet,label,tags\n" + "".join(
@@ -68,7 +68,7 @@ class Window:
 
 @pytest.fixture
 def window(deps: Deps, folder: Path) -> Window:
-    return Window(Desk(deps), folder)
+    return Window(Desk(deps, Shelf()), folder)
 
 
 async def test_a_file_is_kept_with_its_columns_as_they_were_told(window: Window) -> None:
@@ -211,7 +211,7 @@ async def test_a_case_that_cannot_be_is_refused_and_nothing_changes(window: Wind
 
 
 async def test_two_windows_lose_no_edit_of_one_case(window: Window, deps: Deps) -> None:
-    other = Window(Desk(deps), window.folder)
+    other = Window(Desk(deps, Shelf()), window.folder)
     id = await window.bring()
     mine, theirs = await window.ask("case", dataset=id, id="5"), await other.ask("case", dataset=id, id="5")
     assert "wrote" in await other.ask(
@@ -226,7 +226,7 @@ async def test_two_windows_lose_no_edit_of_one_case(window: Window, deps: Deps) 
 
 
 async def test_two_windows_that_edit_different_cases_both_keep_theirs(window: Window, deps: Deps) -> None:
-    other = Window(Desk(deps), window.folder)
+    other = Window(Desk(deps, Shelf()), window.folder)
     id = await window.bring()
     mine, theirs = await window.ask("case", dataset=id, id="5"), await other.ask("case", dataset=id, id="6")
     await other.ask("put", dataset=id, id="6", was=theirs["was"], case={**theirs["case"], "expected": "B"})
@@ -235,7 +235,7 @@ async def test_two_windows_that_edit_different_cases_both_keep_theirs(window: Wi
 
 
 async def test_what_another_window_has_changed_is_not_deleted_or_renamed_unseen(window: Window, deps: Deps) -> None:
-    other = Window(Desk(deps), window.folder)
+    other = Window(Desk(deps, Shelf()), window.folder)
     id = await window.bring()
     seen = await window.seen(id)
     read = await other.ask("case", dataset=id, id="6")

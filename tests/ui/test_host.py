@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from playground.access import Session
 from playground.errors import InvalidRequest
 from playground.ui.host import is_host, only_host
+from playground.ui.visitor import IN_SCOPE
 
 
 def who(address: str | None = "127.0.0.1", **headers: str) -> Any:
     client = SimpleNamespace(host=address) if address else None
     given = {"host": "127.0.0.1:7860", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return SimpleNamespace(client=client, headers=given)
+    return SimpleNamespace(client=client, headers=given, request=None)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +56,14 @@ def test_everybody_else_is_a_visitor(make_settings: Any, other: Any) -> None:
         only_host(make_settings(), other)
 
 
-def test_a_password_means_visitors_whose_tunnel_ends_on_this_machine(make_settings: Any) -> None:
-    assert not is_host(make_settings(password="secret"), who())
+def test_where_the_page_is_shared_only_who_signed_in_as_the_host_is(make_settings: Any) -> None:
+    shared = make_settings(shared=True)
+    assert not is_host(shared, who())  # a tunnel ends on this machine
+    for role, is_it in (("host", True), ("visitor", False)):
+        known = Session(account="", name="", role=role, until=2**40)  # type: ignore[arg-type]
+        signed_in = who("203.0.113.9", host="abc.gradio.live")
+        signed_in.request = SimpleNamespace(scope={IN_SCOPE: known})
+        assert is_host(shared, signed_in) is is_it
 
 
 def test_the_host_goes_on(make_settings: Any) -> None:

@@ -14,7 +14,6 @@ from gradio_client import Client as Caller
 from gradio_client.exceptions import AppError
 
 from playground.deps import Deps, open_deps
-from playground.errors import ConfigurationError
 from playground.types import Endpoint
 from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
@@ -161,8 +160,8 @@ def test_the_config_holds_no_key_no_folder_and_no_history(app: App) -> None:
     assert config.json().get("run_history") in (False, None)
 
 
-def test_a_share_without_a_password_is_refused(app: App) -> None:
+def test_nothing_is_shared_without_doors(app: App) -> None:
     from playground.ui import launch_app
 
-    with pytest.raises(ConfigurationError, match="password"):
+    with pytest.raises(ValueError, match="entry"):
         launch_app(app.deps, share=True)

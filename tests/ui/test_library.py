@@ -18,8 +18,10 @@ from playground.ui.strings import EN, ES
 from tests.fakes import tiny_models
 from tests.ui.test_handlers import HOSTILE
 
-HOST: Any = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "127.0.0.1:7860"})
-VISITOR: Any = SimpleNamespace(client=SimpleNamespace(host="192.168.1.9"), headers={"host": "127.0.0.1:7860"})
+HOST: Any = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "127.0.0.1:7860"}, request=None)
+VISITOR: Any = SimpleNamespace(
+    client=SimpleNamespace(host="192.168.1.9"), headers={"host": "127.0.0.1:7860"}, request=None
+)
 SPANISH = "¿Cuál es la capital de Francia?"
 
 
@@ -48,8 +50,8 @@ async def test_a_visitor_is_told_nothing_and_changes_nothing(deps: Deps, file: P
     assert [model.id for model in deps.library.installed()] == ["mine"]
 
 
-async def test_with_a_password_nobody_is_the_host(deps: Deps) -> None:
-    deps.settings = type(deps.settings)(data_dir=deps.settings.data_dir, password="secret")
+async def test_on_a_shared_page_nobody_is_the_host_without_signing_in(deps: Deps) -> None:
+    deps.settings = type(deps.settings)(data_dir=deps.settings.data_dir, shared=True)
     assert (await ask(deps, "state"))["host"] is False
 
 

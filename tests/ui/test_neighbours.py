@@ -21,7 +21,7 @@ from tests.fakes import neighbours as fakes
 from tests.fakes.neighbours import Local, Route
 from tests.fakes.server import FakeServer
 
-HOST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "127.0.0.1:7860"})
+HOST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "127.0.0.1:7860"}, request=None)
 
 
 @pytest.fixture
@@ -143,13 +143,13 @@ async def test_it_is_looked_for_once_at_the_start_and_then_when_asked(deps: Deps
 
 def visitor(**changes: Any) -> Any:
     about: dict[str, Any] = {"client": SimpleNamespace(host="127.0.0.1"), "headers": {"host": "127.0.0.1:7860"}}
-    return SimpleNamespace(**{**about, **changes})
+    return SimpleNamespace(**{"request": None, **about, **changes})
 
 
 @pytest.mark.parametrize(
     ("settings", "who"),
     [
-        ({"password": "secret"}, HOST),  # share mode requires one
+        ({"shared": True}, HOST),  # nobody has signed in
         ({"host": "0.0.0.0"}, HOST),
         ({"host": "192.168.1.2"}, HOST),
         ({"host": "lab.example"}, HOST),

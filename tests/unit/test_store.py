@@ -27,8 +27,8 @@ from alembic.script import ScriptDirectory
 from playground.errors import StoreError
 from playground.settings import Settings
 from playground.store import Cursor, Store, database, schema
+from playground.store.owner import ABANDONED
 from playground.store.schema import WORDS
-from playground.store.store import ABANDONED
 from playground.types import Choice, Run, TokenLogprob, Usage
 from tests.fakes.postgres import ON_SQLITE
 
@@ -302,11 +302,11 @@ def test_a_run_taken_for_dead_is_still_kept_when_it_ends(store: Store, settings:
 def test_on_a_server_another_machines_run_is_dead_only_after_long_silence(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = store_now = 1_000_000_000_000_000
-    monkeypatch.setattr("playground.store.store._now", lambda: store_now)
-    monkeypatch.setattr(store._engine.dialect, "name", "postgresql")
-    assert not store._is_dead("elsewhere", now - ABANDONED * 1_000_000)
-    assert store._is_dead("elsewhere", now - ABANDONED * 1_000_000 - 1)
+    now = 1_000_000_000_000_000
+    monkeypatch.setattr("playground.store.owner.time.time_ns", lambda: now * 1000)
+    monkeypatch.setattr(store._process, "_local", False)
+    assert not store._process.is_dead("elsewhere", now - ABANDONED * 1_000_000)
+    assert store._process.is_dead("elsewhere", now - ABANDONED * 1_000_000 - 1)
 
 
 def test_many_threads_write_and_read_at_once(store: Store) -> None:

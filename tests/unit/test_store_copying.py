@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from playground.errors import InvalidRequest, StoreError
 from playground.settings import Settings
-from playground.store import Filter, Output, Part, Store
+from playground.store import Charge, Filter, Output, Part, Store
 from playground.store.copying import ABOUT, TABLES
 from playground.store.schema import HEAD
 from playground.types import Choice, Run, TokenLogprob, Usage
@@ -64,6 +64,10 @@ def filled(store: Store) -> Store:
     store.ratings.save("s", 0, "Ana", {"grammar": 4})
     store.batches.save(Part(sweep="s", part=0, endpoint="s", model="m", url="/v1/completions", calls=(0,)))
     store.figures.keep("s", "columns", "stamp", "[]")
+    store.accounts.see("ana", "Ana")
+    store.kept.change("secret", lambda _: "canary")
+    store.ledger.reserve(Charge(id="c", account="ana", endpoint="s", model="m", cost=Decimal("0.5"), tokens=9), [])
+    store.ledger.settle("c", cost=Decimal("0.25"), tokens=5)
     return store
 
 

@@ -175,13 +175,13 @@ def test_a_filtered_page_reads_only_an_index_until_something_matches(store: Stor
     store.usage(**ALWAYS)
     store.latencies(**ALWAYS)
     listed, searched, models, usage, sweeps, swept, latencies = plans
-    assert listed == "SCAN runs USING INDEX ix_runs_history"
+    assert listed == "SEARCH runs USING INDEX ix_runs_history (account=?)"
     assert "COVERING INDEX ix_runs_history" in searched
     assert searched.startswith("SCAN runs_fts VIRTUAL TABLE")
     assert "TEMP B-TREE" not in searched
-    assert models == "SCAN runs USING COVERING INDEX ix_runs_model"
+    assert models == "SEARCH runs USING COVERING INDEX ix_runs_model (account=?)"
     assert "COVERING INDEX ix_runs_history" in usage
-    assert sweeps.startswith("SCAN sweeps")
+    assert sweeps == "SEARCH sweeps USING INDEX ix_sweeps_account (account=? AND created_at<?)"
     # Outputs only of the sweeps that were under way: the wide rows of all others are not read.
     assert swept.startswith("SEARCH outputs USING INDEX")
     assert "COVERING INDEX ix_runs_history" in latencies

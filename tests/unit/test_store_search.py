@@ -224,7 +224,7 @@ def migrate(store: Store, revision: str) -> None:
 
 
 def test_on_postgresql_the_search_is_by_the_very_expression_that_is_indexed() -> None:
-    query = history.newest(history.SHOWN, "postgresql", Filter(text="mar 'agua' & sal:"), None, 50)
+    query = history.newest(history.SHOWN, "postgresql", "", Filter(text="mar 'agua' & sal:"), None, 50)
     compiled = query.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     (statement,) = v0002_history._POSTGRESQL
     indexed = statement.partition("USING gin (")[2].removesuffix(")")

@@ -115,6 +115,7 @@ ES: dict[str, str] = {
     "error_NotFound": "El servidor no conoce este modelo o esta dirección.",
     "error_RateLimited": "Demasiadas peticiones: espera un momento y vuelve a enviar.",
     "error_QuotaExceeded": "La cuenta no tiene crédito: esperar no ayuda.",
+    "error_LimitReached": "Se ha alcanzado un límite.",
     "error_ServerFailed": "El servidor falló: vuelve a intentarlo.",
     "error_ConnectionFailed": "No hay conexión con el servidor, o se cortó.",
     "error_TimedOut": "El servidor no responde.",

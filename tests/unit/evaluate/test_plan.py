@@ -14,11 +14,12 @@ from playground import pricing
 from playground.errors import InvalidRequest
 from playground.evaluate.dataset import Case, Dataset, made
 from playground.evaluate.plan import Plan, make
-from playground.evaluate.plan_cost import Speed, estimate, longest, worst_cost
+from playground.evaluate.plan_cost import Speed, estimate
 from playground.evaluate.spec import from_json
 from playground.presets import Preset, builtin
 from playground.tokens import TokenCount
 from playground.types import ChatRequest, CompletionRequest, EndpointKind, ModelInfo, Request
+from playground.worst_case import longest, worst_cost
 
 TWEETS = made(
     "tweets", [Case(id=str(at), variables={"tweet": f"Tweet {at}"}, tags=("odd",) * (at % 2)) for at in range(7)]

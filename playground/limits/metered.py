@@ -1,0 +1,80 @@
+"""The client of an account. Each call passes its meter; servers and connections are the host's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from playground.client import Client
+from playground.errors import PlaygroundError, RateLimited, refused
+from playground.limits.meter import Meter
+from playground.retry import RetryPolicy
+from playground.store import HOST, Charge
+from playground.streaming import RunState
+from playground.types import Endpoint, Failed, Request, Retrying, StreamEvent
+
+
+class Metered(Client):
+    """`client`'s servers for the account of `meter`."""
+
+    def __init__(self, client: Client, meter: Meter) -> None:
+        # The same connections: a server that joins there has joined here.
+        self.__dict__.update(client.__dict__)
+        self.meter = meter
+
+    def bounded(self, request: Request) -> Request:
+        return self.meter.bounded(request)
+
+    async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
+        policy, attempt, charge = retry or self._retry, 1, None
+        while charge is None:
+            try:
+                request = self.bounded(request)
+                charge = await self.meter.reserve(request)
+            except PlaygroundError as error:
+                failure = error.with_traceback(None)
+            else:
+                break
+            # A minute passes: who waits is told, and is let in when there is room.
+            delay = policy.delay(failure, attempt) if isinstance(failure, RateLimited) else None
+            if delay is None:
+                yield Failed(failure)
+                return
+            attempt += 1
+            yield Retrying(attempt, policy.attempts, delay, failure)
+            await policy.sleep(delay)
+        state = RunState()
+        try:
+            async with aclosing(super().stream(request, retry=retry)) as events:
+                async for event in events:
+                    state.apply(event)
+                    yield event
+        finally:
+            await _to_its_end(self.meter, charge, request, state)
+
+    async def create_job(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._check_priced(endpoint)
+        return await super().create_job(endpoint, body)
+
+    async def create_batch(
+        self, endpoint: str, *, file: str, url: str, metadata: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        self._check_priced(endpoint)
+        return await super().create_batch(endpoint, file=file, url=url, metadata=metadata)
+
+    def _managed(self, name: str) -> Endpoint:
+        if self.meter.account != HOST:
+            raise refused("host_jobs")
+        return super()._managed(name)
+
+    def _check_priced(self, endpoint: str) -> None:
+        """What takes hours and is paid at its end cannot be set aside: a limit in dollars would not hold."""
+        if self.meter.limits.in_dollars and self.kind_of(endpoint) != "engine":
+            raise refused("limit_jobs")
+
+
+async def _to_its_end(meter: Meter, charge: Charge, request: Request, state: RunState) -> None:
+    """Shielded: a handler that is being cancelled must still book what was paid for."""
+    await asyncio.shield(asyncio.ensure_future(meter.settle(charge, request, state)))
