@@ -29,6 +29,7 @@ from playground.cli.sweep import sweep
 from playground.cli.sweeps import sweeps
 from playground.cli.telegram import telegram
 from playground.cli.users import app as users
+from playground.cli.visitors import app as visitors
 
 app = typer.Typer(
     help="A playground for language models.",
@@ -60,6 +61,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(users, name="user")
+app.add_typer(visitors, name="visitors")
 app.add_typer(finetune, name="finetune")
 app.add_typer(models, name="models")
 app.add_typer(datasets, name="datasets")

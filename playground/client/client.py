@@ -31,8 +31,9 @@ from playground.types import (
     Thought,
     ToolDelta,
 )
+from playground.words import Said
 
-Said = TypeVar("Said")
+Told = TypeVar("Told")
 
 
 class Client(Batches):
@@ -53,6 +54,14 @@ class Client(Batches):
     def bounded(self, request: Request) -> Request:
         """The request as it may be sent. Raises InvalidRequest where an account may not ask for so much."""
         return request
+
+    @property
+    def near(self) -> Said | None:
+        """The limit that is nearly reached, where there is one."""
+        return None
+
+    def check_calls(self, calls: int) -> None:
+        """Raises InvalidRequest where an account may not have so many asked at once."""
 
     async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
         """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.
@@ -166,8 +175,8 @@ class Client(Batches):
         return await self._tokenized(endpoint, body, _pieces)
 
     async def _tokenized(
-        self, endpoint: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], Said | None]
-    ) -> Said | None:
+        self, endpoint: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], Told | None]
+    ) -> Told | None:
         """What `read` makes of the answer of the server's /tokenize; None where there is no such thing, or it speaks
         of something else. That is remembered: it is asked at every key."""
         server = self._endpoint(endpoint)

@@ -118,6 +118,7 @@ def _past(models: Sequence[ModelInfo], deps: Deps) -> tuple[dict[str, int], dict
 
 async def check_budget(plan: Plan, deps: Deps) -> None:
     """Raises InvalidRequest where a budget could not be kept: a price or an answer's length that nobody knows."""
+    deps.client.check_calls(len(plan) * (1 + len(judges_of(plan, deps))))
     if plan.spec.budget is None:
         return
     for each in (plan, *(supposing(judge, 1) for judge in judges_of(plan, deps))):

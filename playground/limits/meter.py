@@ -17,7 +17,7 @@ from playground.errors import BadStream, LimitReached, RateLimited, StoreError, 
 from playground.limits.rules import WARN, Limits
 from playground.runner import estimated
 from playground.store import HOST, Cap, Charge, Store
-from playground.store.ledger import PICO
+from playground.store.ledger import PICO, today
 from playground.streaming import RunState
 from playground.tokens import Counter
 from playground.types import CompletionRequest, EndpointKind, ModelInfo, Request, Usage
@@ -46,6 +46,12 @@ class Left:
     def nearly(self) -> bool:
         return self.cap.period != "minute" and self.used >= self.cap.amount * WARN
 
+    @property
+    def said(self) -> Said:
+        whose = whose_of(self.cap)
+        used, amount = said_amount(self.cap, self.used), said_amount(self.cap)
+        return Said(f"limit.near_{whose}_{self.cap.period}", {"used": used, "amount": amount})
+
 
 class Meter:
     """`info_of` says what is known of a model by its `endpoint/name`; `store` is the account's own."""
@@ -63,6 +69,8 @@ class Meter:
         self._ledger, self._counter = store.ledger, counter
         self._info_of, self._kind_of = info_of, kind_of
         self._booking: set[asyncio.Task[None]] = set()
+        #: The limits of a day or a month that the last call brought near their end, or that were so before.
+        self.near: tuple[Left, ...] = ()
 
     def bounded(self, request: Request) -> Request:
         """The request as a visitor may send it: an answer that it does not limit gets the longest allowed.
@@ -87,6 +95,12 @@ class Meter:
                 raise refused("limit_bound", param=name, name=name, most=most)
         return self._ending(request, most)
 
+    def check_calls(self, calls: int) -> None:
+        """Raises InvalidRequest for a visitor's sweep of more calls than one may have."""
+        most = self.limits.bounds.get("calls")
+        if self.account != HOST and most is not None and calls > most:
+            raise refused("limit_calls", param="sweep", most=most, calls=calls)
+
     def _ending(self, request: Request, most: int) -> Request:
         if isinstance(request, CompletionRequest):
             # Servers that are not OpenAI's have defaults of their own, which may be endless.
@@ -110,6 +124,10 @@ class Meter:
             raise LimitReached(Said("error.limit_stopped"), hint=Said("error_hint.limit_stopped"))
         if verdict.passed is not None:
             raise _passed(verdict.passed, verdict.wait)
+        more = {"dollars": int(charge.cost * PICO), "tokens": charge.tokens, "requests": 1}
+        left = (Left(cap=cap, used=used + more[cap.measure]) for cap, used in zip(caps, verdict.used, strict=True))
+        self.near = tuple(each for each in left if each.nearly)
+        self._tell_host()
         return charge
 
     def _worst(self, request: Request, caps: list[Cap]) -> Charge:
@@ -179,11 +197,13 @@ class Meter:
             log.warning("a server says that a call took more than was possible: it is booked at the most")
         return min(cost, charge.cost), min(max(0, usage.total_tokens), charge.tokens)
 
-    async def left(self, endpoint: str, model: str) -> list[Left]:
-        """How much of each limit is used that a call to this model counts for."""
-        caps = self.limits.of(self.account, endpoint, model)
-        used = await asyncio.to_thread(self._ledger.used, caps)
-        return [Left(cap=cap, used=each) for cap, each in zip(caps, used, strict=True)]
+    def _tell_host(self) -> None:
+        """Once a day for each limit of all together: a line in the log."""
+        for each in self.near:
+            key = (each.cap, today())
+            if each.cap.account is None and key not in self.limits.told:
+                self.limits.told.add(key)
+                log.warning("%s (%s)", each.said.text(), "PLAYGROUND_LIMITS")
 
 
 def _believed(said: Usage | None, counted: Usage) -> Usage:
@@ -206,17 +226,21 @@ def _in_tokens(caps: list[Cap]) -> bool:
     return any(cap.measure == "tokens" and cap.period != "minute" for cap in caps)
 
 
-def said_amount(cap: Cap) -> str | Said:
-    """The cap's amount as it is said: `$0.50`, `20 requests`."""
+def said_amount(cap: Cap, used: int | None = None) -> str | Said:
+    """The cap's amount, or what is used of it, as it is said: `$0.50`, `20 requests`."""
+    amount = cap.amount if used is None else used
     if cap.measure == "dollars":
-        return pricing.format_money(Decimal(cap.amount) / PICO)
-    return Said(f"limit.{cap.measure}", {"count": cap.amount})
+        return pricing.format_money(Decimal(amount) / PICO)
+    return Said(f"limit.{cap.measure}", {"count": amount})
+
+
+def whose_of(cap: Cap) -> str:
+    return "visitor" if cap.account is not None else "model" if cap.model is not None else "all"
 
 
 def _passed(cap: Cap, wait: float) -> LimitReached | RateLimited:
     amount = said_amount(cap)
-    whose = "visitor" if cap.account is not None else "model" if cap.model is not None else "all"
-    said = Said(f"error.limit_{whose}_{cap.period}", {"amount": amount})
+    said = Said(f"error.limit_{whose_of(cap)}_{cap.period}", {"amount": amount})
     if cap.period == "minute":
         return RateLimited(said, hint=Said("error_hint.limit_minute"), retry_after=max(0.25, wait))
     return LimitReached(said, hint=Said(f"error_hint.limit_{cap.period}"))

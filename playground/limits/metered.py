@@ -14,6 +14,7 @@ from playground.retry import RetryPolicy
 from playground.store import HOST, Charge
 from playground.streaming import RunState
 from playground.types import Endpoint, Failed, Request, Retrying, StreamEvent
+from playground.words import Said
 
 
 class Metered(Client):
@@ -26,6 +27,13 @@ class Metered(Client):
 
     def bounded(self, request: Request) -> Request:
         return self.meter.bounded(request)
+
+    @property
+    def near(self) -> Said | None:
+        return self.meter.near[0].said if self.meter.near else None
+
+    def check_calls(self, calls: int) -> None:
+        self.meter.check_calls(calls)
 
     async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
         policy, attempt, charge = retry or self._retry, 1, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -60,6 +61,8 @@ class Limits:
 
     caps: tuple[Limit, ...] = ()
     bounds: dict[str, int] = field(default_factory=dict)
+    #: Of which the log has said today that they are nearly reached.
+    told: set[tuple[Cap, date]] = field(default_factory=set, compare=False)
 
     def of(self, account: str, endpoint: str, model: str) -> list[Cap]:
         found = (limit.cap(account, endpoint, model) for limit in self.caps)

@@ -17,7 +17,7 @@ from playground.streaming import RunState
 from playground.structured import problem_with
 from playground.tokens import TokenCount
 from playground.types import Choice, CompletionRequest, EndpointKind, Request, Run, TokenLogprob, Usage
-from playground.words import LANGUAGES, Language
+from playground.words import LANGUAGES, Language, Said
 
 Value = dict[str, Any]
 HALF = "bytes:"
@@ -295,6 +295,11 @@ def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_er
         "message": message,
         "hint": hint,
     }
+
+
+def near(limit: Said) -> Value:
+    """That a limit is nearly reached, in every language."""
+    return {"tone": "limit", "key": "notice_near", "texts": {each: [limit.text(each), ""] for each in LANGUAGES}}
 
 
 def _texts(error: PlaygroundError) -> Value:

@@ -219,6 +219,8 @@ def _line(deps: Deps, visit: Visit, prepared: Prepared, progress: Progress) -> d
     without = accepts.removable(error, prepared.request) if error is not None else None
     if without and last["notice"]:
         last["notice"]["without"] = without
+    if last["notice"] is None and deps.client.near is not None:
+        last["notice"] = present.near(deps.client.near)
     return present.with_left_out(last, prepared.left_out)
 
 

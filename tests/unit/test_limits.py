@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -18,7 +19,7 @@ from playground.limits import SHARED, parse
 from playground.limits.meter import Meter
 from playground.limits.metered import Metered
 from playground.limits.rules import Limit
-from playground.store import Store, ledger
+from playground.store import Charge, Store, ledger
 from playground.store.ledger import PICO
 from playground.tokens import Counter
 from playground.types import ChatRequest, Delta, Failed, ModelInfo, Request, Retrying, Usage
@@ -304,3 +305,30 @@ async def test_with_a_limit_in_dollars_the_host_starts_nothing_that_is_paid_at_i
         with pytest.raises(InvalidRequest, match="no limit in dollars"):
             await do
     assert server.requests == []
+
+
+async def test_who_nears_a_limit_is_told_and_the_host_once_a_day(
+    paid: Client, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = metered(paid, store, "visitor 300 tokens/day, 310 tokens/day")
+    await collect(client, a_chat())  # 113 and 100 may be used, and 11 are
+    assert client.near is None
+    for _ in range(2):
+        store.ledger.reserve(
+            Charge(id=uuid4().hex, account="ana", endpoint="s", model="m", cost=Decimal(0), tokens=40), []
+        )
+        await collect(client, a_chat())
+    near = client.near
+    assert near is not None
+    assert near.text().startswith("You have used or set aside ")
+    assert near.text("es").endswith("de tus 300 tokens de hoy.")
+    said = [record.getMessage() for record in caplog.records if "for all together" in record.getMessage()]
+    assert len(said) == 1
+
+
+def test_a_visitors_sweep_has_no_more_calls_than_allowed(paid: Client, store: Store) -> None:
+    visitor, host = metered(paid, store, "visitor calls=10"), metered(paid, store, "visitor calls=10", account="")
+    visitor.check_calls(10)
+    host.check_calls(11)
+    with pytest.raises(InvalidRequest, match="at most 10 calls, and this one has 11"):
+        visitor.check_calls(11)

@@ -96,6 +96,7 @@ EN: dict[str, str] = {
     "notice_starting": "Starting the model on this machine…",
     "notice_loading": "The model is being loaded into memory, once: {seconds} s so far.",
     "notice_waiting": "Waiting for the first token…",
+    "notice_near": "Nearly reached.",
     "notice_retry": "Attempt {attempt} of {attempts} in {seconds} s.",
     "notice_stopped": "Stopped. What had arrived is kept.",
     "notice_stopped_unsent": "Stopped before anything was sent.",

@@ -96,6 +96,7 @@ ES: dict[str, str] = {
     "notice_starting": "Arrancando el modelo en esta máquina…",
     "notice_loading": "Cargando el modelo en memoria, solo esta vez: van {seconds} s.",
     "notice_waiting": "Esperando el primer token…",
+    "notice_near": "Casi alcanzado.",
     "notice_retry": "Intento {attempt} de {attempts} en {seconds} s.",
     "notice_stopped": "Detenido. Lo que había llegado se conserva.",
     "notice_stopped_unsent": "Detenido antes de enviar nada.",
