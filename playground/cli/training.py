@@ -122,6 +122,10 @@ async def changed(
 
 
 async def create_job(servers: Servers, server: str, plan: Plan, file: Path, validation: Path | None) -> dict[str, Any]:
+    from playground.limits import limits_of
+    from playground.settings import load
+
+    limits_of(load()).check_job(next((each.kind for each in servers if each.name == server), "compatible"))
     async with connected(servers) as client:
         training_id = await _uploaded(client, server, file)
         validation_id = await _uploaded(client, server, validation) if validation else None

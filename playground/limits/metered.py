@@ -63,24 +63,19 @@ class Metered(Client):
             await _to_its_end(self.meter, charge, request, state)
 
     async def create_job(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        self._check_priced(endpoint)
+        self.meter.limits.check_job(self.kind_of(endpoint))
         return await super().create_job(endpoint, body)
 
     async def create_batch(
         self, endpoint: str, *, file: str, url: str, metadata: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        self._check_priced(endpoint)
+        self.meter.limits.check_job(self.kind_of(endpoint))
         return await super().create_batch(endpoint, file=file, url=url, metadata=metadata)
 
     def _managed(self, name: str) -> Endpoint:
         if self.meter.account != HOST:
             raise refused("host_jobs")
         return super()._managed(name)
-
-    def _check_priced(self, endpoint: str) -> None:
-        """What takes hours and is paid at its end cannot be set aside: a limit in dollars would not hold."""
-        if self.meter.limits.in_dollars and self.kind_of(endpoint) != "engine":
-            raise refused("limit_jobs")
 
 
 async def _to_its_end(meter: Meter, charge: Charge, request: Request, state: RunState) -> None:

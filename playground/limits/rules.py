@@ -9,10 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
 
-from playground.errors import ConfigurationError
+from playground.errors import ConfigurationError, refused
 from playground.settings import Settings
 from playground.store import HOST, Cap, Measure, Period
 from playground.store.ledger import PICO
+from playground.types import EndpointKind
 
 Scope = Literal["all", "visitor", "model"]
 
@@ -67,6 +68,12 @@ class Limits:
     def of(self, account: str, endpoint: str, model: str) -> list[Cap]:
         found = (limit.cap(account, endpoint, model) for limit in self.caps)
         return [cap for cap in found if cap is not None]
+
+    def check_job(self, kind: EndpointKind) -> None:
+        """Raises InvalidRequest for a batch or a training where a limit in dollars is to hold: what takes hours and is
+        paid at its end cannot be set aside."""
+        if self.in_dollars and kind != "engine":
+            raise refused("limit_jobs")
 
     @property
     def in_dollars(self) -> bool:

@@ -23,9 +23,8 @@ from playground.words import Language, Said
 COOKIE = "playground_session"
 MOST_FORM = 8_192
 """Bytes of a form."""
-OPEN = ("/healthz", "/readyz", "/metrics", "/gradio_api/startup-events", "/favicon.ico")
-"""What answers without a session. The first three say what may be said to anybody, or ask for something themselves;
-Gradio asks for the fourth itself when it starts."""
+OPEN = ("/gradio_api/startup-events", "/favicon.ico")
+"""What answers without a session. Gradio asks for the first itself when it starts."""
 
 
 class Doors:

@@ -317,3 +317,17 @@ def test_every_command_has_help(online: Cli, command: list[str]) -> None:
     done = online(*command, "--help")
     assert done.returncode == 0
     assert "Usage: python -m playground finetune" in done.stdout
+
+
+def test_with_a_limit_in_dollars_nothing_is_trained_that_is_paid_at_its_end(
+    cli: Cli, server: FakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"prompt": "a ->", "completion": " b\\n"}\n' * 12)
+    told = cli(
+        *("finetune", "create", str(file), "--base", "server/davinci-002"),
+        OPENAI_BASE_URL=server.url,
+        PLAYGROUND_LIMITS="$5/day",
+    )
+    assert (told.returncode, "no limit in dollars" in told.stderr) == (2, True)
+    assert not [each for each in server.requests if each.method == "POST"]
