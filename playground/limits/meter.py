@@ -69,7 +69,7 @@ class Meter:
         self._ledger, self._counter = store.ledger, counter
         self._info_of, self._kind_of = info_of, kind_of
         self._booking: set[asyncio.Task[None]] = set()
-        #: The limits of a day or a month that the last call brought near their end, or that were so before.
+        #: The limits of a day or a month that were nearly reached when the last call had ended.
         self.near: tuple[Left, ...] = ()
 
     def bounded(self, request: Request) -> Request:
@@ -124,10 +124,6 @@ class Meter:
             raise LimitReached(Said("error.limit_stopped"), hint=Said("error_hint.limit_stopped"))
         if verdict.passed is not None:
             raise _passed(verdict.passed, verdict.wait)
-        more = {"dollars": int(charge.cost * PICO), "tokens": charge.tokens, "requests": 1}
-        left = (Left(cap=cap, used=used + more[cap.measure]) for cap, used in zip(caps, verdict.used, strict=True))
-        self.near = tuple(each for each in left if each.nearly)
-        self._tell_host()
         return charge
 
     def _worst(self, request: Request, caps: list[Cap]) -> Charge:
@@ -168,6 +164,7 @@ class Meter:
             cost, tokens = charge.cost, charge.tokens
         try:
             await asyncio.to_thread(self._ledger.settle, charge.id, cost=cost, tokens=tokens)
+            await self._look(charge)
         except StoreError:
             task = asyncio.create_task(self._book_later(charge, cost, tokens))
             self._booking.add(task)
@@ -197,8 +194,12 @@ class Meter:
             log.warning("a server says that a call took more than was possible: it is booked at the most")
         return min(cost, charge.cost), min(max(0, usage.total_tokens), charge.tokens)
 
-    def _tell_host(self) -> None:
-        """Once a day for each limit of all together: a line in the log."""
+    async def _look(self, charge: Charge) -> None:
+        """What is nearly reached now. Of what all together use, the log says it once a day."""
+        caps = self.limits.of(self.account, charge.endpoint, charge.model)
+        used = await asyncio.to_thread(self._ledger.used, caps)
+        left = (Left(cap=cap, used=each) for cap, each in zip(caps, used, strict=True))
+        self.near = tuple(each for each in left if each.nearly)
         for each in self.near:
             key = (each.cap, today())
             if each.cap.account is None and key not in self.limits.told:

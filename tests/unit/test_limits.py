@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -22,7 +21,7 @@ from playground.limits.rules import Limit
 from playground.store import Charge, Store, ledger
 from playground.store.ledger import PICO
 from playground.tokens import Counter
-from playground.types import ChatRequest, Delta, Failed, ModelInfo, Request, Retrying, Usage
+from playground.types import ChatRequest, Delta, Failed, Message, ModelInfo, Request, Retrying, Usage
 from tests.fakes.helpers import Waits, chat, collect, completion, endpoint, failure, text_of
 from tests.fakes.server import FakeServer
 
@@ -310,18 +309,18 @@ async def test_with_a_limit_in_dollars_the_host_starts_nothing_that_is_paid_at_i
 async def test_who_nears_a_limit_is_told_and_the_host_once_a_day(
     paid: Client, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = metered(paid, store, "visitor 300 tokens/day, 310 tokens/day")
-    await collect(client, a_chat())  # 113 and 100 may be used, and 11 are
+    client = metered(paid, store, "visitor 3k tokens/day, 3010 tokens/day")
+    await collect(client, a_chat())  # some 200 were set aside, and 11 are used
     assert client.near is None
+    other = Charge(id="other", account="ana", endpoint="s", model="m", cost=Decimal(0), tokens=2_400)
+    store.ledger.reserve(other, [])
+    store.ledger.settle("other", cost=Decimal(0), tokens=2_400)
     for _ in range(2):
-        store.ledger.reserve(
-            Charge(id=uuid4().hex, account="ana", endpoint="s", model="m", cost=Decimal(0), tokens=40), []
-        )
-        await collect(client, a_chat())
+        await collect(client, a_chat(max_tokens=2, messages=(Message(role="user", content="a"),)))
     near = client.near
     assert near is not None
-    assert near.text().startswith("You have used or set aside ")
-    assert near.text("es").endswith("de tus 300 tokens de hoy.")
+    assert near.text().startswith("You have used ")
+    assert near.text("es").endswith("de tus 3000 tokens de hoy.")
     said = [record.getMessage() for record in caplog.records if "for all together" in record.getMessage()]
     assert len(said) == 1
 
