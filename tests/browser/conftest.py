@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from playground.access import open_entry
 from playground.client import Client
 from playground.deps import Deps, open_deps
 from playground.retry import RetryPolicy
@@ -80,7 +81,8 @@ def _running(settings: Settings) -> Iterator[App]:
         deps = open_deps(settings)
         if not settings.engine:  # shorter waits between two attempts: the same policy, less of a test's time
             deps.client = Client(settings.endpoints, timeout=settings.timeout, retry=RetryPolicy(base=0.3))
-        return *launch_app(deps), deps
+        entry = open_entry(settings, deps.store) if settings.shared else None
+        return *launch_app(deps, entry=entry), deps
 
     page, url, deps = asyncio.run(start())
     yield App(url.rstrip("/"), deps, kept.lines)
@@ -127,6 +129,15 @@ def openai_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> It
     """The app over the fake server in OpenAI's place: tiktoken counts, and published prices."""
     openai = Endpoint(name="openai", kind="openai", base_url=fake.url, api_key=CANARY)
     yield from _running(_settings(tmp_path_factory, endpoints=(openai,)))
+
+
+@pytest.fixture(scope="session")
+def shared_app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app over the fake server in OpenAI's place, shared behind a pass-phrase and within limits."""
+    openai = Endpoint(name="openai", kind="openai", base_url=fake.url, api_key=CANARY)
+    limits = "$5/day, visitor 40k tokens/day, visitor n=2, visitor max_tokens=2048, visitor calls=10"
+    sharing = {"shared": True, "password": "open sesame", "limits": limits}
+    yield from _running(_settings(tmp_path_factory, endpoints=(openai,), **sharing))
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +190,25 @@ class Visits:
         for context in self.contexts:
             await context.close()
         assert not self.problems
+
+    async def signed_in(
+        self, app: App, name: str, phrase: str, *, model: str | None = None, locale: str = "en-US", width: int = 1280
+    ) -> Screen:
+        """The same on a shared page: the form is filled in first. That it is a 401 is no problem of the page."""
+        context = await self._browser.new_context(locale=locale, viewport={"width": width, "height": 900})
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        await page.goto(app.url)
+        await page.fill("#password", phrase)
+        await page.fill("#username", name)
+        self.watch(page)
+        await page.click("button")
+        screen = Screen(page, app.url)
+        await screen.ready()
+        if model:
+            await screen.choose(model)
+        return screen
 
     def left_midway(self) -> None:
         """A page that something was streamed to was left: Gradio says so in the console, and that is no problem."""

@@ -1,0 +1,59 @@
+"""A shared page in two browsers side by side: each comes in, finds only their own, and is held within the limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PHRASE = "open sesame"
+MODEL = "openai/gpt-3.5-turbo-instruct"
+
+
+async def history(screen: Any) -> list[str]:
+    await screen.tab("history")
+    await screen.until("document.querySelector('.pg-history .pg-rows:not([aria-busy])')")
+    await screen.page.wait_for_timeout(300)
+    return list(await screen.page.locator(".pg-run-prompt").all_inner_texts())
+
+
+async def test_two_visitors_side_by_side_find_only_their_own(visits: Any, shared_app: Any) -> None:
+    ana = await visits.signed_in(shared_app, "Ana", PHRASE, model=MODEL)
+    eva = await visits.signed_in(shared_app, "Eva", PHRASE, model=MODEL, locale="es-ES", width=390)
+    for screen, text in ((ana, "of Ana"), (eva, "of Eva")):
+        await screen.run(text)
+        assert await screen.text() == f"{text}Hello, world!"
+    assert await history(ana) == ["of Ana"]
+    assert await history(eva) == ["of Eva"]
+    assert shared_app.deps.store.runs(limit=1) == []
+    assert sorted(each.name for each in shared_app.deps.store.accounts.listed()) == ["Ana", "Eva"]
+
+
+async def test_a_reload_finds_the_same_visitor_and_another_browser_is_another(visits: Any, shared_app: Any) -> None:
+    one = await visits.signed_in(shared_app, "Uma", PHRASE, model=MODEL)
+    await one.run("mine")
+    await one.page.reload()
+    await one.ready()
+    assert await history(one) == ["mine"]
+    other = await visits.signed_in(shared_app, "Uma", PHRASE, model=MODEL)
+    assert await history(other) == []
+
+
+async def test_what_passes_a_bound_or_a_limit_is_said_in_the_visitors_language(visits: Any, shared_app: Any) -> None:
+    screen = await visits.signed_in(shared_app, "Leo", PHRASE, model=MODEL, locale="es-ES")
+    await screen.set("n", "3")
+    await screen.run("hola")
+    await screen.notice_with("n es como mucho 2 para los visitantes.")
+    await screen.set("n", "1")
+    account = next(each.id for each in shared_app.deps.store.accounts.listed() if each.name == "Leo")
+    shared_app.deps.store.accounts.stop(account, True)
+    await screen.run("hola")
+    await screen.notice_with("El anfitrión de este Playground ha detenido las ejecuciones.")
+    shared_app.deps.store.accounts.stop(account, False)
+    await screen.run("hola")
+    assert (await screen.text()).endswith("Hello, world!")
+
+
+async def test_the_training_jobs_of_the_hosts_key_are_shown_to_no_visitor(visits: Any, shared_app: Any) -> None:
+    screen = await visits.signed_in(shared_app, "Noa", PHRASE, model=MODEL)
+    await screen.tab("finetune")
+    await screen.page.locator(".pg-jobs").get_by_text("the host's alone").first.wait_for()
+    assert await screen.page.locator(".pg-jobs-list .pg-job").count() == 0
