@@ -16,6 +16,7 @@ from playground.errors import ConfigurationError
 from playground.redact import install_log_redaction
 from playground.types import Mode
 from playground.ui import api, components
+from playground.ui.account import build_account
 from playground.ui.chat import build_chat
 from playground.ui.chat_files import build_chat_files
 from playground.ui.compare import build_compare
@@ -85,8 +86,9 @@ def build_app(deps: Deps) -> gr.Blocks:
         with gr.Row(elem_id="pg-body"):
             main = gr.Column(elem_id="pg-main")
             with gr.Column(elem_id="pg-side"):
+                account = build_account(deps)
                 model = components.model_picker()
-                beneath = build_library(deps), build_neighbours(deps)
+                beneath = account, build_library(deps), build_neighbours(deps)
                 side = build_side(model)
         with main:
             _tab_bar()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from playground.access import open_entry
+from playground.access import host_link, open_entry
 from playground.client import Client
 from playground.deps import Deps, open_deps
 from playground.retry import RetryPolicy
@@ -208,6 +208,18 @@ class Visits:
         await screen.ready()
         if model:
             await screen.choose(model)
+        return screen
+
+    async def hosting(self, app: App) -> Screen:
+        """A shared page as its host opens it, by the link that is printed."""
+        context = await self._browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        self.watch(page)
+        await page.goto(host_link(app.url, open_entry(app.deps.settings, app.deps.store)))
+        screen = Screen(page, app.url)
+        await screen.ready()
         return screen
 
     def left_midway(self) -> None:

@@ -57,3 +57,37 @@ async def test_the_training_jobs_of_the_hosts_key_are_shown_to_no_visitor(visits
     await screen.tab("finetune")
     await screen.page.locator(".pg-jobs").get_by_text("the host's alone").first.wait_for()
     assert await screen.page.locator(".pg-jobs-list .pg-job").count() == 0
+
+
+async def test_a_visitor_sees_their_limits_and_signs_out(visits: Any, shared_app: Any) -> None:
+    screen = await visits.signed_in(shared_app, "Iris", PHRASE, model=MODEL)
+    await screen.run("hi")
+    await screen.page.click(".pg-account summary")
+    await screen.page.locator(".pg-account-limit").get_by_text("11 of 40,000 tokens today").wait_for()
+    assert await screen.page.locator(".pg-account summary").inner_text() == "Iris · your limits"
+    assert await screen.page.locator(".pg-account-visitor").count() == 0
+    await screen.page.click(".pg-account-out")
+    await screen.page.wait_for_selector("#password")
+    visits.problems[:] = [said for said in visits.problems if "401" not in said]  # the form in the page's place
+
+
+async def test_the_host_sees_visitors_stops_one_and_all_and_lets_them_go_on(visits: Any, shared_app: Any) -> None:
+    visitor = await visits.signed_in(shared_app, "Olga", PHRASE, model=MODEL)
+    await visitor.run("hi")
+    host = await visits.hosting(shared_app)
+    await host.page.click(".pg-account summary")
+    row = host.page.locator(".pg-account-visitor", has_text="Olga")
+    await row.get_by_text("1 calls · 11 tokens").wait_for()
+    await row.get_by_role("button", name="Stop Olga").click()
+    await row.get_by_role("button", name="Let Olga go on").wait_for()
+    await visitor.run("again")
+    await visitor.notice_with("has stopped runs")
+    await row.get_by_role("button", name="Let Olga go on").click()
+    await host.page.get_by_role("button", name="Stop everybody").click()
+    await host.page.get_by_role("button", name="Let everybody go on").wait_for()
+    await visitor.run("again")
+    await visitor.notice_with("has stopped runs")
+    await host.page.get_by_role("button", name="Let everybody go on").click()
+    await host.page.get_by_role("button", name="Stop everybody").wait_for()
+    await visitor.run("again")
+    assert (await visitor.text()).endswith("Hello, world!")
