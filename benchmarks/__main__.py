@@ -21,6 +21,7 @@ PARTS = (
     "training",
     "adapters",
     "sweep",
+    "limits",
     "models",
 )
 
