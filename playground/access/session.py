@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["host", "visitor"]
-LONGEST = 600
-"""Characters of a text that is looked at."""
+LONGEST = 2_000
+"""Characters of a text that is looked at: a name of 40 emoji makes some 700."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

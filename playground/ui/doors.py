@@ -47,6 +47,8 @@ class Doors:
             await self._sign_in(scope, receive, send)
         elif scope["path"].rstrip("/") == "/signout" and scope["method"] == "POST":
             await _redirect(send, "/", _cookie("", 0, scope))
+        elif _wants_page(scope) and HOST_LINK in _query(scope):
+            await self._host_link(scope, send, _query(scope))  # also for a host who came in as a visitor before
         elif found is not None or scope["path"] in OPEN:
             await self._app(scope, receive, send)
         else:
@@ -58,11 +60,8 @@ class Doors:
         return read(text, self._entry.sharing.key, now=time.time()) if text else None
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
         if not _wants_page(scope):
             await _answer(send, 401, b'{"detail":"Not signed in."}', "application/json")
-        elif HOST_LINK in query:
-            await self._host_link(scope, send, query)
         elif self._entry.open and not self._entry.sharing.over(time.time()):
             try:
                 session = await self._entry.visitor()
@@ -128,6 +127,10 @@ class Doors:
 
 def _wants_page(scope: Scope) -> bool:
     return scope["method"] == "GET" and "text/html" in _header(scope, b"accept")
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"))
 
 
 def _header(scope: Scope, name: bytes) -> str:

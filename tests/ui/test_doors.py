@@ -177,6 +177,11 @@ def test_the_hosts_link_lets_its_holder_in_as_the_host_and_leaves_the_address(ap
         entered = browser.get(link + "&preset=abc")
         assert (entered.status_code, entered.headers["location"]) == (303, "/?preset=abc")
         assert browser.get("/config").status_code == 200
+    with app.browser() as browser:  # who came in as a visitor before
+        browser.post("/login", data={"password": PHRASE})
+        before = browser.cookies[COOKIE]
+        assert browser.get(link).status_code == 303
+        assert browser.cookies[COOKIE] != before
     visitor = sign(Session(account="v-1", name="", role="visitor", until=2**40), app.entry.sharing.key)
     with app.browser() as browser:
         assert browser.get(f"/?host={visitor}").status_code == 401

@@ -29,6 +29,8 @@ def test_a_session_is_read_until_it_ends_and_with_its_key_alone() -> None:
     assert read(text, KEY, now=1_999) == ANA
     assert read(text, KEY, now=2_000) is None
     assert read(text, b"other", now=0) is None
+    longest = replace(ANA, account="v-" + "0" * 16, name="🙂" * 40)
+    assert read(sign(longest, KEY), KEY, now=0) == longest
 
 
 def test_no_other_text_is_a_session() -> None:
