@@ -69,6 +69,8 @@ async def followed(deps: Deps, visit: Visit, value: Any) -> AsyncGenerator[tuple
                     if all(info.ref != f"{endpoint}/{model}" for info in deps.models):
                         await deps.list_models()
                     yield gr.skip(), gr.HTML(groups=sidebar.listed(deps))
+                    # Gradio says the last value again when this ends: seconds later, when the model may be deleted.
+                    yield gr.skip(), gr.skip()
     except Exception as error:
         gone = isinstance(error, NotFound | InvalidRequest)
         yield {**ref, "notice": present.failure(shown(error), reader=language(asked)), "gone": gone}, gr.skip()
