@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from playground import settings, starting
+from playground import operations, settings, starting
 from playground.deps import open_deps
 from playground.errors import PlaygroundError
 
@@ -22,7 +22,8 @@ def main() -> int:
         page, address = launch_app(deps, share=args.share, open_browser=args.open_browser, entry=entry)
         sys.stdout.writelines(starting.told(deps, entry, address, page.local_url or address))
         sys.stdout.flush()
-        page.block_thread()
+        operations.end(deps, grace=operations.wait_until_told(grace=chosen.grace))
+        page.close(verbose=False)
     except PlaygroundError as error:
         sys.stderr.write(f"{error}\n")
         return 1

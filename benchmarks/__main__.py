@@ -22,6 +22,8 @@ PARTS = (
     "adapters",
     "sweep",
     "limits",
+    "streams",
+    "soak",
     "models",
 )
 

@@ -85,9 +85,11 @@ def fake_server() -> Iterator[str]:
 
 
 @contextmanager
-def app(server: str, data: Path | None = None) -> Iterator[tuple[str, int, float]]:
+def app(
+    server: str, data: Path | None = None, *, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int, float]]:
     """The real app over `server`: its address, its pid and the seconds until it answered. `data` is its folder, else an
-    empty one."""
+    empty one; `settings` are other variables."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -96,8 +98,9 @@ def app(server: str, data: Path | None = None) -> Iterator[tuple[str, int, float
             "OPENAI_API_KEY": "benchmark",
             "PLAYGROUND_ENGINE": "off",
             "PLAYGROUND_DATA_DIR": str(data or folder),
+            **(settings or {}),
         }
-        with process(["app.py", "--port", str(port)], url, env) as (pid, seconds):
+        with process(["app.py", "--port", str(port)], f"{url}/readyz", env) as (pid, seconds):
             yield url, pid, seconds
 
 
@@ -110,13 +113,17 @@ def memory_mib(pid: int | str) -> float:
 
 
 class Viewer:
-    """One page that is open, without a browser: joins the queue and reads the event stream."""
+    """One page that is open, without a browser: joins the queue and reads the event stream. On a shared page it signs
+    in as `name`, with `password`."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._http = httpx.AsyncClient(base_url=f"{url}/gradio_api", timeout=60, trust_env=False)
+    def __init__(self, url: str, *, name: str = "", password: str = "") -> None:
         self._session = secrets.token_hex(8)
-        config = httpx.get(f"{url}/config", trust_env=False).json()
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as opening:
+            if name:
+                opening.post("/login", data={"username": name, "password": password}).raise_for_status()
+            config, cookies = opening.get("/config").json(), opening.cookies
+        base = f"{url}/gradio_api"
+        self._http = httpx.AsyncClient(base_url=base, timeout=60, trust_env=False, cookies=cookies)
         editor = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "pg-editor")
         self._submit, self._stop = (
             next(d["id"] for d in config["dependencies"] if [editor, event] in d["targets"])

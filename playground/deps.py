@@ -22,10 +22,12 @@ from playground.picker import from_jobs, training_files
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter, TokenCount
+from playground.turns import Turns
 from playground.types import Endpoint, ModelInfo, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
+    from playground.client.client import Observer
     from playground.evaluate.opened import Opened
     from playground.evaluate.underway import Underway
     from playground.finetune.trained import Trained
@@ -50,6 +52,9 @@ class Deps:
     engine: EngineProcess | None = None
     neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
     limits: Limits = field(default_factory=Limits)
+    turns: Turns = field(default_factory=Turns)
+    #: Told of each answer at its end; set before the first is asked for.
+    observer: Observer | None = None
     models: list[ModelInfo] = field(default_factory=list)
     failures: dict[str, PlaygroundError] = field(default_factory=dict)
     #: By `endpoint/model`: the file that a fine-tuned model was trained on.
@@ -93,7 +98,7 @@ class Deps:
 
         if self.host is not None:
             return Metered(self.host.client, self._meter(self.host.client))
-        made = Client(self.endpoints, timeout=self.settings.timeout)
+        made = Client(self.endpoints, timeout=self.settings.timeout, turns=self.turns, observer=self.observer)
         return Metered(made, self._meter(made)) if self.limits.caps or self.settings.shared else made
 
     def _meter(self, client: Client) -> Meter:
@@ -151,7 +156,8 @@ class Deps:
         if self.engine:
             found.append(self.engine.endpoint.api_key or "")
         said = self.settings
-        return tuple(filter(None, [*found, said.password, said.host_password, said.hub_token, said.telegram_key]))
+        secret = (said.password, said.host_password, said.hub_token, said.telegram_key, said.metrics_token)
+        return tuple(filter(None, [*found, *secret]))
 
     async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
         """Wait until the engine answers, where there is one. Raises EngineError."""
@@ -285,8 +291,13 @@ class Deps:
             return await self.count(written["prompt"], info)
         return await self.count_chat({**written, **({"tools": tools} if tools else {})}, info)
 
+    @property
+    def everyone(self) -> tuple[Deps, ...]:
+        """These parts, and those of all who visit."""
+        return self, *self._visiting.values()
+
     async def aclose(self) -> None:
-        for each in (self, *self._visiting.values()):
+        for each in self.everyone:
             if "underway" in each.__dict__:
                 await each.underway.close()
         if "library" in self.__dict__:
@@ -328,6 +339,7 @@ def open_deps(settings: Settings) -> Deps:
     return Deps(
         settings=settings,
         limits=limits,
+        turns=Turns(at_once=settings.at_once),
         endpoints=(*endpoints, *neighbourhood.join(endpoints)),
         store=store,
         counter=Counter(),

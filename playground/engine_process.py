@@ -36,6 +36,8 @@ Phase = Literal["stopped", "starting", "ready", "restarting", "failed"]
 HOST = "127.0.0.1"
 NAME = "local"
 """What the engine is called among the servers."""
+AT_ONCE = 4
+"""Answers of one model at once: the engine's slots. The rest waits here, where each can be told its place."""
 KEY_VARIABLE = "PLAYGROUND_ENGINE_KEY"
 MODEL_VARIABLE = "PLAYGROUND_MODEL_PATH"
 MEMORY_VARIABLE = "PLAYGROUND_MODEL_MEMORY"
@@ -167,7 +169,9 @@ class EngineProcess:
         """Where it answers; the same from `launch` to `close`, across restarts. EngineError before `launch`."""
         if not self._port:
             raise EngineError("The engine has not been started.")
-        return Endpoint(name=NAME, kind="engine", base_url=f"http://{HOST}:{self._port}/v1", api_key=self._key)
+        return Endpoint(
+            name=NAME, kind="engine", base_url=f"http://{HOST}:{self._port}/v1", api_key=self._key, at_once=AT_ONCE
+        )
 
     async def start(self, on_progress: Callable[[str], None] | None = None) -> Endpoint:
         """Launch it and wait until it answers. `on_progress` gets each new message, on this event loop."""

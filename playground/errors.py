@@ -151,6 +151,10 @@ class TimedOut(EndpointError):
     """The server did not answer, or stopped answering."""
 
 
+class ServerBusy(EndpointError):
+    """Too many wait for this server already, or the app is about to end: nothing was sent."""
+
+
 class BadStream(EndpointError):
     """The answer broke off before its end, or could not be read."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -41,6 +42,11 @@ VARIABLES = (
     "PLAYGROUND_HOST_PASSWORD",
     "PLAYGROUND_SHARE_HOURS",
     "PLAYGROUND_LIMITS",
+    "PLAYGROUND_AT_ONCE",
+    "PLAYGROUND_GRACE",
+    "PLAYGROUND_LOG",
+    "PLAYGROUND_LOG_PROMPTS",
+    "PLAYGROUND_METRICS_TOKEN",
     "PLAYGROUND_ALLOWED_HOSTS",
     "PLAYGROUND_PRICE_AS",
     "PLAYGROUND_TIMEOUT",
@@ -85,6 +91,16 @@ class Settings:
     """How long a share lasts; 0: until it is ended by hand."""
     limits: str | None = None
     """What may be spent, as `limits.rules` reads it."""
+    at_once: int = 64
+    """Answers of one server at once in this process; more wait in line, and see their place."""
+    grace: float = 30.0
+    """Seconds that answers under way are given to end when the app is told to end (SIGTERM)."""
+    log: Literal["text", "json"] = "text"
+    """`json`: one JSON object a line, of every request and run."""
+    log_prompts: bool = False
+    """Whether the log has what was asked and answered."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who asks for /metrics of a shared page sends it as a bearer token."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names the page may be reached by, besides this machine's own."""
     price_as: str = DEFAULT_PRICE_AS
@@ -137,6 +153,11 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         host_password=get("PLAYGROUND_HOST_PASSWORD"),
         share_hours=_number("PLAYGROUND_SHARE_HOURS", get("PLAYGROUND_SHARE_HOURS"), default=0, low=0, high=8784),
         limits=get("PLAYGROUND_LIMITS"),
+        at_once=int(_number("PLAYGROUND_AT_ONCE", get("PLAYGROUND_AT_ONCE"), default=64, low=1, high=10_000)),
+        grace=_number("PLAYGROUND_GRACE", get("PLAYGROUND_GRACE"), default=30, low=0, high=3_600),
+        log=_log(get("PLAYGROUND_LOG")),
+        log_prompts=_yes(get("PLAYGROUND_LOG_PROMPTS")),
+        metrics_token=get("PLAYGROUND_METRICS_TOKEN"),
         allowed_hosts=tuple(h.strip().lower() for h in (get("PLAYGROUND_ALLOWED_HOSTS") or "").split(",") if h.strip()),
         price_as=get("PLAYGROUND_PRICE_AS") or DEFAULT_PRICE_AS,
         timeout=_number("PLAYGROUND_TIMEOUT", get("PLAYGROUND_TIMEOUT"), default=60.0, low=1, high=3600),
@@ -208,6 +229,12 @@ def _url(variable: str, url: str) -> str:
             f"{variable} is not an address like http://localhost:8000/v1.", hint="Keys do not belong into the address."
         )
     return url.rstrip("/")
+
+
+def _log(text: str | None) -> Literal["text", "json"]:
+    if (text or "text").lower() not in ("text", "json"):
+        raise ConfigurationError("PLAYGROUND_LOG is not text or json.", hint="Correct it in .env or the environment.")
+    return "json" if (text or "").lower() == "json" else "text"
 
 
 def _yes(text: str | None) -> bool:

@@ -19,6 +19,7 @@ from playground.types import (
     Failed,
     Finished,
     Loading,
+    Queued,
     Retrying,
     RunStatus,
     StreamEvent,
@@ -94,6 +95,7 @@ class RunState:
         self.ended_at: float | None = None
         self.usage: Usage | None = None
         self.error: PlaygroundError | None = None
+        self.place: int | None = None
         self.loading: float | None = None
         self.retrying: Retrying | None = None
         self.retry_at: float | None = None
@@ -108,6 +110,8 @@ class RunState:
             self._choice(event.index).finish_reason = event.reason
         elif isinstance(event, UsageReported):
             self.usage = event.usage
+        elif isinstance(event, Queued):
+            self.place = event.place
         elif isinstance(event, Loading):
             self.loading = event.seconds
         elif isinstance(event, Retrying):

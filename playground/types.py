@@ -24,6 +24,8 @@ class Endpoint:
     base_url: str
     kind: EndpointKind
     api_key: str | None = field(default=None, repr=False)
+    #: Answers of each of its models at once, where that is known of it.
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +215,13 @@ class UsageReported:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """Others come first: it is number `place` in the line."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Loading:
     """The server loads the model first, for so many seconds now."""
 
@@ -236,7 +245,7 @@ class Failed:
     error: PlaygroundError
 
 
-StreamEvent = Delta | Thought | ToolDelta | Finished | UsageReported | Loading | Retrying | Failed
+StreamEvent = Delta | Thought | ToolDelta | Finished | UsageReported | Queued | Loading | Retrying | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

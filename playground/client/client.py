@@ -18,7 +18,9 @@ from playground.client.batches import Batches
 from playground.client_errors import NO_SUCH_ROUTE
 from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
 from playground.retry import RetryPolicy
+from playground.streaming import RunState
 from playground.tokens import added_texts
+from playground.turns import Turns
 from playground.types import (
     CompletionRequest,
     Delta,
@@ -34,15 +36,25 @@ from playground.types import (
 from playground.words import Said
 
 Told = TypeVar("Told")
+Observer = Callable[[str, Request, RunState], None]
+"""Told of each answer at its end: whose it was, what was asked, what came."""
 
 
 class Client(Batches):
     """The model servers, by endpoint name."""
 
     def __init__(
-        self, endpoints: Iterable[Endpoint] = (), *, timeout: float = 60.0, retry: RetryPolicy | None = None
+        self,
+        endpoints: Iterable[Endpoint] = (),
+        *,
+        timeout: float = 60.0,
+        retry: RetryPolicy | None = None,
+        turns: Turns | None = None,
+        observer: Observer | None = None,
     ) -> None:
         super().__init__(endpoints, timeout=timeout)
+        self.turns = turns or Turns()
+        self._observer = observer
         self._retry = retry or RetryPolicy()
         self._cannot: set[tuple[str, Callable[..., Any]]] = set()
 
@@ -63,19 +75,40 @@ class Client(Batches):
     def check_calls(self, calls: int) -> None:
         """Raises InvalidRequest where an account may not have so many asked at once."""
 
+    @property
+    def account(self) -> str:
+        """Whose requests these are."""
+        return ""
+
     async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
         """The answer as it comes. A failure is the last event, `Failed`; nothing is raised for it.
 
+        Where much is under way, it waits for its turn, and `Queued` tells its place.
         What fails before the first text is tried again by the retry policy, each time after a `Retrying`; what has
         been paid for is never asked for again. Closing the generator closes the request. `retry` is another policy than
         the client's own, for this request.
         """
-        policy = retry or self._retry
         try:
             endpoint = self._endpoint(request.endpoint)
         except InvalidRequest as error:
             yield Failed(error)
             return
+
+        def answer() -> AsyncGenerator[StreamEvent]:
+            return self._answer(endpoint, request, retry or self._retry)
+
+        state = RunState()
+        try:
+            async with aclosing(self.turns.taken(self.account, endpoint, request.model, answer)) as events:
+                async for event in events:
+                    state.apply(event)
+                    yield event
+        finally:
+            state.end()
+            if self._observer is not None:
+                self._observer(self.account, request, state)
+
+    async def _answer(self, endpoint: Endpoint, request: Request, policy: RetryPolicy) -> AsyncGenerator[StreamEvent]:
         attempt, with_usage = 1, True
         while True:
             begun = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -81,6 +82,13 @@ class Underway:
         """The same, and those under way are closed."""
         self._running(id).stop()
 
+    def pause_all(self) -> None:
+        """From another thread: when this returns, no call begins any more."""
+        for run in list(self._runs.values()):
+            paused = threading.Event()
+            run.loop.call_soon_threadsafe(_pause, run.running, paused)
+            paused.wait(1)
+
     def _running(self, id: str) -> Ongoing:
         if id not in self._runs:
             raise refused("sweep_still", param="sweep")
@@ -95,3 +103,8 @@ class Underway:
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING):
                 await asyncio.gather(*(asyncio.wrap_future(run.ended) for run in live))
+
+
+def _pause(running: Ongoing, paused: threading.Event) -> None:
+    running.pause()
+    paused.set()

@@ -35,8 +35,12 @@ class Metered(Client):
     def check_calls(self, calls: int) -> None:
         self.meter.check_calls(calls)
 
-    async def stream(self, request: Request, *, retry: RetryPolicy | None = None) -> AsyncGenerator[StreamEvent]:
-        policy, attempt, charge = retry or self._retry, 1, None
+    @property
+    def account(self) -> str:
+        return self.meter.account
+
+    async def _answer(self, endpoint: Endpoint, request: Request, policy: RetryPolicy) -> AsyncGenerator[StreamEvent]:
+        attempt, charge = 1, None
         while charge is None:
             try:
                 request = self.bounded(request)
@@ -55,7 +59,7 @@ class Metered(Client):
             await policy.sleep(delay)
         state = RunState()
         try:
-            async with aclosing(super().stream(request, retry=retry)) as events:
+            async with aclosing(super()._answer(endpoint, request, policy)) as events:
                 async for event in events:
                     state.apply(event)
                     yield event

@@ -71,6 +71,11 @@ class Store:
             raise
         return store
 
+    def check(self) -> None:
+        """Raises StoreError where the database does not answer."""
+        with mapped("read"), self._engine.connect() as connection:
+            connection.execute(sa.select(1))
+
     def start_run(self, run: Run) -> None:
         """Keep a run that begins."""
         with mapped("write to"), writing(self._engine) as connection:

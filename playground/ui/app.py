@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from playground.access import Entry
 from playground.deps import Deps
 from playground.errors import ConfigurationError
+from playground.operations import Readiness, install_logs, watch
 from playground.redact import install_log_redaction
 from playground.types import Mode
 from playground.ui import api, components
@@ -35,7 +36,9 @@ from playground.ui.library import build_library
 from playground.ui.neighbours import build_neighbours
 from playground.ui.opening import Places
 from playground.ui.prepare import build_prepare
+from playground.ui.probes import Probes
 from playground.ui.rating import build_rating
+from playground.ui.requests import Requests
 from playground.ui.results import build_results
 from playground.ui.sidebar import bind_side, build_side
 from playground.ui.strings import TABLES
@@ -49,6 +52,9 @@ from playground.ui.walls import Walls, hosts_for
 T = gr.I18n(**TABLES)
 Built = TypeVar("Built")
 PORTS = range(7860, 7960)
+RUNS_AT_ONCE = 600
+"""Handlers that stream at once, in Gradio's own queue: above what `Turns` lets wait, whose line shows a place. Gradio's
+40 would leave the forty-first visitor without a word until somebody else's answer has ended."""
 
 _RUNS: dict[Mode, Callable[[], RunTab]] = {"complete": build_complete, "chat": build_chat, "edit": build_edit}
 #: Each lays its tab out and returns how it is wired to the rest of the page.
@@ -141,11 +147,10 @@ def launch_app(
             f"Port {settings.port} is in use.", hint="Choose another with --port, or leave GRADIO_SERVER_PORT unset."
         )
     install_log_redaction(deps.keys)
+    install_logs(settings)
     page = build_app(deps)
     page.queue(default_concurrency_limit=None)
-    walls = [Middleware(Walls, allowed_hosts=hosts_for(settings.host, settings.allowed_hosts, share=share))]
-    if entry is not None:
-        walls.append(Middleware(Doors, entry=entry))
+    layers = [*_outer_layers(deps, share=share), *([Middleware(Doors, entry=entry)] if entry else [])]
     _, local, public = page.launch(
         server_name=settings.host,
         server_port=settings.port or _free_port(settings.host),
@@ -161,11 +166,23 @@ def launch_app(
         max_file_size="120mb",
         enable_monitoring=False,
         ssr_mode=False,
+        max_threads=RUNS_AT_ONCE,
         quiet=True,
-        app_kwargs={"middleware": walls, "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={"middleware": layers, "docs_url": None, "redoc_url": None, "openapi_url": None},
         prevent_thread_lock=True,
     )
     return page, public or local
+
+
+def _outer_layers(deps: Deps, *, share: bool) -> list[Middleware]:
+    """What a request passes before anybody asks who sent it: an id, the walls, and what machines ask for."""
+    settings = deps.settings
+    metrics, hosts = watch(deps), hosts_for(settings.host, settings.allowed_hosts, share=share)
+    return [
+        Middleware(Requests, metrics=metrics),
+        Middleware(Walls, allowed_hosts=hosts),
+        Middleware(Probes, readiness=Readiness(deps), metrics=metrics, settings=settings),
+    ]
 
 
 def _free_port(host: str) -> int:

@@ -288,7 +288,7 @@ def failure(error: PlaygroundError, *, kept: bool = False, key: str = "notice_er
     return {
         **_texts(error),
         **({"param": param} if param else {}),
-        "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded", "LimitReached") else "error",
+        "tone": "limit" if error.kind in ("RateLimited", "QuotaExceeded", "LimitReached", "ServerBusy") else "error",
         "key": "notice_kept" if kept else key,
         "kind": error.kind,
         "own": error.translated,
@@ -322,6 +322,8 @@ def waiting(state: RunState) -> Value | None:
         }
     if state.first_token_at:
         return None
+    if state.place and state.loading is None:
+        return {"tone": "info", "key": "notice_queued", "place": str(state.place), "busy": True}
     if state.loading is not None:
         return {"tone": "info", "key": "notice_loading", "seconds": f"{state.loading:.0f}", "busy": True}
     return {"tone": "info", "key": "notice_waiting"}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -15,34 +11,13 @@ import pytest
 from gradio_client import Client as Caller
 from gradio_client.exceptions import AppError
 
-from playground.access import Entry, Session, host_link, open_entry, sign
-from playground.deps import Deps, open_deps
-from playground.settings import Settings
-from playground.types import Endpoint
+from playground.access import Session, host_link, sign
 from playground.ui.doors import COOKIE, OPEN
 from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
+from tests.ui.serving import App, served
 
 PHRASE = "open sesame"
-BROWSER = {"accept": "text/html,*/*"}
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    url: str
-    deps: Deps
-    page: Any
-    entry: Entry
-
-    def caller(self, name: str) -> Caller:
-        return Caller(self.url, auth=(name, PHRASE), verbose=False)
-
-    def accounts(self) -> dict[str, str]:
-        """The ids by the names."""
-        return {each.name: each.id for each in self.deps.store.accounts.listed()}
-
-    def browser(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={**BROWSER, **headers})
 
 
 @pytest.fixture(scope="module")
@@ -53,31 +28,10 @@ def fake() -> Iterator[FakeServer]:
 
 @pytest.fixture(scope="module")
 def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    from playground.ui import launch_app
-
-    stderr = sys.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Endpoint(name="server", kind="compatible", base_url=fake.url, api_key=CANARY)
-    data = tmp_path_factory.mktemp("doors") / "data"
     limits = "visitor 100k tokens/day, visitor n=4, visitor max_tokens=2048, $5/day"
-    settings = Settings(
-        data_dir=data, engine=False, port=port, endpoints=(server,), shared=True, password=PHRASE, limits=limits
-    )
-
-    async def start() -> tuple[Any, str, Deps, Entry]:
-        deps = open_deps(settings)
-        entry = open_entry(settings, deps.store)
-        return *launch_app(deps, entry=entry), deps, entry
-
-    page, url, deps, entry = asyncio.run(start())
-    yield App(url.rstrip("/"), deps, page, entry)
-    for loop in {loop for loop, _ in deps.client._sdks.values()}:
-        asyncio.run_coroutine_threadsafe(deps.client.aclose(), loop).result(10)
-    page.close(verbose=False)
-    asyncio.run(deps.aclose())
-    sys.stderr = stderr
+    data = tmp_path_factory.mktemp("doors") / "data"
+    with served(data, fake.url, shared=True, password=PHRASE, limits=limits) as app:
+        yield app
 
 
 def _routes(found: Any) -> Iterator[Any]:

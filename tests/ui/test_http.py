@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,17 +11,9 @@ import pytest
 from gradio_client import Client as Caller
 from gradio_client.exceptions import AppError
 
-from playground.deps import Deps, open_deps
-from playground.types import Endpoint
 from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    url: str
-    deps: Deps
-    config: dict[str, Any]
+from tests.ui.serving import App, served
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +24,8 @@ def fake() -> Iterator[FakeServer]:
 
 @pytest.fixture(scope="module")
 def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    import socket
-    import sys
-
-    from playground.settings import Settings
-    from playground.ui import launch_app
-
-    stderr = sys.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Endpoint(name="server", kind="compatible", base_url=fake.url, api_key=CANARY)
-    data = tmp_path_factory.mktemp("http") / "data"
-
-    async def start() -> tuple[Any, str, Deps]:
-        deps = open_deps(Settings(data_dir=data, engine=False, port=port, endpoints=(server,)))
-        return *launch_app(deps), deps
-
-    page, url, deps = asyncio.run(start())
-    yield App(url.rstrip("/"), deps, page.config)
-    for loop in {loop for loop, _ in deps.client._sdks.values()}:
-        asyncio.run_coroutine_threadsafe(deps.client.aclose(), loop).result(10)
-    page.close(verbose=False)
-    asyncio.run(deps.aclose())
-    sys.stderr = stderr
+    with served(tmp_path_factory.mktemp("http") / "data", fake.url) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +94,7 @@ def test_the_named_endpoints_are_typed_documented_and_the_only_ones(app: App) ->
 
 
 def _event(app: App, api_name: str) -> int:
-    return next(fn["id"] for fn in app.config["dependencies"] if fn["api_name"] == api_name)
+    return next(fn["id"] for fn in app.page.config["dependencies"] if fn["api_name"] == api_name)
 
 
 @pytest.mark.parametrize("values", [{"n": 10**6}, {"max_tokens": 10**9}, {"temperature": "hot"}, {"evil": 1}, [1], "x"])

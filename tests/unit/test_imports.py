@@ -21,6 +21,7 @@ LAYERS = (
         "pricing",
         "worst_case",
         "streaming",
+        "turns",
         "parameters",
         "preset_checks",
         "presets",
@@ -32,7 +33,7 @@ LAYERS = (
     ("client", "store", "engine_process", "library", "neighbours"),
     ("access",),
     ("runner",),
-    ("evaluate", "finetune", "export", "limits", "deps", "deploy", "starting"),
+    ("evaluate", "finetune", "export", "limits", "deps", "deploy", "starting", "operations"),
     ("bots",),
     ("ui", "cli"),
     ("app", "__main__"),
@@ -57,6 +58,7 @@ DOORS = {
     "regex": {"evaluate"},
     "huggingface_hub": {"library"},
     "telegram": {"bots"},
+    "prometheus_client": {"operations"},
 }
 
 

@@ -95,6 +95,7 @@ EN: dict[str, str] = {
     "finish_tool_calls": "tool call",
     "notice_starting": "Starting the model on this machine…",
     "notice_loading": "The model is being loaded into memory, once: {seconds} s so far.",
+    "notice_queued": "Waiting for your turn: number {place} in the line.",
     "notice_waiting": "Waiting for the first token…",
     "notice_near": "Nearly reached.",
     "notice_retry": "Attempt {attempt} of {attempts} in {seconds} s.",
