@@ -46,12 +46,15 @@ from playground.ui.sweep import build_sweep
 from playground.ui.theme import theme
 from playground.ui.tokenizer import build_tokenizer
 from playground.ui.tuned import build_tuned
+from playground.ui.upload_bounds import UploadBounds
 from playground.ui.usage import build_usage
 from playground.ui.walls import Walls, hosts_for
 
 T = gr.I18n(**TABLES)
 Built = TypeVar("Built")
 PORTS = range(7860, 7960)
+UNREAD = (600, 3_600)
+"""Every so many seconds, uploads are deleted that nobody has read for so many; all of them when the app ends."""
 RUNS_AT_ONCE = 600
 """Handlers that stream at once, in Gradio's own queue: above what `Turns` lets wait, whose line shows a place. Gradio's
 40 would leave the forty-first visitor without a word until somebody else's answer has ended."""
@@ -87,7 +90,7 @@ def _together(*wires: Callable[[Places], None]) -> Callable[[Places], None]:
 def build_app(deps: Deps) -> gr.Blocks:
     """The whole page over `deps`. Nothing is started here."""
     visits = Visits()
-    with gr.Blocks(title="Playground", fill_width=True, analytics_enabled=False) as page:
+    with gr.Blocks(title="Playground", fill_width=True, analytics_enabled=False, delete_cache=UNREAD) as page:
         toolbar = build_header()
         with gr.Row(elem_id="pg-body"):
             main = gr.Column(elem_id="pg-main")
@@ -150,7 +153,9 @@ def launch_app(
     install_logs(settings)
     page = build_app(deps)
     page.queue(default_concurrency_limit=None)
-    layers = [*_outer_layers(deps, share=share), *([Middleware(Doors, entry=entry)] if entry else [])]
+    layers = _outer_layers(deps, share=share)
+    if entry is not None:
+        layers += [Middleware(Doors, entry=entry), Middleware(UploadBounds)]
     _, local, public = page.launch(
         server_name=settings.host,
         server_port=settings.port or _free_port(settings.host),
