@@ -26,6 +26,10 @@ SAVE_EVERY = 1.5
 """Seconds between two saves of a run that streams: what a crash of the process can cost."""
 
 
+KEPT_FIRST = 1.0
+"""Seconds that a run waits at most for its row in the store: a run that is killed later was paid for, and is found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A run as it stands. `store_error` says that it could not be kept; the run itself goes on."""
@@ -40,7 +44,7 @@ class Progress:
 
 
 class Record:
-    """Keeps one run in the store, off the event loop, in order, and without ever holding the stream up."""
+    """Keeps one run in the store, off the event loop, in order, and without ever holding a stream up."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self.run = run
@@ -48,6 +52,11 @@ class Record:
         self._store = store
         self._saved_at = time.monotonic()
         self._writing: asyncio.Future[None] = self._write(store.start_run)
+
+    async def begun(self) -> None:
+        """Wait until the run is kept, before anything is asked that has to be paid for; not for ever, and not for a
+        store that has failed."""
+        await asyncio.wait({self._writing}, timeout=KEPT_FIRST)
 
     def progress(self, state: RunState) -> None:
         """Save what has arrived, if the last save is done and a while ago."""
@@ -93,6 +102,7 @@ async def run(
     state = RunState()
     ended = False
     try:
+        await record.begun()
         async with aclosing(pump(client.stream(request), stop=stop, state=state)) as states:
             async for _ in states:
                 record.progress(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -55,6 +56,10 @@ Built = TypeVar("Built")
 PORTS = range(7860, 7960)
 UNREAD = (600, 3_600)
 """Every so many seconds, uploads are deleted that nobody has read for so many; all of them when the app ends."""
+NO_ANALYTICS = {"GRADIO_ANALYTICS_MAX_EVENTS": "100", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9)}
+"""After each event Gradio would summarise the last ten thousand with pandas, for a page that is switched off."""
+SESSIONS = 200
+"""Pages whose state Gradio holds, some 200 KB each. None of ours is in it: one that is forgotten is made anew."""
 RUNS_AT_ONCE = 600
 """Handlers that stream at once, in Gradio's own queue: above what `Turns` lets wait, whose line shows a place. Gradio's
 40 would leave the forty-first visitor without a word until somebody else's answer has ended."""
@@ -151,6 +156,8 @@ def launch_app(
         )
     install_log_redaction(deps.keys)
     install_logs(settings)
+    for name, value in NO_ANALYTICS.items():
+        os.environ.setdefault(name, value)
     page = build_app(deps)
     page.queue(default_concurrency_limit=None)
     layers = _outer_layers(deps, share=share)
@@ -172,6 +179,7 @@ def launch_app(
         enable_monitoring=False,
         ssr_mode=False,
         max_threads=RUNS_AT_ONCE,
+        state_session_capacity=SESSIONS,
         quiet=True,
         app_kwargs={"middleware": layers, "docs_url": None, "redoc_url": None, "openapi_url": None},
         prevent_thread_lock=True,
