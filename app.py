@@ -15,6 +15,7 @@ def main() -> int:
     try:
         chosen = starting.chosen(settings.load(), args)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what must be closed is
+        operations.allow_many_connections()
         deps = open_deps(chosen)  # the engine gets ready while the page's libraries load
         from playground.ui import launch_app
 

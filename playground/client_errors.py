@@ -191,6 +191,11 @@ def truncated(endpoint: Endpoint) -> errors.BadStream:
     return errors.BadStream(_message("truncated", endpoint), hint=CONTINUE)
 
 
+def endless(endpoint: Endpoint) -> errors.BadStream:
+    """An answer beyond anything that a model writes: its server is broken, or means harm."""
+    return errors.BadStream(_message("endless", endpoint))
+
+
 def unreadable(endpoint: Endpoint, *, after_text: bool = False) -> errors.BadStream:
     return errors.BadStream(_message("unreadable", endpoint), hint=CONTINUE if after_text else _address_hint(endpoint))
 

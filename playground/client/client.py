@@ -35,6 +35,8 @@ from playground.types import (
 )
 from playground.words import Said
 
+LONGEST = 16_000_000
+"""Characters of one run's answers: some four million tokens, more than any model writes."""
 Told = TypeVar("Told")
 Observer = Callable[[str, Request, RunState], None]
 """Told of each answer at its end: whose it was, what was asked, what came."""
@@ -97,12 +99,16 @@ class Client(Batches):
         def answer() -> AsyncGenerator[StreamEvent]:
             return self._answer(endpoint, request, retry or self._retry)
 
-        state = RunState()
+        state, written = RunState(), 0
         try:
             async with aclosing(self.turns.taken(self.account, endpoint, request.model, answer)) as events:
                 async for event in events:
                     state.apply(event)
                     yield event
+                    written += len(event.text) if isinstance(event, (Delta, Thought)) else 0
+                    if written > LONGEST:
+                        yield Failed(client_errors.endless(endpoint))
+                        return
         finally:
             state.end()
             if self._observer is not None:

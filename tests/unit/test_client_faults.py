@@ -16,6 +16,7 @@ import pytest
 
 from playground import errors
 from playground.client import Client
+from playground.client.client import LONGEST
 from playground.client_errors import from_body
 from playground.retry import RetryPolicy, retry_after
 from playground.types import Endpoint, Failed, Retrying
@@ -400,3 +401,14 @@ async def test_a_fault_leaves_no_stream_open(server: FakeServer, hasty: Client) 
         assert await collect(hasty, completion())
         await until(lambda: server.open_streams == 0)
     gc.collect()  # what was left open would warn here, and warnings are errors
+
+
+async def test_a_server_that_sends_a_hundred_megabytes_is_ended_and_what_came_is_kept() -> None:
+    with FakeServer(tokens=("x" * 100_000,) * 1_000) as server:
+        made = Client([endpoint(server)], timeout=30)
+        events = await collect(made, completion())
+        await made.aclose()
+        await until(lambda: server.open_streams == 0)
+    assert isinstance(failure(events), errors.BadStream)
+    assert "did not end" in failure(events).message
+    assert LONGEST <= len(text_of(events)) <= LONGEST + 100_000
