@@ -11,6 +11,8 @@ import pytest
 from tests.fakes.helpers import CANARY, until
 from tests.fakes.server import FakeServer
 
+DOUBLE_CLICK = 700
+"""Milliseconds after a Submit, in whose first 500 a second click is no Stop."""
 LONG = tuple(f" t{i}" for i in range(400))
 
 REFUSED = {
@@ -164,3 +166,28 @@ async def test_closing_the_tab_closes_the_request(
     assert sent.closed_by_client_at - closed < 1
     await until(lambda: fake_app.last_run().status == "stopped")
     assert fake_app.last_run().choices[0].text.startswith(" t0 t1")
+
+
+async def test_who_waits_behind_others_sees_their_place_and_then_the_answer(
+    visits: Any, fake: FakeServer, fake_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_app.deps.client.turns, "_at_once", 1)
+    monkeypatch.setattr(fake, "tokens", LONG)
+    first, second = await visits(fake_app), await visits(fake_app, locale="es-ES")
+    for screen in (first, second):
+        await screen.choose("server/fault-slow:20")
+        await screen.write("Count")
+        await screen.submit()
+        await screen.page.locator("#pg-last-complete .pg-notice, .pg-front mark").first.wait_for()
+    await second.notice_with("puesto 1 de la cola")
+    await second.page.wait_for_timeout(DOUBLE_CLICK)
+    await second.page.keyboard.press("Escape")
+    await second.notice_with("Detenido")
+    await second.ended()
+    await second.submit()
+    await second.notice_with("puesto 1 de la cola")
+    await first.page.keyboard.press("Escape")
+    await first.notice_with("Stopped")
+    await second.page.wait_for_function("document.querySelector('#pg-editor mark')?.textContent.includes('t3')")
+    await second.page.keyboard.press("Escape")
+    await second.ended()

@@ -1,6 +1,6 @@
 // What is said of a run: its figures as cells, and what is going on or went wrong. Numbers come formatted; the words around them
 // are said here, in the reader's language.
-// A cell: {key, text, note, tone, title}. A notice: {tone, kind, message, hint, key, seconds, attempt, attempts, busy}.
+// A cell: {key, text, note, tone, title}. A notice: {tone, kind, message, hint, key, seconds, attempt, attempts, place, busy}.
 window.playground.said = (() => {
   const {make} = playground, say = playground.saying();
   // Figures come as English writes them. Money stays so everywhere, and a model's name is no figure.
@@ -24,7 +24,7 @@ window.playground.said = (() => {
     node.setAttribute('role', data.tone === 'error' ? 'alert' : 'status');
     node.textContent = '';
     const own = data.kind ? window.playgroundStrings[playground.language()]['error_' + data.kind] : null;
-    const lead = data.key ? say(data.key).replace('{seconds}', data.seconds ?? '').replace('{attempt}', data.attempt ?? '').replace('{attempts}', data.attempts ?? '') : '';
+    const lead = data.key ? say(data.key).replace(/\{(seconds|attempt|attempts|place)\}/g, (_, name) => data[name] ?? '') : '';
     if (lead) node.append(make('strong', {text: lead}));
     const [message, hint] = data.texts?.[playground.language()] ?? [data.message, data.hint];
     if (own && !data.texts && playground.language() !== 'en') node.append(make('strong', {text: own}));
