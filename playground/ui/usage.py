@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import anyio.to_thread
 import gradio as gr
@@ -16,7 +16,8 @@ from playground.store import UsageRow
 from playground.ui import components, present
 from playground.ui.events import ASKED, shown
 from playground.ui.opening import Places
-from playground.ui.visitor import theirs
+from playground.ui.spend import By, everybodys
+from playground.ui.visitor import session, theirs
 
 _PERCENTILES = ("latency_p50", "latency_p95", "ttft_p50", "ttft_p95")
 DAYS = (7, 30, 90, 365)
@@ -29,23 +30,28 @@ def build_usage(deps: Deps) -> Callable[[Places], None]:
     view = components.component("usage.js", _MARKUP, {}, days=list(DAYS), elem_id="pg-usage")
 
     async def on_ask(value: Any, who: gr.Request) -> Any:
-        return await used(theirs(deps, who), value)
+        known = session(who)
+        return await used(theirs(deps, who), value, host=known is not None and known.role == "host")
 
     view.input(on_ask, view, view, **ASKED)
     return lambda places: None
 
 
-async def used(deps: Deps, value: Any) -> Any:
-    """Cost, tokens and runs by day and model, those of sweeps apart; percentiles by model.
+async def used(deps: Deps, value: Any, *, host: bool = False) -> Any:
+    """Cost, tokens and runs by day and model, those of sweeps apart; percentiles by model. A shared page's `host` may
+    ask for everybody's, by model or by visitor.
 
-    `{days, offset, n}` in, never raises.
+    `{days, offset, whose, n}` in, never raises.
     """
     asked = value if isinstance(value, Mapping) else {}
     days: int = asked["days"] if asked.get("days") in DAYS else DAYS[1]
     offset = asked.get("offset")
     minutes = offset if type(offset) is int and -14 * 60 <= offset <= 14 * 60 else 0
+    whose = next((each for each in get_args(By) if each == asked.get("whose")), None)
     try:
-        return {"n": asked.get("n"), **await anyio.to_thread.run_sync(_read, deps, days, minutes)}
+        if host and whose is not None:
+            return {"n": asked.get("n"), **await anyio.to_thread.run_sync(everybodys, deps, days, whose)}
+        return {"n": asked.get("n"), "host": host, **await anyio.to_thread.run_sync(_read, deps, days, minutes)}
     except Exception as error:
         return {"n": asked.get("n"), "notice": present.failure(shown(error))}
 

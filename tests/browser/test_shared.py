@@ -91,3 +91,23 @@ async def test_the_host_sees_visitors_stops_one_and_all_and_lets_them_go_on(visi
     await host.page.get_by_role("button", name="Stop everybody").wait_for()
     await visitor.run("again")
     assert (await visitor.text()).endswith("Hello, world!")
+
+
+async def test_the_host_sees_what_everybody_spent_by_model_and_by_visitor(visits: Any, shared_app: Any) -> None:
+    visitor = await visits.signed_in(shared_app, "Petra", PHRASE, model=MODEL)
+    await visitor.run("hi")
+    await visitor.tab("usage")
+    await visitor.page.locator("#pg-usage .pg-chart rect").first.wait_for()
+    assert await visitor.page.locator("#pg-usage select").nth(1).is_hidden()
+    host = await visits.hosting(shared_app)
+    await host.tab("usage")
+    whose = host.page.locator("#pg-usage select").nth(1)
+    await whose.select_option("visitor")
+    await host.page.locator("#pg-usage .pg-chart-legend").get_by_text("Petra").wait_for()
+    await whose.select_option("model")
+    await host.page.locator("#pg-usage .pg-chart-legend").get_by_text(MODEL).wait_for()
+    assert await host.page.locator("#pg-usage .pg-chart").count() == 2
+    # No label of an axis is cut, however small the sums are.
+    for chart in await host.page.locator("#pg-usage .pg-chart svg").all():
+        edge = (await chart.bounding_box())["x"]
+        assert all([(await label.bounding_box())["x"] >= edge for label in await chart.locator("text").all()])

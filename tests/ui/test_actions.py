@@ -106,8 +106,8 @@ async def test_a_hostile_value_in_any_place_of_the_other_tabs_is_said_and_no_cra
         assert isinstance((await history.act(deps, ask))[0], dict)
     for ask in (value, {"format": "csv", "filter": value}, {"format": value}):
         assert [part async for part in history.exported(deps, ask)]
-    for ask in (value, {"days": value}, {"offset": value}):
-        assert isinstance(await usage.used(deps, ask), dict)
+    for ask in (value, {"days": value}, {"offset": value}, {"whose": value}):
+        assert isinstance(await usage.used(deps, ask, host=True), dict)
     for ask in (value, {"text": value}, {"encoding": value}, {"source": "chat"}):
         assert isinstance(await tokenizer.tokenized(deps, ask, value, value), dict)
     assert "a handler failed" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -199,3 +200,34 @@ def test_nothing_of_a_key_or_a_phrase_is_handed_out(app: App) -> None:
             assert CANARY not in said
             assert PHRASE not in said
             assert app.entry.sharing.key.hex() not in said
+
+
+async def test_the_host_sees_what_everybody_spent_and_a_visitor_only_their_own(app: App) -> None:
+    from playground.ui.usage import used
+
+    for name, times in (("spender", 2), ("saver", 1)):
+        caller = await asyncio.to_thread(app.caller, name)
+        for _ in range(times):
+            await asyncio.to_thread(caller.predict, "Hello", "server/tiny", api_name="/complete")
+    by_visitor = await used(app.deps, {"days": 7, "whose": "visitor"}, host=True)
+    calls = {row["model"]: row["runs"] for row in by_visitor["rows"]}
+    assert (calls["spender"], calls["saver"]) == (2, 1)
+    by_model = await used(app.deps, {"days": 7, "whose": "model"}, host=True)
+    assert {row["model"] for row in by_model["rows"]} >= {"server/tiny"}
+    for said in (by_visitor, by_model):
+        assert said["host"]
+        assert len(said["days"]) == 7
+        assert {row["day"] for row in said["rows"]} <= set(said["days"])
+        assert said["totals"]["runs"] == sum(row["runs"] for row in said["rows"])
+    # Who is no host asks for everybody's in vain.
+    own = await used(app.deps.of(app.accounts()["saver"]), {"days": 7, "whose": "visitor"}, host=False)
+    assert (own["host"], own["totals"]["runs"], [row["model"] for row in own["rows"]]) == (False, 1, ["server/tiny"])
+
+
+async def test_visitors_of_one_name_are_told_apart(app: App) -> None:
+    from playground.ui.spend import _names
+
+    for _ in range(2):
+        await asyncio.to_thread(app.caller("twin").predict, "Hello", "server/tiny", api_name="/complete")
+    twins = [name for name in _names(app.deps).values() if name.startswith("twin")]
+    assert len(set(twins)) == len(twins) >= 1

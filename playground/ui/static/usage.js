@@ -1,13 +1,14 @@
 // The Usage tab: bars by day, stacked by model, drawn as SVG; a table of how long each model took.
-// Value to the server: {days, offset, n}; from it: {days, rows, latencies, totals, notice}; rows of sweeps say so.
+// Value to the server: {days, offset, whose, n}; from it: {days, rows, latencies, totals, host, notice}; rows of sweeps say
+// so. A shared page's host may see everybody's, by model or by visitor.
 const {make} = playground, say = playground.saying(), SVG = 'http://www.w3.org/2000/svg';
 const $ = (selector) => element.querySelector(selector);
 const bar = $('.pg-usage-bar'), charts = $('.pg-charts'), table = $('.pg-usage-table'), totals = $('.pg-usage-totals'), notice = $('.pg-notice');
 const COLOURS = 7, WIDTH = 720, HEIGHT = 200, LEFT = 56, BOTTOM = 24, TOP = 8;
-let n = 0, days = 30;
+let n = 0, days = 30, whose = 'mine';
 
 function ask() {
-  props.value = {days, offset: -new Date().getTimezoneOffset(), n: ++n};
+  props.value = {days, whose, offset: -new Date().getTimezoneOffset(), n: ++n};
   trigger('input');
 }
 
@@ -34,18 +35,19 @@ function chart(title, key, value, format, models) {
   for (const row of value.rows) byDay.get(row.day)?.push(row);
   const most = Math.max(...[...byDay.values()].map((rows) => rows.reduce((sum, row) => sum + row[key], 0)), 0);
   if (!most) { figure.append(make('p', {class: 'pg-empty', text: say('chart_none')})); return figure; }
-  const {step, top} = scale(most), width = (WIDTH - LEFT) / value.days.length, y = (amount) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - amount / top);
+  const {step, top} = scale(most), left = Math.max(LEFT, 10 + 7 * Math.max(...[step, top].map((each) => format(each).length)));
+  const width = (WIDTH - left) / value.days.length, y = (amount) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - amount / top);
   const svg = draw('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `${say(title)}: ${format(value.rows.reduce((sum, row) => sum + row[key], 0))}`});
-  for (let at = 0; at <= top + step / 2; at += step) svg.append(draw('line', {x1: LEFT, x2: WIDTH, y1: y(at), y2: y(at), class: 'pg-grid'}), draw('text', {x: LEFT - 8, y: y(at) + 4, 'text-anchor': 'end'}, format(at)));
+  for (let at = 0; at <= top + step / 2; at += step) svg.append(draw('line', {x1: left, x2: WIDTH, y1: y(at), y2: y(at), class: 'pg-grid'}), draw('text', {x: left - 8, y: y(at) + 4, 'text-anchor': 'end'}, format(at)));
   const every = Math.ceil(value.days.length / 8);
   value.days.forEach((day, at) => {
     let sum = 0;
     for (const row of byDay.get(day).sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model))) {
-      const x = LEFT + at * width + width * 0.12, height = y(sum) - y(sum + row[key]);
+      const x = left + at * width + width * 0.12, height = y(sum) - y(sum + row[key]);
       svg.append(draw('rect', {x, y: y(sum + row[key]), width: width * 0.76, height, 'data-colour': models.indexOf(row.model) % COLOURS}, draw('title', {}, `${dayName(day)} · ${row.model} · ${format(row[key])}`)));
       sum += row[key];
     }
-    if (at % every === 0) svg.append(draw('text', {x: LEFT + (at + 0.5) * width, y: HEIGHT - 6, 'text-anchor': 'middle'}, dayName(day)));
+    if (at % every === 0) svg.append(draw('text', {x: left + (at + 0.5) * width, y: HEIGHT - 6, 'text-anchor': 'middle'}, dayName(day)));
   });
   figure.append(svg);
   return figure;
@@ -54,6 +56,7 @@ function chart(title, key, value, format, models) {
 function show(value) {
   if (!value || value.n !== n) return;
   notice.hidden = !value.notice;
+  view.hidden = !value.host;
   if (value.notice) return notice.replaceChildren(...playground.problem(value.notice).map((text) => make('span', {text})));
   // A sweep's calls are no runs: of one model they are a colour of their own.
   for (const row of value.rows) if (row.sweep) row.model = row.model ? say('usage_by_sweeps').replace('{model}', row.model) : say('usage_sweeps');
@@ -77,7 +80,10 @@ function latencies(value) {
 const choose = make('select', {class: 'pg-select', 'aria-label': say('usage_period')}, ...props.days.map((count) => make('option', {value: String(count), text: say('last_days').replace('{count}', count)})));
 choose.value = String(days);
 choose.addEventListener('change', () => { days = Number(choose.value); ask(); });
-bar.append(choose);
+const view = make('select', {class: 'pg-select', 'aria-label': say('usage_whose')}, ...[['mine', 'usage_whose_mine'], ['model', 'usage_whose_model'], ['visitor', 'usage_whose_visitor']].map(([value, key]) => make('option', {value, text: say(key)})));
+view.hidden = true;
+view.addEventListener('change', () => { whose = view.value; ask(); });
+bar.append(choose, view);
 watch('value', () => show(props.value));
 playground.hear('mode', (mode) => { if (mode === 'usage') ask(); });
 if (playground.mode() === 'usage') ask();
