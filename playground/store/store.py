@@ -74,7 +74,8 @@ class Store:
     def check(self) -> None:
         """Raises StoreError where the database does not answer."""
         with mapped("read"), self._engine.connect() as connection:
-            connection.execute(sa.select(1))
+            # Of a table: SQLite answers a bare number without its file.
+            connection.execute(sa.select(sa.exists().where(RUNS.c.id == "")))
 
     def start_run(self, run: Run) -> None:
         """Keep a run that begins."""

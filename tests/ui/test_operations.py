@@ -21,6 +21,7 @@ from gradio_client import Client as Caller
 from gradio_client.exceptions import AppError
 
 from playground.operations.logs import JsonLines
+from tests.fakes.postgres import Postgres, folder_of_binaries
 from tests.fakes.server import FakeServer
 from tests.ui.serving import App, served
 
@@ -85,7 +86,24 @@ def test_probes_say_whether_it_lives_and_whether_it_is_ready(shared: App) -> Non
         assert machine.get("/healthz/x").status_code == 401
 
 
-def test_it_is_not_ready_while_its_database_is_away_or_it_ends(fake: FakeServer, tmp_path: Path) -> None:
+@pytest.mark.postgresql
+@pytest.mark.skipif(folder_of_binaries() is None and not os.environ.get("CI"), reason="needs PostgreSQL")
+def test_it_is_not_ready_while_its_database_is_away(fake: FakeServer, tmp_path: Path) -> None:
+    with (
+        Postgres() as database,
+        served(tmp_path / "data", fake.url, database_url=database.database()) as app,
+        httpx.Client(base_url=app.url, timeout=30) as machine,
+    ):
+        assert machine.get("/readyz").status_code == 200
+        database.stop("immediate")
+        until(lambda: machine.get("/readyz").status_code == 503)
+        assert machine.get("/readyz").json()["store"] != "ok"
+        assert machine.get("/healthz").status_code == 200
+        database.start()
+        until(lambda: machine.get("/readyz").status_code == 200)
+
+
+def test_it_is_not_ready_while_it_ends(fake: FakeServer, tmp_path: Path) -> None:
     with served(tmp_path / "data", fake.url) as app, httpx.Client(base_url=app.url) as machine:
         app.deps.turns.close()
         ending = machine.get("/readyz")

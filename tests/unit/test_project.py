@@ -52,3 +52,10 @@ def test_continuous_integration_runs_exactly_make_test() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert script.read_text().rstrip().endswith("\nmake test")
+
+
+def test_each_test_that_the_list_of_attacks_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "attacks.md").read_text()))
+    code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 40
+    assert named <= set(re.findall(r"def (test_\w+)\(", code))
