@@ -29,6 +29,11 @@ SAVE_EVERY = 1.5
 KEPT_FIRST = 1.0
 """Seconds that a run waits at most for its row in the store: a run that is killed later was paid for, and is found."""
 
+AGAIN = (1, 2, 4, 8, 16, 32)
+"""Seconds between attempts to keep a run that has ended and could not be kept: a minute, all in all."""
+_LATER: set[asyncio.Task[None]] = set()
+"""Runs that wait for their store: a task that nobody holds may be collected."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -51,7 +56,7 @@ class Record:
         self.error: StoreError | None = None
         self._store = store
         self._saved_at = time.monotonic()
-        self._writing: asyncio.Future[None] = self._write(store.start_run)
+        self._writing: asyncio.Future[bool] = self._write(store.start_run)
 
     async def begun(self) -> None:
         """Wait until the run is kept, before anything is asked that has to be paid for; not for ever, and not for a
@@ -68,16 +73,29 @@ class Record:
     async def finish(self, run: Run) -> None:
         self.run = run
         await self._writing
-        await self._write(self._store.finish_run)
+        if not await self._write(self._store.finish_run):
+            later = asyncio.create_task(self._later())
+            _LATER.add(later)
+            later.add_done_callback(_LATER.discard)
 
-    def _write(self, how: Any) -> asyncio.Future[None]:
+    async def _later(self) -> None:
+        """Nobody waits for this: a database that was away for a minute has the run all the same."""
+        for seconds in AGAIN:
+            await asyncio.sleep(seconds)
+            if await self._write(self._store.finish_run):
+                return
+
+    def _write(self, how: Any) -> asyncio.Future[bool]:
         return asyncio.ensure_future(self._guarded(how, self.run))
 
-    async def _guarded(self, how: Any, run: Run) -> None:
+    async def _guarded(self, how: Any, run: Run) -> bool:
+        """Whether it was written."""
         try:
             await asyncio.to_thread(how, run)
         except StoreError as error:
             self.error = error
+            return False
+        return True
 
 
 async def run(
