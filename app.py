@@ -28,6 +28,8 @@ def main() -> int:
     except PlaygroundError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:  # said twice, or before there was anything to end
+        return 130
     return 0
 
 

@@ -3,7 +3,6 @@ the doors. A single file's size is the walls' business, its kind that of whoever
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -30,7 +29,6 @@ class UploadBounds:
         self._app, self._files, self._size, self._clock = app, files, size, clock
         #: By account: when each upload began, and its bytes so far.
         self._hours: OrderedDict[str, deque[list[float]]] = OrderedDict()
-        self._guard = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = scope.get(IN_SCOPE)
@@ -71,21 +69,19 @@ class UploadBounds:
     def _begun(self, account: str) -> list[float] | None:
         """An upload of that account, from now on; None where it had as many as it may."""
         now = self._clock()
-        with self._guard:
-            hour = self._hours.setdefault(account, deque())
-            self._hours.move_to_end(account)
-            while len(self._hours) > REMEMBERED:
-                self._hours.popitem(last=False)
-            while hour and now - hour[0][0] > HOUR:
-                hour.popleft()
-            if len(hour) >= self._files or sum(each[1] for each in hour) >= self._size:
-                return None
-            hour.append([now, 0.0])
-            return hour[-1]
+        hour = self._hours.setdefault(account, deque())
+        self._hours.move_to_end(account)
+        while len(self._hours) > REMEMBERED:
+            self._hours.popitem(last=False)
+        while hour and now - hour[0][0] > HOUR:
+            hour.popleft()
+        if len(hour) >= self._files or sum(each[1] for each in hour) >= self._size:
+            return None
+        hour.append([now, 0.0])
+        return hour[-1]
 
     def _uploaded(self, account: str) -> float:
-        with self._guard:
-            return sum(each[1] for each in self._hours.get(account, ()))
+        return sum(each[1] for each in self._hours.get(account, ()))
 
 
 async def _refuse(send: Send) -> None:

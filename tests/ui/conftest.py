@@ -45,3 +45,10 @@ async def _open(settings: Settings) -> AsyncIterator[Deps]:
     await made.list_models()
     yield made
     await made.aclose()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeServer]:
+    """The server behind an app that a whole module asks over HTTP."""
+    with FakeServer() as server:
+        yield server

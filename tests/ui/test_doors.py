@@ -22,16 +22,10 @@ PHRASE = "open sesame"
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(provider: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     limits = "visitor 100k tokens/day, visitor n=4, visitor max_tokens=2048, $5/day"
     data = tmp_path_factory.mktemp("doors") / "data"
-    with served(data, fake.url, shared=True, password=PHRASE, limits=limits) as app:
+    with served(data, provider.url, shared=True, password=PHRASE, limits=limits) as app:
         yield app
 
 
@@ -183,13 +177,13 @@ def test_the_private_events_serve_a_visitor_their_own_alone(app: App) -> None:
     assert kept.rating is None
 
 
-def test_bounds_hold_for_whoever_calls_the_api(app: App, fake: FakeServer) -> None:
-    before = len(fake.requests)
+def test_bounds_hold_for_whoever_calls_the_api(app: App, provider: FakeServer) -> None:
+    before = len(provider.requests)
     ana = app.caller("Ana3")
     for asked in ({"n": 5}, {"max_tokens": 4_000}):
         with pytest.raises(AppError, match="for visitors"):
             ana.predict(prompt="hi", model="server/fake", **asked, api_name="/complete")
-    assert len(fake.requests) == before
+    assert len(provider.requests) == before
 
 
 def test_nothing_of_a_key_or_a_phrase_is_handed_out(app: App) -> None:
@@ -230,4 +224,4 @@ async def test_visitors_of_one_name_are_told_apart(app: App) -> None:
     for _ in range(2):
         await asyncio.to_thread(app.caller("twin").predict, "Hello", "server/tiny", api_name="/complete")
     twins = [name for name in _names(app.deps).values() if name.startswith("twin")]
-    assert len(set(twins)) == len(twins) >= 1
+    assert len(set(twins)) == len(twins) == 2

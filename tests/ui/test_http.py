@@ -17,14 +17,8 @@ from tests.ui.serving import App, served
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with served(tmp_path_factory.mktemp("http") / "data", fake.url) as app:
+def app(provider: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with served(tmp_path_factory.mktemp("http") / "data", provider.url) as app:
         yield app
 
 
@@ -43,11 +37,11 @@ def test_complete_answers_with_text_usage_cost_and_times(caller: Caller, app: Ap
     assert app.deps.store.runs(limit=1)[0].effective_request["stop"] == ["\n"]
 
 
-def test_chat_answers_a_conversation(caller: Caller, fake: FakeServer) -> None:
+def test_chat_answers_a_conversation(caller: Caller, provider: FakeServer) -> None:
     said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     answer = caller.predict(said, "server/fake", temperature=0, api_name="/chat")
     assert (answer["choices"][0]["text"], answer["left_out"]) == ("Hello, world!", [])
-    assert fake.requests[-1].body["messages"] == said
+    assert provider.requests[-1].body["messages"] == said
     with pytest.raises(AppError, match="has the role 'wizard'"):
         caller.predict([{"role": "wizard", "content": "Hi"}], api_name="/chat")
 
@@ -98,8 +92,10 @@ def _event(app: App, api_name: str) -> int:
 
 
 @pytest.mark.parametrize("values", [{"n": 10**6}, {"max_tokens": 10**9}, {"temperature": "hot"}, {"evil": 1}, [1], "x"])
-def test_a_raw_post_with_values_out_of_range_sends_nothing_upstream(app: App, fake: FakeServer, values: Any) -> None:
-    before = len(fake.requests)
+def test_a_raw_post_with_values_out_of_range_sends_nothing_upstream(
+    app: App, provider: FakeServer, values: Any
+) -> None:
+    before = len(provider.requests)
     page = {"text": "Say ", "marks": [], "busy": False}
     submit = _event(app, "on_submit")
     body = {"data": [page, "server/fake", values, {}], "fn_index": submit, "session_hash": "raw"}
@@ -111,7 +107,7 @@ def test_a_raw_post_with_values_out_of_range_sends_nothing_upstream(app: App, fa
             lines.append(line)
             if "process_completed" in line:
                 break
-    sent = [request.body for request in fake.requests[before:] if request.path == "/v1/completions"]
+    sent = [request.body for request in provider.requests[before:] if request.path == "/v1/completions"]
     if isinstance(values, dict):
         assert sent == []
         assert "InvalidRequest" in "".join(lines)

@@ -31,21 +31,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def app(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with served(tmp_path_factory.mktemp("operations") / "data", fake.url) as app:
+def app(provider: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with served(tmp_path_factory.mktemp("operations") / "data", provider.url) as app:
         yield app
 
 
 @pytest.fixture(scope="module")
-def shared(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def shared(provider: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     data = tmp_path_factory.mktemp("shared") / "data"
-    with served(data, fake.url, shared=True, password="open sesame", metrics_token=TOKEN) as app:
+    with served(data, provider.url, shared=True, password="open sesame", metrics_token=TOKEN) as app:
         yield app
 
 
@@ -88,10 +82,10 @@ def test_probes_say_whether_it_lives_and_whether_it_is_ready(shared: App) -> Non
 
 @pytest.mark.postgresql
 @pytest.mark.skipif(folder_of_binaries() is None and not os.environ.get("CI"), reason="needs PostgreSQL")
-def test_it_is_not_ready_while_its_database_is_away(fake: FakeServer, tmp_path: Path) -> None:
+def test_it_is_not_ready_while_its_database_is_away(provider: FakeServer, tmp_path: Path) -> None:
     with (
         Postgres() as database,
-        served(tmp_path / "data", fake.url, database_url=database.database()) as app,
+        served(tmp_path / "data", provider.url, database_url=database.database()) as app,
         httpx.Client(base_url=app.url, timeout=30) as machine,
     ):
         assert machine.get("/readyz").status_code == 200
@@ -103,8 +97,8 @@ def test_it_is_not_ready_while_its_database_is_away(fake: FakeServer, tmp_path: 
         until(lambda: machine.get("/readyz").status_code == 200)
 
 
-def test_it_is_not_ready_while_it_ends(fake: FakeServer, tmp_path: Path) -> None:
-    with served(tmp_path / "data", fake.url) as app, httpx.Client(base_url=app.url) as machine:
+def test_it_is_not_ready_while_it_ends(provider: FakeServer, tmp_path: Path) -> None:
+    with served(tmp_path / "data", provider.url) as app, httpx.Client(base_url=app.url) as machine:
         app.deps.turns.close()
         ending = machine.get("/readyz")
         assert (ending.status_code, ending.json()["app"]) == (503, "ending")
@@ -178,9 +172,9 @@ def test_every_request_has_an_id_which_its_answer_and_the_log_of_its_run_have(ap
 
 
 def test_prompts_are_logged_only_where_the_host_asks_for_them(
-    fake: FakeServer, tmp_path: Path, lines: StringIO
+    provider: FakeServer, tmp_path: Path, lines: StringIO
 ) -> None:
-    with served(tmp_path / "data", fake.url, log_prompts=True) as app:
+    with served(tmp_path / "data", provider.url, log_prompts=True) as app:
         completed(app)
     answer = next(line for line in map(json.loads, lines.getvalue().splitlines()) if line["message"] == "answer")
     assert answer["asked"]["prompt"] == PROMPT
@@ -190,7 +184,7 @@ def test_prompts_are_logged_only_where_the_host_asks_for_them(
 class Process:
     """`python app.py` in a process of its own over the fake server."""
 
-    def __init__(self, fake: FakeServer, data: Path, **env: str) -> None:
+    def __init__(self, provider: FakeServer, data: Path, **env: str) -> None:
         self.data = data
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PLAYGROUND_", "OPENAI_"))}
         self._child = subprocess.Popen(
@@ -198,7 +192,7 @@ class Process:
             cwd=data.parent,
             env={
                 **inherited,
-                "OPENAI_BASE_URL": fake.url,
+                "OPENAI_BASE_URL": provider.url,
                 "PLAYGROUND_ENGINE": "off",
                 "PLAYGROUND_DATA_DIR": str(data),
                 "PLAYGROUND_LOG": "json",
@@ -246,9 +240,9 @@ def until(true: Callable[[], Any]) -> None:
     [(signal.SIGTERM, "30", "done"), (signal.SIGTERM, "0.2", "failed"), (signal.SIGINT, "30", "failed")],
 )
 def test_what_streams_when_it_is_told_to_end_is_kept(
-    fake: FakeServer, tmp_path: Path, sign: signal.Signals, grace: str, status: str
+    provider: FakeServer, tmp_path: Path, sign: signal.Signals, grace: str, status: str
 ) -> None:
-    process = Process(fake, tmp_path / "data", PLAYGROUND_GRACE=grace)
+    process = Process(provider, tmp_path / "data", PLAYGROUND_GRACE=grace)
     caller = Caller(process.url, verbose=False)
     caller.submit(PROMPT, "server/fault-slow:0.5", api_name="/complete")
     until(lambda: one_run(tmp_path / "data")[1])

@@ -25,17 +25,11 @@ pytestmark = pytest.mark.skipif(not Path(NGINX).exists() and not os.environ.get(
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def apps(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, App]]:
+def apps(provider: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, App]]:
     """Over one folder, and so one database: each has a port and a process's state of its own."""
     data = tmp_path_factory.mktemp("proxy") / "data"
     shared = {"shared": True, "password": PHRASE, "host_password": "the host's", "limits": "visitor 3 requests/day"}
-    with served(data, fake.url, **shared) as first, served(data, fake.url, **shared) as second:
+    with served(data, provider.url, **shared) as first, served(data, provider.url, **shared) as second:
         yield first, second
 
 

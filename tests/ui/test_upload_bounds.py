@@ -86,17 +86,11 @@ def test_the_host_and_other_requests_are_not_counted() -> None:
     assert [uploaded(bounds, "ana", 50, path="/gradio_api/queue/join") for _ in range(3)] == [200, 200, 200]
 
 
-@pytest.fixture(scope="module")
-def fake() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
 @pytest.fixture
-def app(fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(provider: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     monkeypatch.setattr(UploadBounds.__init__, "__kwdefaults__", {**UploadBounds.__init__.__kwdefaults__, "files": 3})
-    with served(tmp_path / "data", fake.url, shared=True, password=PHRASE) as app:
+    with served(tmp_path / "data", provider.url, shared=True, password=PHRASE) as app:
         yield app
 
 
