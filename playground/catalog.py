@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Literal
 
 from playground.errors import refused
+from playground.settings import OWN
 from playground.tokens import base_model
 from playground.types import EndpointKind, ModelInfo
 
@@ -92,6 +93,8 @@ def resolve(name: str, available: Sequence[ModelInfo], endpoints: Collection[str
         if not model:
             raise refused("a_servers_name", param="model", name=repr(name))
         return ModelInfo(id=model, endpoint=endpoint)
+    if slash and endpoint.startswith(OWN):
+        raise refused("own_key_gone", param="model")
     if len(endpoints) == 1:
         return ModelInfo(id=name, endpoint=next(iter(endpoints)))
     close = difflib.get_close_matches(name, [m.ref for m in available] + [m.id for m in available], n=3)

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from playground import errors
 from playground.engine_words import recognised
 from playground.redact import redact
+from playground.settings import OWN, key_variable
 from playground.types import Endpoint
 from playground.words import Said
 
@@ -187,6 +188,11 @@ def timed_out(endpoint: Endpoint, seconds: float) -> errors.TimedOut:
     return errors.TimedOut(_message("silent", endpoint, seconds=seconds), hint=_hint("silent"))
 
 
+def paced(endpoint: Endpoint, seconds: float) -> errors.RateLimited:
+    """What would be refused is not sent: the server has said what it lets through."""
+    return errors.RateLimited(_message("pace", endpoint), hint=_hint("pace"), retry_after=seconds)
+
+
 def truncated(endpoint: Endpoint) -> errors.BadStream:
     return errors.BadStream(_message("truncated", endpoint), hint=CONTINUE)
 
@@ -242,8 +248,9 @@ def bad_text() -> errors.BadRequest:
 def _key_hint(endpoint: Endpoint) -> Said:
     if endpoint.kind == "engine":
         return _hint("engine_key")
-    own = re.sub(r"\W", "_", endpoint.name).upper() + "_API_KEY"
-    return _hint("key", variable="OPENAI_API_KEY" if endpoint.name in ("openai", "server") else own)
+    if endpoint.name.startswith(OWN):
+        return _hint("own_key")
+    return _hint("key", variable=key_variable(endpoint.name))
 
 
 def _address_hint(endpoint: Endpoint) -> Said:

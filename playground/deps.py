@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from playground import pricing
 from playground.chat_tokens import count_chat
 from playground.engine_process import EngineProcess
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, refused
 from playground.library import Library
 from playground.limits import Limits, limits_of
-from playground.neighbours import Neighbourhood, NeighbourModel
+from playground.listing import Found, Listing, ask
+from playground.neighbours import Neighbourhood
 from playground.neighbours.kept import FILE
-from playground.picker import from_jobs, training_files
+from playground.own_keys import offered, with_key
+from playground.redact import forget_keys
 from playground.settings import Settings
 from playground.store import Store
 from playground.tokens import Counter, TokenCount
@@ -43,7 +45,7 @@ REMEMBERED = 500
 
 @dataclass
 class Deps:
-    """The parts that are shared. `failures` holds, by endpoint, why its models could not be listed."""
+    """The parts that are shared, and of a visitor what is theirs alone."""
 
     settings: Settings
     endpoints: tuple[Endpoint, ...]
@@ -55,10 +57,9 @@ class Deps:
     turns: Turns = field(default_factory=Turns)
     #: Told of each answer at its end; set before the first is asked for.
     observer: Observer | None = None
-    models: list[ModelInfo] = field(default_factory=list)
-    failures: dict[str, PlaygroundError] = field(default_factory=dict)
-    #: By `endpoint/model`: the file that a fine-tuned model was trained on.
-    training_files: dict[str, str] = field(default_factory=dict)
+    listing: Listing = field(default_factory=Listing)
+    #: By name, the servers that a visitor asks with a key of their own.
+    own: dict[str, Endpoint] = field(default_factory=dict)
     _trained: dict[tuple[str, str], asyncio.Task[Trained | PlaygroundError | None]] = field(default_factory=dict)
     #: The host's parts, where these are a visitor's.
     host: Deps | None = None
@@ -72,15 +73,16 @@ class Deps:
             return host
         with self._guard:
             if account not in self._visiting:
-                self._visiting[account] = replace(host, store=host.store.of(account), host=host)
+                theirs: dict[str, Any] = {"listing": Listing(beside=host.listing), "own": {}, "_trained": {}}
+                self._visiting[account] = replace(host, store=host.store.of(account), host=host, **theirs)
                 self._forget_idle()
             self._visiting.move_to_end(account)
             return self._visiting[account]
 
     def _forget_idle(self) -> None:
-        """What is forgotten of an account is only what was read last."""
+        """What is forgotten of an account is only what was read last: one with a key of its own is still there."""
         beyond = max(0, len(self._visiting) - REMEMBERED)
-        idle = [account for account, deps in self._visiting.items() if not deps.busy]
+        idle = [account for account, deps in self._visiting.items() if not deps.busy and not deps.own]
         for account in idle[:beyond]:
             del self._visiting[account]
 
@@ -97,7 +99,7 @@ class Deps:
         from playground.limits.metered import Metered
 
         if self.host is not None:
-            return Metered(self.host.client, self._meter(self.host.client))
+            return Metered(self.host.client, self._meter(self.host.client), own=self.own)
         made = Client(self.endpoints, timeout=self.settings.timeout, turns=self.turns, observer=self.observer)
         return Metered(made, self._meter(made)) if self.limits.caps or self.settings.shared else made
 
@@ -145,7 +147,7 @@ class Deps:
     def servers(self) -> Mapping[str, Endpoint]:
         """The servers by name, without making the client for it."""
         if self.host is not None:
-            return self.host.servers
+            return {**self.host.servers, **self.own}
         made = "client" in self.__dict__
         return self.client.endpoints if made else {endpoint.name: endpoint for endpoint in self.endpoints}
 
@@ -157,6 +159,7 @@ class Deps:
             found.append(self.engine.endpoint.api_key or "")
         said = self.settings
         secret = (said.password, said.host_password, said.hub_token, said.telegram_key, said.metrics_token)
+        found += [own.api_key for each in self.everyone for own in list(each.own.values()) if own.api_key]
         return tuple(filter(None, [*found, *secret]))
 
     async def engine_ready(self, say: Callable[[str], None] | None = None) -> None:
@@ -164,57 +167,53 @@ class Deps:
         if self.engine is not None and self.engine.state.phase != "ready":
             await self.engine.start(say)
 
+    @property
+    def models(self) -> list[ModelInfo]:
+        """The models of all servers, as they were listed last."""
+        return self.listing.models
+
+    @property
+    def failures(self) -> Mapping[str, PlaygroundError]:
+        """By endpoint, why its models could not be listed."""
+        return self.listing.failures
+
+    def training_file(self, ref: str) -> str | None:
+        """The file that a fine-tuned model, `endpoint/model`, was trained on."""
+        return self.listing.training_file(ref)
+
     async def list_models(self, say: Callable[[str], None] | None = None) -> list[ModelInfo]:
         """Ask every server at once; one that fails costs only its own models, and `failures` says why.
 
         `say` hears of the engine's start.
         """
         if self.host is not None:
-            return await self.host.list_models(say)
+            await asyncio.gather(self.host.list_models(say), *(self.relist(name) for name in self.own))
+            return self.models
         await asyncio.to_thread(self._import)
         names = list(self.client.endpoints)
         answers = await asyncio.gather(*(self._models(name, say) for name in names))
-        self.models[:] = [model for found in answers for model in found]
+        self.listing.replace(dict(zip(names, answers, strict=True)))
         return self.models
 
     async def relist(self, name: str) -> None:
         """Ask one server again; what the others have listed stays, in its place."""
-        found = await self._models(name, None)
-        at = next((at for at, info in enumerate(self.models) if info.endpoint == name), len(self.models))
-        before, after = ([i for i in part if i.endpoint != name] for part in (self.models[:at], self.models[at:]))
-        self.models[:] = [*before, *found, *after]
+        if self.host is not None and name not in self.own:
+            await self.host.relist(name)
+            return
+        self.listing.put(name, await self._models(name, None))
 
     def _import(self) -> None:
         """The SDK and the prices: a second of imports that would hold the page's loop up at its first visitor."""
         _ = self.client
         pricing.price_as(self.settings.price_as, Usage(prompt_tokens=0, completion_tokens=0))
 
-    async def _models(self, name: str, say: Callable[[str], None] | None) -> list[ModelInfo]:
+    async def _models(self, name: str, say: Callable[[str], None] | None) -> Found:
         try:
             if self.engine is not None and name == self.engine.endpoint.name:
                 await self.engine_ready(say)
-            server = self.client.endpoints[name]
-            found, jobs, said = await asyncio.gather(
-                self.client.models(name), self._fine_tunes(name), self.neighbourhood.says(server)
-            )
         except PlaygroundError as error:
-            self.failures[name] = error
-            return []
-        self.failures.pop(name, None)
-        self.training_files |= training_files(name, jobs)
-        # OpenAI lists an organisation's fine-tunes; other servers may know them from their jobs alone.
-        listed = {info.id for info in found}
-        made = (info for info in from_jobs(name, jobs) if info.id not in listed)
-        return [
-            *(_with(info, said[info.id]) if info.id in said else info for info in found if _writes(info, said)),
-            *made,
-        ]
-
-    async def _fine_tunes(self, name: str) -> list[dict[str, Any]]:
-        try:
-            return await self.client.fine_tunes(name)
-        except PlaygroundError:
-            return []  # what the list of models says of the server is enough
+            return Found(failure=error)
+        return await ask(self.client, name, self.neighbourhood)
 
     async def add_neighbour(self, url: str) -> Endpoint:
         """The server that was found at `url` joins the others, with its models. Raises PlaygroundError."""
@@ -222,16 +221,52 @@ class Deps:
         made = await asyncio.to_thread(self.neighbourhood.add, url, dict(self.client.endpoints))
         if made.name not in self.client.endpoints:
             self.client.add(made)
-        found = await self._models(made.name, None)
-        self.models[:] = [*(info for info in self.models if info.endpoint != made.name), *found]
+        self.listing.remove(made.name)
+        await self.relist(made.name)
         return made
 
     async def remove_neighbour(self, name: str) -> None:
         """A server that was added leaves, with its models. Raises PlaygroundError."""
         await asyncio.to_thread(self.neighbourhood.remove, name)
         self.client.remove(name)
-        self.failures.pop(name, None)
-        self.models[:] = [info for info in self.models if info.endpoint != name]
+        self.listing.remove(name)
+
+    @property
+    def offered_keys(self) -> tuple[str, ...]:
+        """The servers that whoever asks may bring a key for."""
+        allowed = self.host is not None and self.settings.own_keys
+        return tuple(offered(self.host.servers)) if self.host is not None and allowed else ()
+
+    async def bring_key(self, server: Any, key: Any) -> Endpoint:
+        """From now on and for this visit, the server can be asked with that key, too.
+
+        Raises PlaygroundError where it is not offered, or where the server does not take the key.
+        """
+        if self.host is None or not self.settings.own_keys:
+            raise refused("own_key_server", param="server")
+        made = with_key(self.host.servers, server, key)
+        await asyncio.to_thread(self._import)
+        self.forget_keys(made.name)
+        self.own[made.name] = made
+        found = await self._models(made.name, None)
+        if found.failure is not None:
+            self.forget_keys(made.name)
+            raise found.failure
+        self.listing.put(made.name, found)
+        return made
+
+    def forget_keys_of(self, account: str) -> None:
+        with self._guard:
+            known = self._visiting.get(account)
+        if known is not None and known.own:
+            known.forget_keys()
+
+    def forget_keys(self, *names: str) -> None:
+        """A visitor's own keys, all of them where none is named. What is asked with one breaks off."""
+        for name in [name for name in self.own if name in names or not names]:
+            self.client.drop(name)
+            self.listing.remove(name)
+        forget_keys()
 
     async def trained_on(self, endpoint: str, file: str, *, again: bool = False) -> Trained | None:
         """What the pairs of a training file have in common; None where it holds none.
@@ -239,7 +274,7 @@ class Deps:
         Raises PlaygroundError where its server does not hand it over. Each file is asked for once; one that was not
         handed over is asked for `again` where that is wanted.
         """
-        if self.host is not None:
+        if self.host is not None and endpoint not in self.own:
             return await self.host.trained_on(endpoint, file, again=again)
         key = endpoint, file
         task = self._trained.get(key)
@@ -307,16 +342,6 @@ class Deps:
         if self.engine is not None:
             await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.store.close)
-
-
-def _writes(info: ModelInfo, said: Mapping[str, NeighbourModel]) -> bool:
-    return info.id not in said or said[info.id].writes
-
-
-def _with(info: ModelInfo, said: NeighbourModel) -> ModelInfo:
-    """A model with what its server says of it beside OpenAI's list."""
-    meta = {**info.meta, **said.meta(), "on_this_machine": True}
-    return replace(info, context_length=said.context or info.context_length, meta=meta)
 
 
 def open_deps(settings: Settings) -> Deps:

@@ -40,28 +40,34 @@ def redact(text: str, keys: Iterable[str] = ()) -> str:
     return _pattern(tuple(keys)).sub(MASK, text)
 
 
-def install_log_redaction(keys: Iterable[str] = ()) -> None:
+def forget_keys() -> None:
+    """Keys that are no longer used are in no pattern any more."""
+    _pattern.cache_clear()
+
+
+def install_log_redaction(keys: Callable[[], Iterable[str]] = tuple) -> None:
     """From here on, redact everything this process logs or writes to stderr, whichever library does it.
+
+    `keys` are asked for each time: visitors bring some and take them away.
 
     Log records are redacted where they are made, so that a handler added later (uvicorn's) sees none unredacted;
     stderr too, since Gradio prints tracebacks to it without logging. Called again, it replaces the keys.
     """
-    known = tuple(keys)
     made = logging.getLogRecordFactory()
-    logging.setLogRecordFactory(RedactedRecords(made.inner if isinstance(made, RedactedRecords) else made, known))
+    logging.setLogRecordFactory(RedactedRecords(made.inner if isinstance(made, RedactedRecords) else made, keys))
     stream = sys.stderr.inner if isinstance(sys.stderr, RedactedStream) else sys.stderr
-    sys.stderr = RedactedStream(stream, known)
+    sys.stderr = RedactedStream(stream, keys)
 
 
 class RedactedRecords:
     """A log record factory around another one."""
 
-    def __init__(self, inner: Callable[..., logging.LogRecord], keys: tuple[str, ...]) -> None:
+    def __init__(self, inner: Callable[..., logging.LogRecord], keys: Callable[[], Iterable[str]]) -> None:
         self.inner = inner
         self._keys = keys
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        return _redacted(self.inner(*args, **kwargs), self._keys)
+        return _redacted(self.inner(*args, **kwargs), tuple(self._keys()))
 
 
 def _redacted(record: logging.LogRecord, keys: tuple[str, ...]) -> logging.LogRecord:
@@ -86,12 +92,12 @@ def _redacted(record: logging.LogRecord, keys: tuple[str, ...]) -> logging.LogRe
 class RedactedStream:
     """A text stream that redacts what is written to it; everything else is the inner stream's."""
 
-    def __init__(self, inner: TextIO, keys: tuple[str, ...]) -> None:
+    def __init__(self, inner: TextIO, keys: Callable[[], Iterable[str]]) -> None:
         self.inner = inner
         self._keys = keys
 
     def write(self, text: str) -> int:
-        self.inner.write(redact(text, self._keys))
+        self.inner.write(redact(text, self._keys()))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

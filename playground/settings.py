@@ -23,6 +23,9 @@ DEFAULT_PRICE_AS = "gpt-5-mini"
 #: What huggingface_hub takes for yes.
 TRUE = ("1", "ON", "YES", "TRUE")
 
+#: A server that a visitor asks with a key of their own is called so, before its name.
+OWN = "own-"
+
 #: What OpenAI, or the server at OPENAI_BASE_URL in its place, is called.
 _FIRST = ("openai", "server")
 
@@ -42,6 +45,7 @@ VARIABLES = (
     "PLAYGROUND_HOST_PASSWORD",
     "PLAYGROUND_SHARE_HOURS",
     "PLAYGROUND_LIMITS",
+    "PLAYGROUND_OWN_KEYS",
     "PLAYGROUND_AT_ONCE",
     "PLAYGROUND_GRACE",
     "PLAYGROUND_LOG",
@@ -91,6 +95,8 @@ class Settings:
     """How long a share lasts; 0: until it is ended by hand."""
     limits: str | None = None
     """What may be spent, as `limits.rules` reads it."""
+    own_keys: bool = True
+    """Whether visitors may ask with keys of their own."""
     at_once: int = 64
     """Answers of one server at once in this process; more wait in line, and see their place."""
     grace: float = 30.0
@@ -139,6 +145,9 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         raise ConfigurationError(
             "PLAYGROUND_ENGINE is not auto, on or off.", hint="Correct it in .env or the environment."
         )
+    own_keys = get("PLAYGROUND_OWN_KEYS") or "on"
+    if own_keys not in ("on", "off"):
+        raise ConfigurationError("PLAYGROUND_OWN_KEYS is not on or off.", hint="Correct it in .env or the environment.")
     model_path = get("PLAYGROUND_MODEL_PATH")
     return Settings(
         endpoints=endpoints,
@@ -153,6 +162,7 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
         host_password=get("PLAYGROUND_HOST_PASSWORD"),
         share_hours=_number("PLAYGROUND_SHARE_HOURS", get("PLAYGROUND_SHARE_HOURS"), default=0, low=0, high=8784),
         limits=get("PLAYGROUND_LIMITS"),
+        own_keys=own_keys == "on",
         at_once=int(_number("PLAYGROUND_AT_ONCE", get("PLAYGROUND_AT_ONCE"), default=64, low=1, high=10_000)),
         grace=_number("PLAYGROUND_GRACE", get("PLAYGROUND_GRACE"), default=30, low=0, high=3_600),
         log=_log(get("PLAYGROUND_LOG")),
@@ -173,7 +183,8 @@ def load(env: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".e
 
 def key_variable(endpoint: str) -> str:
     """The variable that holds the key of the server of this name."""
-    return "OPENAI_API_KEY" if endpoint in _FIRST else re.sub(r"\W", "_", endpoint).upper() + "_API_KEY"
+    name = endpoint.removeprefix(OWN)
+    return "OPENAI_API_KEY" if name in _FIRST else re.sub(r"\W", "_", name).upper() + "_API_KEY"
 
 
 def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
@@ -191,7 +202,8 @@ def _endpoints(values: Mapping[str, str]) -> tuple[Endpoint, ...]:
     for part in filter(None, (p.strip() for p in values.get("PLAYGROUND_ENDPOINTS", "").split(","))):
         name, _, address = part.partition("=")
         name = name.strip().lower()
-        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in {"local", *(e.name for e in found)}:
+        taken = name in {"local", *(e.name for e in found)} or name.startswith(OWN)
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or taken:
             raise ConfigurationError(
                 "PLAYGROUND_ENDPOINTS has a name that cannot be used or is used twice.",
                 hint='Write name=https://host/v1 (letters, digits, - and _; "local" is the embedded engine).',

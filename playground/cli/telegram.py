@@ -79,7 +79,7 @@ async def _serve(
 
     with _state(settings) as state:
         async with opened(model) as deps:
-            install_log_redaction(deps.keys)
+            install_log_redaction(lambda: deps.keys)
             asking = await _asking(deps, preset, model, variable)
 
             def say(text: str) -> None:
@@ -113,7 +113,7 @@ async def _asking(deps: Deps, preset: Preset, model: str | None, variable: str |
 
     info = await choose(deps, model)
     made = asking(preset, info, deps.client.kind_of(info.endpoint), variable=variable)
-    file = deps.training_files.get(info.ref)
+    file = deps.training_file(info.ref)
     if preset.mode != "complete" or file is None:
         return made
     try:

@@ -6,13 +6,16 @@ The SDK's own retries are off: they are done here, where the page can show them.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
+import httpx2
+import openai
 from openai import AsyncStream
 
 from playground import client_errors
+from playground.allowances import Allowances, Left, Pass
 from playground.answers import Answer, model_info
 from playground.client.batches import Batches
 from playground.client_errors import NO_SUCH_ROUTE
@@ -38,6 +41,7 @@ from playground.words import Said
 LONGEST = 16_000_000
 """Characters of one run's answers: some four million tokens, more than any model writes."""
 Told = TypeVar("Told")
+Heed = Callable[[Mapping[str, str]], None]
 Observer = Callable[[str, Request, RunState], None]
 """Told of each answer at its end: whose it was, what was asked, what came."""
 
@@ -56,6 +60,7 @@ class Client(Batches):
     ) -> None:
         super().__init__(endpoints, timeout=timeout)
         self.turns = turns or Turns()
+        self.allowances = Allowances()
         self._observer = observer
         self._retry = retry or RetryPolicy()
         self._cannot: set[tuple[str, Callable[..., Any]]] = set()
@@ -73,6 +78,10 @@ class Client(Batches):
     def near(self) -> Said | None:
         """The limit that is nearly reached, where there is one."""
         return None
+
+    def allowed(self) -> list[Left]:
+        """What the servers still let through, by their own word, as far as that is this account's to know."""
+        return [each for each in self.allowances.left() if each.endpoint in self._endpoints]
 
     def check_calls(self, calls: int) -> None:
         """Raises InvalidRequest where an account may not have so many asked at once."""
@@ -118,16 +127,27 @@ class Client(Batches):
         attempt, with_usage = 1, True
         while True:
             begun = False
-            # The engine may have come back at another address while a retry waited.
-            endpoint = self._endpoints.get(endpoint.name, endpoint)
+            whose, given = self._whose(endpoint.name), self.allowances.ask(self._whose(endpoint.name), request)
             try:
-                async with aclosing(self._once(endpoint, request, with_usage=with_usage)) as events:
+                early = client_errors.paced(endpoint, given.wait)
+                delay = policy.delay(early, 1) if given.wait else None
+                if delay is not None:
+                    yield Retrying(attempt, policy.attempts, delay, early)
+                    await policy.sleep(delay)
+                elif given.wait and given.believed:
+                    yield Failed(early)
+                    return
+                # The engine may have come back at another address while a retry waited.
+                endpoint = self._endpoints.get(endpoint.name, endpoint)
+                async with aclosing(self._once(endpoint, request, given, with_usage=with_usage)) as events:
                     async for event in events:
                         begun = begun or isinstance(event, (Delta, Thought, ToolDelta))
                         yield event
                 return
             except EndpointError as error:
                 failure = error.with_traceback(None)  # its frames hold the request, and with it the key
+            finally:
+                self.allowances.gave_up(whose, request.model, given)
             if with_usage and not begun and _dislikes_stream_options(failure):
                 # A server from before `stream_options` gets the request without it, once.
                 with_usage = False
@@ -142,21 +162,26 @@ class Client(Batches):
             yield Retrying(attempt, policy.attempts, delay, failure)
             await policy.sleep(delay)
 
-    async def _once(self, endpoint: Endpoint, request: Request, *, with_usage: bool) -> AsyncGenerator[StreamEvent]:
+    async def _once(
+        self, endpoint: Endpoint, request: Request, given: Pass, *, with_usage: bool
+    ) -> AsyncGenerator[StreamEvent]:
         """One attempt. Raises an EndpointError."""
         path = "/completions" if isinstance(request, CompletionRequest) else "/chat/completions"
         body = request.body()
         answer = Answer()
-        with self._mapped(endpoint, answer):
+        with self._mapped(endpoint, answer), self._heeded(endpoint, request, given) as heed:
             sdk = self._sdk(endpoint)
             if not _streamable(request):
-                for event in self._whole(endpoint, answer, await sdk.post(path, body=body, cast_to=object)):
+                response = await sdk.post(path, body=body, cast_to=httpx2.Response)
+                heed(response.headers)
+                for event in self._whole(endpoint, answer, _said(response)):
                     yield event
             else:
                 body = {**body, "stream": True, **({"stream_options": {"include_usage": True}} if with_usage else {})}
                 async with await sdk.post(
                     path, body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
                 ) as stream:
+                    heed(stream.response.headers)
                     kind = stream.response.headers.get("content-type", "")
                     if "json" in kind:  # a server that does not stream sends the whole answer
                         for event in self._whole(endpoint, answer, json.loads(await stream.response.aread())):
@@ -171,6 +196,19 @@ class Client(Batches):
                 raise client_errors.truncated(endpoint) if answer.begun else client_errors.unreadable(endpoint)
             for event in answer.ending():
                 yield event
+
+    @contextmanager
+    def _heeded(self, endpoint: Endpoint, request: Request, given: Pass) -> Iterator[Heed]:
+        """What the headers of an answer say of the server's limits is heeded, those of a refusal too."""
+
+        def heed(headers: Mapping[str, str]) -> None:
+            self.allowances.sent(self._whose(endpoint.name), request.model, given, headers)
+
+        try:
+            yield heed
+        except openai.APIStatusError as error:
+            heed(error.response.headers)
+            raise
 
     def _whole(self, endpoint: Endpoint, answer: Answer, said: object) -> list[StreamEvent]:
         """The events of an answer that came at once. Text instead of JSON is how the SDK hands a web page over."""
@@ -235,6 +273,11 @@ class Client(Batches):
         if said is None:
             self._cannot.add((endpoint, read))
         return said
+
+
+def _said(response: httpx2.Response) -> object:
+    """The body: JSON, or the text of something else."""
+    return response.json() if "json" in response.headers.get("content-type", "") else response.text
 
 
 def _ids(said: dict[str, Any]) -> list[int] | None:

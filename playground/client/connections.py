@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -15,8 +15,9 @@ from openai import AsyncOpenAI
 
 from playground import client_errors
 from playground.answers import Answer
-from playground.errors import EndpointError, InvalidRequest
+from playground.errors import EndpointError, InvalidRequest, refused
 from playground.retry import retry_after
+from playground.settings import OWN
 from playground.types import Endpoint, EndpointKind
 
 CONNECT_TIMEOUT = 5.0
@@ -39,7 +40,7 @@ class Connections:
 
     def __init__(self, endpoints: Iterable[Endpoint], *, timeout: float) -> None:
         self._timeout = timeout
-        self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
+        self._endpoints: MutableMapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in endpoints}
         self._sdks: dict[str, tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = {}
         self._replaced: list[tuple[asyncio.AbstractEventLoop, AsyncOpenAI]] = []
 
@@ -50,12 +51,12 @@ class Connections:
     def add(self, endpoint: Endpoint) -> None:
         """Let another server join (the engine, once it has started), or replace one of the same name."""
         self._endpoints[endpoint.name] = endpoint
-        self._retire(endpoint.name)
+        self._retire(self._whose(endpoint.name))
 
     def remove(self, name: str) -> None:
         """Let a server leave. What still runs over it goes on to its end."""
         self._endpoints.pop(name, None)
-        self._retire(name)
+        self._retire(self._whose(name))
 
     def kind_of(self, name: str) -> EndpointKind:
         """What kind of server that is, also of one that has left while a run was under way: only compatible ones do."""
@@ -64,22 +65,39 @@ class Connections:
 
     async def aclose(self) -> None:
         """Close every connection. Streams that still run break off."""
-        for name in list(self._sdks):
-            self._retire(name)
+        for whose in list(self._sdks):
+            self._retire(whose)
         while self._replaced:
             loop, sdk = self._replaced.pop()
             if loop is asyncio.get_running_loop():
                 await sdk.close()
 
-    def _retire(self, name: str) -> None:
+    def _retire(self, whose: str) -> None:
         # Not closed at once: a stream may still run over it.
-        if name in self._sdks:
-            self._replaced.append(self._sdks.pop(name))
+        if whose in self._sdks:
+            self._replaced.append(self._sdks.pop(whose))
+
+    def _close(self, whose: str) -> None:
+        """Close it now, on its own loop: what still runs over it breaks off."""
+        loop, sdk = self._sdks.pop(whose, (None, None))
+        if loop is not None and sdk is not None and not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(sdk.close(), loop)
+
+    def drop(self, name: str) -> None:
+        """Forget a server and its key at once."""
+        self._endpoints.pop(name, None)
+        self._close(self._whose(name))
+
+    def _whose(self, name: str) -> str:
+        """What its connections, and what its key is allowed, are kept under."""
+        return name
 
     def _endpoint(self, name: str) -> Endpoint:
         try:
             return self._endpoints[name]
         except KeyError:
+            if name.startswith(OWN):
+                raise refused("own_key_gone", param="model") from None
             known = ", ".join(self._endpoints) or "none"
             raise InvalidRequest(f"There is no server {name!r}.", param="model", hint=f"Known: {known}.") from None
 
@@ -92,11 +110,12 @@ class Connections:
 
     def _sdk(self, endpoint: Endpoint) -> AsyncOpenAI:
         """The SDK's client for `endpoint` on the running loop: its connections belong to one loop."""
-        loop, sdk = self._sdks.get(endpoint.name, (None, None))
+        whose = self._whose(endpoint.name)
+        loop, sdk = self._sdks.get(whose, (None, None))
         if sdk is None or loop is not asyncio.get_running_loop():
-            self._retire(endpoint.name)
+            self._retire(whose)
             sdk = self._made(endpoint)
-            self._sdks[endpoint.name] = (asyncio.get_running_loop(), sdk)
+            self._sdks[whose] = (asyncio.get_running_loop(), sdk)
         return sdk
 
     def _made(self, endpoint: Endpoint) -> AsyncOpenAI:

@@ -121,10 +121,15 @@ class Meter:
         charge = await asyncio.to_thread(self._worst, request, caps)
         verdict = await asyncio.to_thread(self._ledger.reserve, charge, caps)
         if verdict.stopped:
-            raise LimitReached(Said("error.limit_stopped"), hint=Said("error_hint.limit_stopped"))
+            raise _stopped()
         if verdict.passed is not None:
             raise _passed(verdict.passed, verdict.wait)
         return charge
+
+    async def check_stopped(self) -> None:
+        """Raises LimitReached for an account that the host has stopped, or where everything is; StoreError."""
+        if await asyncio.to_thread(self._ledger.stopped, self.account):
+            raise _stopped()
 
     def _worst(self, request: Request, caps: list[Cap]) -> Charge:
         info, kind = self._info_of(request.endpoint, request.model), self._kind_of(request.endpoint)
@@ -237,6 +242,10 @@ def said_amount(cap: Cap, used: int | None = None) -> str | Said:
 
 def whose_of(cap: Cap) -> str:
     return "visitor" if cap.account is not None else "model" if cap.model is not None else "all"
+
+
+def _stopped() -> LimitReached:
+    return LimitReached(Said("error.limit_stopped"), hint=Said("error_hint.limit_stopped"))
 
 
 def _passed(cap: Cap, wait: float) -> LimitReached | RateLimited:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections import ChainMap
+from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
+from playground.allowances import Left
 from playground.client import Client
 from playground.errors import PlaygroundError, RateLimited, refused
 from playground.limits.meter import Meter
@@ -18,19 +21,32 @@ from playground.words import Said
 
 
 class Metered(Client):
-    """`client`'s servers for the account of `meter`."""
+    """`client`'s servers for the account of `meter`, and its `own`.
 
-    def __init__(self, client: Client, meter: Meter) -> None:
+    What is asked with its own key passes no meter, for it costs the host nothing. Whom the host has stopped is stopped
+    there, too.
+    """
+
+    def __init__(self, client: Client, meter: Meter, own: MutableMapping[str, Endpoint] | None = None) -> None:
         # The same connections: a server that joins there has joined here.
         self.__dict__.update(client.__dict__)
-        self.meter = meter
+        self.meter, self._own = meter, {} if own is None else own
+        if own is not None:
+            self._endpoints = ChainMap(own, self._endpoints)
 
     def bounded(self, request: Request) -> Request:
-        return self.meter.bounded(request)
+        return request if request.endpoint in self._own else self.meter.bounded(request)
 
     @property
     def near(self) -> Said | None:
         return self.meter.near[0].said if self.meter.near else None
+
+    def allowed(self) -> list[Left]:
+        if self.account == HOST:
+            return super().allowed()
+        names = {self._whose(name): name for name in self._own}
+        left = self.allowances.left()
+        return [replace(each, endpoint=names[each.endpoint]) for each in left if each.endpoint in names]
 
     def check_calls(self, calls: int) -> None:
         self.meter.check_calls(calls)
@@ -40,6 +56,10 @@ class Metered(Client):
         return self.meter.account
 
     async def _answer(self, endpoint: Endpoint, request: Request, policy: RetryPolicy) -> AsyncGenerator[StreamEvent]:
+        if endpoint.name in self._own:
+            async for event in self._unmetered(endpoint, request, policy):
+                yield event
+            return
         attempt, charge = 1, None
         while charge is None:
             try:
@@ -66,18 +86,45 @@ class Metered(Client):
         finally:
             await _to_its_end(self.meter, charge, request, state)
 
+    async def _unmetered(
+        self, endpoint: Endpoint, request: Request, policy: RetryPolicy
+    ) -> AsyncGenerator[StreamEvent]:
+        try:
+            await self.meter.check_stopped()
+        except PlaygroundError as error:
+            yield Failed(error.with_traceback(None))
+            return
+        async with aclosing(super()._answer(endpoint, request, policy)) as events:
+            async for event in events:
+                yield event
+
+    def _whose(self, name: str) -> str:
+        # Two visitors' servers may have one name: their keys and connections are kept apart.
+        return f"{self.account}/{name}" if name in self._own else name
+
+    def drop(self, name: str) -> None:
+        """Forget an own key, and close what was open with it."""
+        whose = self._whose(name)
+        if self._own.pop(name, None) is not None:
+            self.allowances.forget(whose)
+            self._close(whose)
+
     async def create_job(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        self.meter.limits.check_job(self.kind_of(endpoint))
+        self._check_job(endpoint)
         return await super().create_job(endpoint, body)
 
     async def create_batch(
         self, endpoint: str, *, file: str, url: str, metadata: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        self.meter.limits.check_job(self.kind_of(endpoint))
+        self._check_job(endpoint)
         return await super().create_batch(endpoint, file=file, url=url, metadata=metadata)
 
+    def _check_job(self, endpoint: str) -> None:
+        if endpoint not in self._own:
+            self.meter.limits.check_job(self.kind_of(endpoint))
+
     def _managed(self, name: str) -> Endpoint:
-        if self.meter.account != HOST:
+        if self.meter.account != HOST and name not in self._own:
             raise refused("host_jobs")
         return super()._managed(name)
 

@@ -132,6 +132,11 @@ class Ledger:
                     _book(connection, row, row.cost, row.tokens)
         return len(rows)
 
+    def stopped(self, account: str) -> bool:
+        """Whether the host lets this account, or nobody, run anything."""
+        with mapped("read"), self._engine.connect() as connection:
+            return _stopped(connection, account)
+
     def used(self, caps: Sequence[Cap]) -> tuple[int, ...]:
         """What has been used of each cap, what is set aside included."""
         with mapped("read"), self._engine.connect() as connection:

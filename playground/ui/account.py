@@ -1,4 +1,5 @@
-"""On a shared page, who one is there: what may be used, how much of it is, and until when; the host's list of visitors.
+"""On a shared page, who one is there: what may be used, how much of it is, and until when; a visitor's own keys; the
+host's list of visitors.
 
 Shown by static/account.js. Where the page is not shared, nothing of it is laid out.
 """
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import anyio.to_thread
 import gradio as gr
 
 from playground import pricing
@@ -17,12 +19,13 @@ from playground.access import Session
 from playground.deps import Deps
 from playground.errors import refused
 from playground.limits.meter import said_amount, whose_of
+from playground.settings import OWN
 from playground.store import HOST, AccountRow, Cap, Spent
 from playground.store.ledger import HALTED, today
-from playground.ui import components
+from playground.ui import components, sidebar
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, is_id
-from playground.ui.opening import Places
+from playground.ui.opening import Places, nothing
 from playground.ui.visitor import session, theirs
 from playground.words import Language, Said
 
@@ -52,17 +55,42 @@ async def act(deps: Deps, value: Any, who: Any) -> tuple[Any, ...]:
 
 
 def _state(deps: Deps, known: Session | None, asked: Asked) -> Answer:
+    return _about(deps, known, language(asked))
+
+
+def _about(deps: Deps, known: Session | None, reader: Language) -> dict[str, Any]:
     if known is None:
         raise refused("signed_out")
-    reader = language(asked)
     said: dict[str, Any] = {"role": known.role, "name": known.name, "limits": _limits(deps, known.account, reader)}
     if deps.settings.share_hours:
         said["until"] = datetime.fromtimestamp(known.until, UTC).isoformat()
     if known.role == "host":
         said |= {"visitors": _visitors(deps), "halted": deps.store.kept.get(HALTED) is not None}
     else:
-        said["bounds"] = dict(deps.limits.bounds)
+        said |= {"bounds": dict(deps.limits.bounds), "keys": _keys(deps)}
     return said
+
+
+def _keys(deps: Deps) -> list[dict[str, Any]]:
+    """The servers that a visitor may bring a key for, and under what name each is asked with one."""
+    return [{"server": name, "own": OWN + name if OWN + name in deps.own else ""} for name in deps.offered_keys]
+
+
+async def _bring(deps: Deps, known: Session | None, asked: Asked) -> Answer:
+    await deps.bring_key(asked.get("server"), asked.get("key"))
+    return await _with_models(deps, known, asked)
+
+
+async def _forget(deps: Deps, known: Session | None, asked: Asked) -> Answer:
+    deps.forget_keys(f"{OWN}{asked.get('server')}")
+    return await _with_models(deps, known, asked)
+
+
+async def _with_models(deps: Deps, known: Session | None, asked: Asked) -> Answer:
+    """The state, and the picker with the models that are known now."""
+    updates = list(nothing())
+    updates[3] = gr.HTML(groups=sidebar.listed(deps))
+    return await anyio.to_thread.run_sync(_about, deps, known, language(asked)), tuple(updates)
 
 
 def _limits(deps: Deps, account: str, reader: Language) -> list[dict[str, Any]]:
@@ -103,4 +131,4 @@ def _let(deps: Deps, known: Session | None, asked: Asked) -> Answer:
     return _state(deps, known, asked)
 
 
-_ACTIONS: dict[str, Callable[[Deps, Session | None, Asked], Answer]] = {"state": _state, "let": _let}
+_ACTIONS: dict[str, Callable[..., Any]] = {"state": _state, "let": _let, "bring": _bring, "forget": _forget}

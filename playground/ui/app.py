@@ -16,8 +16,9 @@ from playground.deps import Deps
 from playground.errors import ConfigurationError
 from playground.operations import Readiness, install_logs, watch
 from playground.redact import install_log_redaction
+from playground.store import HOST
 from playground.types import Mode
-from playground.ui import api, components
+from playground.ui import api, components, upload_places
 from playground.ui.account import build_account
 from playground.ui.chat import build_chat
 from playground.ui.chat_files import build_chat_files
@@ -48,7 +49,9 @@ from playground.ui.theme import theme
 from playground.ui.tokenizer import build_tokenizer
 from playground.ui.tuned import build_tuned
 from playground.ui.upload_bounds import UploadBounds
+from playground.ui.upload_places import UploadPlaces
 from playground.ui.usage import build_usage
+from playground.ui.visiting import Stays, Visiting
 from playground.ui.walls import Walls, hosts_for
 
 T = gr.I18n(**TABLES)
@@ -154,7 +157,7 @@ def launch_app(
         raise ConfigurationError(
             f"Port {settings.port} is in use.", hint="Choose another with --port, or leave GRADIO_SERVER_PORT unset."
         )
-    install_log_redaction(deps.keys)
+    install_log_redaction(lambda: deps.keys)
     install_logs(settings)
     for name, value in NO_ANALYTICS.items():
         os.environ.setdefault(name, value)
@@ -162,7 +165,13 @@ def launch_app(
     page.queue(default_concurrency_limit=None)
     layers = _outer_layers(deps, share=share)
     if entry is not None:
-        layers += [Middleware(Doors, entry=entry), Middleware(UploadBounds)]
+        visiting = Visiting(partial(_over, deps))
+        layers += [
+            Middleware(Doors, entry=entry, left=visiting.end),
+            Middleware(Stays, visiting=visiting),
+            Middleware(UploadBounds),
+            Middleware(UploadPlaces),
+        ]
     _, local, public = page.launch(
         server_name=settings.host,
         server_port=settings.port or _free_port(settings.host),
@@ -196,6 +205,14 @@ def _outer_layers(deps: Deps, *, share: bool) -> list[Middleware]:
         Middleware(Walls, allowed_hosts=hosts),
         Middleware(Probes, readiness=Readiness(deps), metrics=metrics, settings=settings),
     ]
+
+
+def _over(deps: Deps, account: str) -> None:
+    """A visit is over: what was held for it alone goes."""
+    if account == HOST:
+        return
+    deps.forget_keys_of(account)
+    upload_places.forget(account)
 
 
 def _free_port(host: str) -> int:

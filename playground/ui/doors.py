@@ -8,7 +8,7 @@ by POST /login with `username` and `password`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -28,10 +28,10 @@ OPEN = ("/gradio_api/startup-events", "/favicon.ico")
 
 
 class Doors:
-    """The middleware, behind `Walls`."""
+    """The middleware, behind `Walls`. `left` is told the account of whoever signs out."""
 
-    def __init__(self, app: App, *, entry: Entry) -> None:
-        self._app, self._entry = app, entry
+    def __init__(self, app: App, *, entry: Entry, left: Callable[[str], None] = lambda account: None) -> None:
+        self._app, self._entry, self._left = app, entry, left
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -46,6 +46,8 @@ class Doors:
         elif scope["path"].rstrip("/") == "/login" and scope["method"] == "POST":
             await self._sign_in(scope, receive, send)
         elif scope["path"].rstrip("/") == "/signout" and scope["method"] == "POST":
+            if found is not None:
+                self._left(found.account)
             await _redirect(send, "/", _cookie("", 0, scope))
         elif _wants_page(scope) and HOST_LINK in _query(scope):
             await self._host_link(scope, send, _query(scope))  # also for a host who came in as a visitor before

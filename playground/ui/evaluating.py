@@ -117,7 +117,7 @@ async def _family(deps: Deps, model: str) -> dict[str, Any] | None:
     if picker.parse_fine_tune(model.partition("/")[2]) is None:
         return None
     listed = [info.ref for info in deps.models]
-    base, file = picker.base_of(model, deps.models), deps.training_files.get(model)
+    base, file = picker.base_of(model, deps.models), deps.training_file(model)
     members = [base, model if model in listed else None, *picker.checkpoints(model, deps.models)]
     return {
         "model": model,
@@ -140,7 +140,7 @@ async def _ends(deps: Deps, model: str, file: str | None) -> dict[str, str]:
 async def _training(deps: Deps, asked: Asked) -> Answer:
     """The file that a model was trained on, kept as a dataset to compare with; told by its name."""
     model = str(asked.get("model") or "").partition(CHECKPOINT)[0]
-    endpoint, file = model.partition("/")[0], deps.training_files.get(model)
+    endpoint, file = model.partition("/")[0], deps.training_file(model)
     if file is None:
         raise refused("evaluate_no_training", param="training", model=model[:120])
     data = await deps.client.file_content(endpoint, file)

@@ -261,7 +261,7 @@ def _asked(main: Any, values: Mapping[str, str]) -> str:
 
 async def _lacks(deps: Deps, info: ModelInfo, asked: str, params: Any) -> Lacks | None:
     """What the prompt lacks that the chosen model was trained with, as soon as its training file has been read."""
-    file = deps.training_files.get(f"{info.endpoint}/{info.id.partition(CHECKPOINT)[0]}")
+    file = deps.training_file(f"{info.endpoint}/{info.id.partition(CHECKPOINT)[0]}")
     if file is None:
         return None
     try:

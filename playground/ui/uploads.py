@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -46,6 +47,8 @@ def take(path: Any, *, most: int) -> bytes:
         return file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing else may lie there
+            file.parent.rmdir()
 
 
 def dropped(file: Any, *, most: int, unnamed: str = "") -> tuple[str, bytes]:

@@ -51,7 +51,13 @@ async def used(deps: Deps, value: Any, *, host: bool = False) -> Any:
     try:
         if host and whose is not None:
             return {"n": asked.get("n"), **await anyio.to_thread.run_sync(everybodys, deps, days, whose)}
-        return {"n": asked.get("n"), "host": host, **await anyio.to_thread.run_sync(_read, deps, days, minutes)}
+        allowed = _allowed(deps)
+        return {
+            "n": asked.get("n"),
+            "host": host,
+            "allowed": allowed,
+            **await anyio.to_thread.run_sync(_read, deps, days, minutes),
+        }
     except Exception as error:
         return {"n": asked.get("n"), "notice": present.failure(shown(error))}
 
@@ -96,6 +102,18 @@ def _read(deps: Deps, days: int, minutes: int) -> dict[str, Any]:
             "swept": _money(swept),
         },
     }
+
+
+def _allowed(deps: Deps) -> list[dict[str, Any]]:
+    """What is left by the servers' word, by model: of the host's servers for the host, of an own key for its owner."""
+    rows: dict[str, dict[str, Any]] = {}
+    for each in deps.client.allowed():
+        row = rows.setdefault(
+            f"{each.endpoint}/{each.model}", {"model": f"{each.endpoint}/{each.model}", "seconds": 0.0}
+        )
+        row[each.counted] = [each.left, each.limit]
+        row["seconds"] = max(row["seconds"], each.seconds)
+    return [{**row, "seconds": present.seconds(row["seconds"])} for row in rows.values()]
 
 
 def _money(rows: Iterable[UsageRow]) -> str:

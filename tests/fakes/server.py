@@ -25,6 +25,7 @@ from urllib.parse import parse_qsl
 from tests.fakes import openai_like, payloads
 from tests.fakes.batches import Batches
 from tests.fakes.faults import refusal
+from tests.fakes.limiter import Limiter
 from tests.fakes.replies import NEVER, Recorded, Reply
 from tests.fakes.training import JOBS, Answer, Training
 
@@ -42,6 +43,7 @@ class FakeServer:
         #: Is told of a request when its answer is ready and not yet sent.
         self.heard: Callable[[Recorded], None] = lambda request: None
         self.models: dict[str, Any] = payloads.MODELS
+        self.limiter: Limiter | None = None
         self.requests: list[Recorded] = []
         self.open_streams = 0
         self._queue: deque[str] = deque()
@@ -160,6 +162,9 @@ class Connection(asyncio.Protocol):
     async def _route(self, request: Recorded, fault: str) -> None:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")
         no = refusal(fault, key=key, body=request.body) or openai_like.refusal(request.body)
+        asks = request.path in ("/v1/completions", "/v1/chat/completions")
+        if no is None and asks and self.server.limiter is not None and not self.server.limiter.take():
+            no = self.server.limiter.refusal()
         if no is not None:
             self.whole(no.status, no.body, no.headers, no.content_type)
         elif fault == "drop_headers":
@@ -178,7 +183,7 @@ class Connection(asyncio.Protocol):
             self.whole(200, payloads.encode(payloads.page(self.server.jobs, request.query)))
         elif answer := self.server.files(request):
             self.whole(*answer)
-        elif request.path in ("/v1/completions", "/v1/chat/completions"):
+        elif asks:
             await Reply(self, self.server.tokens, request, fault).send()
         else:
             self.whole(404, payloads.encode({"detail": "Not Found"}))
@@ -188,14 +193,16 @@ class Connection(asyncio.Protocol):
     ) -> None:
         if self._request is not None:
             self.server.heard(self._request)
-        extra = "".join(f"{k}: {v}\r\n" for k, v in (headers or {}).items())
+        extra = _lines({**self._limits(), **(headers or {})})
         head = f"HTTP/1.1 {status} Fake\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{extra}\r\n"
         self.transport.write(head.encode("latin-1") + body)
 
     def start_stream(self) -> None:
-        self.transport.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
+        head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
+        self.transport.write(f"{head}{_lines(self._limits())}\r\n".encode("latin-1"))
+
+    def _limits(self) -> dict[str, str]:
+        return self.server.limiter.headers() if self.server.limiter is not None else {}
 
     def write(self, data: bytes) -> None:
         self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -207,6 +214,10 @@ class Connection(asyncio.Protocol):
         """Close the connection from this side, whatever the client still expects."""
         request.finished_at = time.monotonic()
         self.transport.close()
+
+
+def _lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
 def main() -> None:

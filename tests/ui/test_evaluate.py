@@ -14,6 +14,7 @@ import pytest
 from playground.deps import Deps
 from playground.evaluate import kept_figures
 from playground.evaluate.comparison import VERSION, Comparison
+from playground.listing import Found
 from playground.types import ModelInfo
 from playground.ui import evaluating, sweeping
 from tests.ui.test_handlers import HOSTILE
@@ -43,7 +44,7 @@ def kept(deps: Deps) -> Deps:
     deps.store.datasets.save("d", "words", CASES)
     deps.store.datasets.save("m", "mute", [{**case, "expected": None} for case in CASES])
     names = (TUNE, f"{TUNE}:ckpt-step-20", f"{TUNE}:ckpt-step-5")
-    deps.models = [*deps.models, *(ModelInfo(id=name, endpoint="server") for name in names)]
+    deps.listing.put("more", Found(models=[ModelInfo(id=name, endpoint="server") for name in names]))
     return deps
 
 

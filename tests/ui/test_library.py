@@ -12,6 +12,7 @@ from playground import catalog
 from playground.deps import Deps
 from playground.library import Installed
 from playground.library.offers import offers
+from playground.listing import Found
 from playground.types import Endpoint, ModelInfo
 from playground.ui import better, library, library_rows
 from playground.ui.strings import EN, ES
@@ -209,7 +210,7 @@ def engine(deps: Deps) -> ModelInfo:
     """A server that says it is the engine, and its own small model."""
     deps.client.add(Endpoint(name="local", kind="engine", base_url="http://127.0.0.1:9/v1"))
     small = ModelInfo(id=catalog.EMBEDDED, endpoint="local")
-    deps.models = [small]
+    deps.listing.replace({"local": Found(models=[small])})
     return small
 
 
@@ -247,7 +248,8 @@ def test_a_better_model_that_is_here_is_named_the_loaded_before_the_largest(deps
         ModelInfo(id="huge", endpoint="local", meta={**spanish, "size_bytes": 300, "fits": False}),
     ]
     assert named() == {"ref": "local/large", "name": "Large 1B"}
-    deps.models.append(ModelInfo(id="loaded", endpoint="local", meta={**spanish, "size_bytes": 50, "loaded": True}))
+    loaded = ModelInfo(id="loaded", endpoint="local", meta={**spanish, "size_bytes": 50, "loaded": True})
+    deps.listing.put("more", Found(models=[loaded]))
     assert named() == {"ref": "local/loaded", "name": "loaded"}
 
 

@@ -13,7 +13,19 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 #: From the bottom up: a module may import its own layer and those below.
 LAYERS = (
     ("settings", "types", "errors", "unicode", "words", "engine_words", "gguf", "locks", "memory", "spanish"),
-    ("messages", "structured", "variables", "images", "redact", "retry", "client_errors", "answers", "data"),
+    (
+        "messages",
+        "structured",
+        "variables",
+        "images",
+        "redact",
+        "retry",
+        "client_errors",
+        "answers",
+        "data",
+        "allowances",
+        "own_keys",
+    ),
     (
         "catalog",
         "tokens",
@@ -31,7 +43,7 @@ LAYERS = (
     ),
     ("accepts", "picker"),
     ("client", "store", "engine_process", "library", "neighbours"),
-    ("access",),
+    ("access", "listing"),
     ("runner",),
     ("evaluate", "finetune", "export", "limits", "deps", "deploy", "starting", "operations"),
     ("bots",),

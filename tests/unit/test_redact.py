@@ -90,7 +90,7 @@ def test_a_long_text_is_redacted_in_linear_time() -> None:
 def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     """A logger with its own handler, and redaction that is taken out again."""
     factory, stderr = logging.getLogRecordFactory(), sys.stderr
-    install_log_redaction([CANARY])
+    install_log_redaction(lambda: [CANARY])
     logger, written = logging.getLogger("test_redact"), io.StringIO()
     handler = logging.StreamHandler(written)  # added after the installation, as uvicorn does
     logger.addHandler(handler)
@@ -140,7 +140,7 @@ def test_a_traceback_that_is_printed_is_redacted(
 ) -> None:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    install_log_redaction([CANARY])
+    install_log_redaction(lambda: [CANARY])
     try:
         raise ValueError(f"Bearer {CANARY}")
     except ValueError:
@@ -150,7 +150,7 @@ def test_a_traceback_that_is_printed_is_redacted(
 
 
 def test_installed_again_it_wraps_nothing_twice(log: tuple[logging.Logger, io.StringIO]) -> None:
-    install_log_redaction(["another-key"])
+    install_log_redaction(lambda: ["another-key"])
     assert isinstance(sys.stderr, RedactedStream)
     assert not isinstance(sys.stderr.inner, RedactedStream)
     logger, written = log

@@ -1,5 +1,6 @@
 // On a shared page: who one is, what may be used and what is. Value to the server: {action: state | let, n, language,
-// who, stopped}; from it: {of, n, role, name, until, limits: [{text, share}], bounds, visitors, halted, notice}.
+// who, stopped, server, key}; from it: {of, n, role, name, until, limits: [{text, share}], bounds, keys: [{server, own}],
+// visitors, halted, notice}. `bring` and `forget` are of a visitor's own keys.
 const {make, textButton, swap} = playground, say = playground.saying();
 const home = element.querySelector('.pg-account'), head = home.querySelector('summary'), body = home.querySelector('.pg-account-body');
 const {ask, heard} = playground.asking({props, trigger, answered});
@@ -33,6 +34,37 @@ function allowed(bounds) {
   return texts.map((text) => make('p', {class: 'pg-quiet', text}));
 }
 
+// A visitor's own keys: those that are held, and a form for another.
+let problem = [], free = [];
+function keys(rows) {
+  if (!rows.length) return [];
+  free = rows.filter((row) => !row.own);
+  const held = rows.filter((row) => row.own).map(heldKey);
+  return [make('h3', {text: say('account_keys')}), make('p', {class: 'pg-quiet', text: say('account_keys_why')}), ...held, ...(free.length ? [keyForm()] : [])];
+}
+
+function heldKey({server, own}) {
+  const button = textButton(say('account_key_forget'), () => ask('forget', {server}));
+  button.setAttribute('aria-label', fill('account_key_forget_name', {server}));
+  return make('div', {class: 'pg-account-visitor', 'data-key': server}, make('span', {text: fill('account_key_held', {server, name: own})}), button);
+}
+
+function keyForm() {
+  const server = make('select', {class: 'pg-select', 'aria-label': say('account_key_server')}, ...free.map((row) => make('option', {value: row.server, text: row.server})));
+  const key = make('input', {type: 'password', class: 'pg-filter', autocomplete: 'off', spellcheck: 'false', placeholder: say('account_key'), 'aria-label': say('account_key')});
+  const button = make('button', {type: 'submit', class: 'pg-button', text: say('account_key_use')});
+  const form = make('form', {class: 'pg-account-key'}, server, key, button, make('p', {class: 'pg-account-problem', role: 'alert', text: problem.join(' ')}));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!key.value.trim()) return key.focus();
+    button.disabled = true;
+    button.textContent = say('account_key_asking');
+    ask('bring', {server: server.value, key: key.value});
+    key.value = '';
+  });
+  return form;
+}
+
 function signOut() {
   const button = textButton(say('account_out'), () => fetch('/signout', {method: 'POST', redirect: 'manual'}).finally(() => location.reload()));
   button.classList.add('pg-account-out');
@@ -40,11 +72,14 @@ function signOut() {
 }
 
 function answered(value) {
+  // What is wrong with a key stands below its form, and the rest stays.
+  problem = value.notice && value.of === 'bring' ? playground.problem(value.notice) : [];
+  if (problem.length) { body.querySelector('.pg-account-key').replaceWith(keyForm()); return; }
   if (value.notice) { swap(body, [make('p', {class: 'pg-quiet', text: playground.problem(value.notice).join(' ')})]); return; }
   const isHost = value.role === 'host';
   head.textContent = isHost ? say('account_host') : fill('account_visitor', {name: value.name || say('account_nameless')});
   const until = value.until ? [make('p', {class: 'pg-quiet', text: fill('account_until', {at: new Date(value.until).toLocaleString(playground.language(), {dateStyle: 'medium', timeStyle: 'short'})})})] : [];
-  const about = isHost ? visitors(value) : allowed(value.bounds);
+  const about = isHost ? visitors(value) : [...allowed(value.bounds), ...keys(value.keys)];
   swap(body, [...value.limits.map(limit), ...about, ...until, signOut()]);
 }
 

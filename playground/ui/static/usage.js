@@ -1,5 +1,5 @@
 // The Usage tab: bars by day, stacked by model, drawn as SVG; a table of how long each model took.
-// Value to the server: {days, offset, whose, n}; from it: {days, rows, latencies, totals, host, notice}; rows of sweeps say
+// Value to the server: {days, offset, whose, n}; from it: {days, rows, latencies, allowed, totals, host, notice}; rows of sweeps say
 // so. A shared page's host may see everybody's, by model or by visitor.
 const {make} = playground, say = playground.saying(), SVG = 'http://www.w3.org/2000/svg';
 const $ = (selector) => element.querySelector(selector);
@@ -65,16 +65,26 @@ function show(value) {
   const models = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a));
   const cell = (key, text) => make('div', {class: 'pg-cell'}, make('span', {class: 'pg-cell-label', text: say(key)}), make('span', {class: 'pg-cell-value', text}));
   totals.replaceChildren(cell('usage_runs', value.totals.runs.toLocaleString()), cell('usage_tokens', value.totals.tokens.toLocaleString()), cell('usage_cost', value.totals.cost), ...(value.totals.calls || value.rows.some((row) => row.sweep) ? [cell('usage_calls', value.totals.calls.toLocaleString()), cell('usage_swept', value.totals.swept)] : []));
-  if (!value.rows.length) { charts.replaceChildren(make('p', {class: 'pg-empty', text: say('usage_empty')})); table.textContent = ''; return; }
+  table.replaceChildren(...(value.latencies?.length ? [latencies(value)] : []), ...(value.allowed?.length ? [allowed(value)] : []));
+  if (!value.rows.length) { charts.replaceChildren(make('p', {class: 'pg-empty', text: say('usage_empty')})); return; }
   const legend = make('div', {class: 'pg-chart-legend'}, ...models.slice(0, 12).map((name, at) => make('span', {}, make('i', {'data-colour': String(at % COLOURS)}), name)));
   charts.replaceChildren(chart('usage_cost', 'cost', value, money, models), chart('usage_tokens', 'tokens', value, compact, models), legend);
-  table.replaceChildren(...(value.latencies.length ? [latencies(value)] : []));
+}
+
+function byModel(caption, names, rows, cells) {
+  return make('table', {}, make('caption', {text: say(caption)}), make('thead', {}, make('tr', {}, ...names.map((name) => make('th', {scope: 'col', text: say(name)})))),
+    make('tbody', {}, ...rows.map((row) => make('tr', {}, make('th', {scope: 'row', text: row.model}), ...cells(row).map((text) => make('td', {text}))))));
 }
 
 function latencies(value) {
-  const names = ['model', 'usage_runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'];
-  return make('table', {}, make('caption', {text: say('usage_latency')}), make('thead', {}, make('tr', {}, ...names.map((name) => make('th', {scope: 'col', text: say(name)})))),
-    make('tbody', {}, ...value.latencies.map((row) => make('tr', {}, make('th', {scope: 'row', text: row.model}), ...['runs', 'latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'].map((name) => make('td', {text: name === 'runs' ? row.runs.toLocaleString() : row[name]}))))));
+  const figures = ['latency_p50', 'latency_p95', 'ttft_p50', 'ttft_p95'];
+  return byModel('usage_latency', ['model', 'usage_runs', ...figures], value.latencies, (row) => [row.runs.toLocaleString(), ...figures.map((name) => row[name])]);
+}
+
+// By the server's own word: what is left of its limits, and in how long they are whole again.
+function allowed(value) {
+  const of = (pair) => pair ? say('usage_left_of').replace('{left}', pair[0].toLocaleString()).replace('{limit}', pair[1].toLocaleString()) : '–';
+  return byModel('usage_allowed', ['model', 'usage_requests_left', 'usage_tokens_left', 'usage_whole_in'], value.allowed, (row) => [of(row.requests), of(row.tokens), row.seconds]);
 }
 
 const choose = make('select', {class: 'pg-select', 'aria-label': say('usage_period')}, ...props.days.map((count) => make('option', {value: String(count), text: say('last_days').replace('{count}', count)})));
