@@ -113,7 +113,7 @@ def _allowed(deps: Deps) -> list[dict[str, Any]]:
         )
         row[each.counted] = [each.left, each.limit]
         row["seconds"] = max(row["seconds"], each.seconds)
-    return [{**row, "seconds": present.seconds(row["seconds"])} for row in rows.values()]
+    return [{**row, "seconds": _seconds(row["seconds"] or None)} for row in rows.values()]
 
 
 def _money(rows: Iterable[UsageRow]) -> str:

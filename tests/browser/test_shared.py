@@ -111,3 +111,34 @@ async def test_the_host_sees_what_everybody_spent_by_model_and_by_visitor(visits
     for chart in await host.page.locator("#pg-usage .pg-chart svg").all():
         edge = (await chart.bounding_box())["x"]
         assert all([(await label.bounding_box())["x"] >= edge for label in await chart.locator("text").all()])
+
+
+async def test_a_visitor_asks_with_a_key_of_their_own_which_nobody_else_has(
+    visits: Any, shared_app: Any, fake: Any
+) -> None:
+    key = "rosa-own-canary-5519"
+    rosa = await visits.signed_in(shared_app, "Rosa", PHRASE, model=MODEL)
+    other = await visits.signed_in(shared_app, "Otto", PHRASE, model=MODEL, locale="es-ES", width=390)
+    await rosa.page.click(".pg-account summary")
+    field = rosa.page.locator(".pg-account-key input")
+    await field.fill("bad key")
+    await rosa.page.get_by_role("button", name="Use it").click()
+    await rosa.page.locator(".pg-account-problem").get_by_text("That is no key").wait_for()
+    await field.fill(key)
+    await rosa.page.get_by_role("button", name="Use it").click()
+    await rosa.page.get_by_role("button", name="Forget the key for openai").wait_for()
+    await rosa.choose(f"own-{MODEL}")
+    await rosa.run("mine")
+    assert await rosa.text() == "mineHello, world!"
+    assert fake.requests[-1].headers["authorization"] == f"Bearer {key}"
+    held = "document.documentElement.outerHTML + JSON.stringify([{...localStorage}, {...sessionStorage}])"
+    assert key not in await rosa.page.evaluate(held)
+    # It passes no limit here, and no other visitor can choose it.
+    await rosa.page.click(".pg-account summary")
+    await rosa.page.click(".pg-account summary")
+    await rosa.page.locator(".pg-account-limit").get_by_text("0 of 40,000 tokens today").wait_for()
+    assert "own-openai" not in await other.page.evaluate(held)
+    await rosa.page.get_by_role("button", name="Forget the key for openai").click()
+    await rosa.page.locator(".pg-account-key input").wait_for()
+    await rosa.run("again")
+    await rosa.notice_with("is no longer held")

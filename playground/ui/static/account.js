@@ -34,35 +34,39 @@ function allowed(bounds) {
   return texts.map((text) => make('p', {class: 'pg-quiet', text}));
 }
 
-// A visitor's own keys: those that are held, and a form for another.
-let problem = [], free = [];
+// A visitor's own keys: those that are held, and one form for another, which stays while it is written in.
+const place = make('select', {class: 'pg-select', 'aria-label': say('account_key_server')});
+const key = make('input', {type: 'password', class: 'pg-filter', autocomplete: 'off', spellcheck: 'false', placeholder: say('account_key'), 'aria-label': say('account_key')});
+const use = make('button', {type: 'submit', class: 'pg-button'}), wrong = make('p', {class: 'pg-account-problem', role: 'alert'});
+const form = make('form', {class: 'pg-account-key'}, place, key, use, wrong);
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (!key.value.trim()) return key.focus();
+  use.disabled = true;
+  use.textContent = say('account_key_asking');
+  ask('bring', {server: place.value, key: key.value});
+  key.value = '';
+});
+
 function keys(rows) {
   if (!rows.length) return [];
-  free = rows.filter((row) => !row.own);
-  const held = rows.filter((row) => row.own).map(heldKey);
-  return [make('h3', {text: say('account_keys')}), make('p', {class: 'pg-quiet', text: say('account_keys_why')}), ...held, ...(free.length ? [keyForm()] : [])];
+  const free = rows.filter((row) => !row.own).map((row) => row.server), held = rows.filter((row) => row.own).map(heldKey);
+  if (free.join() !== [...place.options].map((option) => option.value).join()) place.replaceChildren(...free.map((name) => make('option', {value: name, text: name})));
+  return [make('h3', {text: say('account_keys')}), make('p', {class: 'pg-quiet', text: say('account_keys_why')}), ...held, ...(free.length ? [form] : [])];
 }
 
-function heldKey({server, own}) {
-  const button = textButton(say('account_key_forget'), () => ask('forget', {server}));
-  button.setAttribute('aria-label', fill('account_key_forget_name', {server}));
-  return make('div', {class: 'pg-account-visitor', 'data-key': server}, make('span', {text: fill('account_key_held', {server, name: own})}), button);
+function heldKey({server: name, own}) {
+  const button = textButton(say('account_key_forget'), () => ask('forget', {server: name}));
+  button.setAttribute('aria-label', fill('account_key_forget_name', {server: name}));
+  return make('div', {class: 'pg-account-visitor', 'data-key': name}, make('span', {text: fill('account_key_held', {server: name, name: own})}), button);
 }
 
-function keyForm() {
-  const server = make('select', {class: 'pg-select', 'aria-label': say('account_key_server')}, ...free.map((row) => make('option', {value: row.server, text: row.server})));
-  const key = make('input', {type: 'password', class: 'pg-filter', autocomplete: 'off', spellcheck: 'false', placeholder: say('account_key'), 'aria-label': say('account_key')});
-  const button = make('button', {type: 'submit', class: 'pg-button', text: say('account_key_use')});
-  const form = make('form', {class: 'pg-account-key'}, server, key, button, make('p', {class: 'pg-account-problem', role: 'alert', text: problem.join(' ')}));
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (!key.value.trim()) return key.focus();
-    button.disabled = true;
-    button.textContent = say('account_key_asking');
-    ask('bring', {server: server.value, key: key.value});
-    key.value = '';
-  });
-  return form;
+// What is wrong with a key stands below its form, and the rest stays as it is.
+function brought(value) {
+  use.disabled = false;
+  use.textContent = say('account_key_use');
+  if (value.of === 'bring') wrong.textContent = value.notice ? playground.problem(value.notice).join(' ') : '';
+  return value.of === 'bring' && value.notice;
 }
 
 function signOut() {
@@ -72,9 +76,7 @@ function signOut() {
 }
 
 function answered(value) {
-  // What is wrong with a key stands below its form, and the rest stays.
-  problem = value.notice && value.of === 'bring' ? playground.problem(value.notice) : [];
-  if (problem.length) { body.querySelector('.pg-account-key').replaceWith(keyForm()); return; }
+  if (brought(value)) return;
   if (value.notice) { swap(body, [make('p', {class: 'pg-quiet', text: playground.problem(value.notice).join(' ')})]); return; }
   const isHost = value.role === 'host';
   head.textContent = isHost ? say('account_host') : fill('account_visitor', {name: value.name || say('account_nameless')});

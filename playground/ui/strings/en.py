@@ -235,7 +235,7 @@ EN: dict[str, str] = {
     "account_nameless": "Visitor",
     "account_keys": "Your own key",
     "account_keys_why": "What you ask with it is on your account there and does not count here. "
-    "It is held in memory while you visit, never stored; the host's machine can read it.",
+    "It is held in memory while you visit, never stored; the host’s machine can read it.",
     "account_key_server": "Server",
     "account_key": "Key",
     "account_key_use": "Use it",
