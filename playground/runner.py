@@ -17,7 +17,7 @@ from playground.errors import StoreError
 from playground.store import Store
 from playground.streaming import RunState, pump
 from playground.tokens import Counter
-from playground.types import Choice, CompletionRequest, Mode, Request, Run, RunStatus, Usage
+from playground.types import Choice, CompletionRequest, Failed, Mode, Request, Run, RunStatus, StreamEvent, Usage
 
 if TYPE_CHECKING:
     from playground.client import Client
@@ -58,10 +58,13 @@ class Record:
         self._saved_at = time.monotonic()
         self._writing: asyncio.Future[bool] = self._write(store.start_run)
 
-    async def begun(self) -> None:
-        """Wait until the run is kept, before anything is asked that has to be paid for; not for ever, and not for a
-        store that has failed."""
+    async def begun(self, *, needed: bool) -> bool:
+        """Wait until the run is kept, before anything is asked that has to be paid for. Whether it may go on: where its
+        row is not `needed`, it goes on without after a while, and for a store that has failed."""
+        if needed:
+            return await self._writing
         await asyncio.wait({self._writing}, timeout=KEPT_FIRST)
+        return True
 
     def progress(self, state: RunState) -> None:
         """Save what has arrived, if the last save is done and a while ago."""
@@ -120,8 +123,8 @@ async def run(
     state = RunState()
     ended = False
     try:
-        await record.begun()
-        async with aclosing(pump(client.stream(request), stop=stop, state=state)) as states:
+        asking = client.stream(request) if await record.begun(needed=client.keeps_books) else _not_kept(record)
+        async with aclosing(pump(asking, stop=stop, state=state)) as states:
             async for _ in states:
                 record.progress(state)
                 if state.ended_at is None:
@@ -133,6 +136,11 @@ async def run(
         # Shielded: a handler that is being cancelled must still keep what was paid for.
         await asyncio.shield(record.finish(finished))
     yield Progress(record.run, state, record.error)
+
+
+async def _not_kept(record: Record) -> AsyncGenerator[StreamEvent]:
+    if record.error is not None:
+        yield Failed(record.error)
 
 
 def answer(progress: Progress) -> dict[str, Any]:

@@ -87,6 +87,11 @@ class Client(Batches):
         """Raises InvalidRequest where an account may not have so many asked at once."""
 
     @property
+    def keeps_books(self) -> bool:
+        """Whether what it asks is added up, so that nothing may be asked that is not kept."""
+        return False
+
+    @property
     def account(self) -> str:
         """Whose requests these are."""
         return ""

@@ -52,6 +52,10 @@ class Metered(Client):
         self.meter.check_calls(calls)
 
     @property
+    def keeps_books(self) -> bool:
+        return True
+
+    @property
     def account(self) -> str:
         return self.meter.account
 

@@ -46,6 +46,14 @@ async def places(screen: Any) -> list[str]:
     return list(await screen.page.locator(".pg-ds-row .pg-run-facts > :first-child").all_inner_texts())
 
 
+async def test_a_files_name_is_shown_as_text(screen: Any, tmp_path: Path) -> None:
+    name = "<img src=x onerror=window.pwned=1>"
+    await bring(screen, tmp_path, name=f"{name}.csv")
+    await screen.page.locator(".pg-ds-head h2", has_text=name).wait_for()
+    assert await screen.page.locator("#pg-datasets img").count() == 0
+    assert await screen.page.evaluate("window.pwned") is None
+
+
 async def test_a_file_is_brought_in_browsed_and_filtered(screen: Any, fake_app: Any, tmp_path: Path) -> None:
     await bring(screen, tmp_path)
     assert kept(fake_app, "tweets")[1] == {

@@ -132,6 +132,14 @@ async def test_hostile_imports_are_refused_with_the_reason_and_nothing_is_kept(
     assert await screen.page.evaluate("window.pwned") is None
 
 
+async def test_a_toast_shows_a_presets_name_as_text(screen: Any, fake_app: Any) -> None:
+    await screen.write("x")
+    await save(screen, PAYLOAD)
+    assert PAYLOAD in await screen.toast(PAYLOAD)
+    assert await screen.page.locator(".pg-toast img").count() == 0
+    assert await screen.page.evaluate("window.pwned") is None
+
+
 async def test_a_shared_link_opens_the_tab_as_it_was_and_carries_no_key(
     screen: Any, visits: Any, fake_app: Any
 ) -> None:

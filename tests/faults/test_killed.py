@@ -1,16 +1,19 @@
-"""kill -9 at random moments, of the app and of its database: no paid call is lost or booked twice, the store opens.
+"""kill -9 at random moments, of app, engine and database: nothing paid is lost or booked twice, the store opens.
 
-PLAYGROUND_TEST_KILLS=100 kills more often than every run of the tests does.
+PLAYGROUND_TEST_KILLS=100 kills more often than every run of the tests does, PLAYGROUND_TEST_AWAY=60 keeps the database
+away for a minute.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +27,8 @@ from tests.fakes.server import FakeServer
 from tests.faults.working import ACCOUNT, AT_ONCE
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("PLAYGROUND_TEST_KILLS", "15"))
+KILLS = int(os.environ.get("PLAYGROUND_TEST_KILLS", "9"))
+AWAY = float(os.environ.get("PLAYGROUND_TEST_AWAY", "4"))
 SINCE = date(2000, 1, 1)
 
 
@@ -37,11 +41,20 @@ def fake() -> Iterator[FakeServer]:
 class Working:
     """The process that works, until it is killed."""
 
-    def __init__(self, folder: Path, database: str, provider: str) -> None:
-        arguments = [sys.executable, "-m", "tests.faults.working", str(folder), database, provider]
+    def __init__(self, folder: Path, database: str, provider: str, *more: str) -> None:
+        arguments = [sys.executable, "-m", "tests.faults.working", str(folder), database, provider, *more]
         self._child = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._child.stdout is not None
         assert self._child.stdout.readline() == "at work\n"
+
+    def engine(self) -> int | None:
+        """The process of its engine; None while there is none."""
+        for about in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError, IndexError):
+                parent = int(about.read_text().rpartition(")")[2].split()[1])
+                if parent == self._child.pid and b"playground.engine" in (about.parent / "cmdline").read_bytes():
+                    return int(about.parent.name)
+        return None
 
     def kill(self) -> None:
         assert self._child.poll() is None, "it ended by itself"
@@ -111,11 +124,86 @@ def test_its_database_killed_at_random_moments(fake: FakeServer, tmp_path: Path)
             server.stop("immediate")
             server.start()
         # One fault at a time: what ended while the database was away is kept soon after it is back.
-        missing = set(asked(fake))
-        store = Store.open(Settings(data_dir=tmp_path, engine=False, database_url=database))
-        until(lambda: missing <= {str(run.request["prompt"]) for run in store.of(ACCOUNT).runs(limit=10**6)})
-        store.close()
+        _all_kept(Settings(data_dir=tmp_path, engine=False, database_url=database), fake)
         working.kill()
         store = Store.open(Settings(data_dir=tmp_path, engine=False, database_url=database))
         check(store, fake)
         store.close()
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif(folder_of_binaries() is None and not os.environ.get("CI"), reason="needs PostgreSQL")
+def test_its_database_away_under_load(fake: FakeServer, tmp_path: Path) -> None:
+    with Postgres() as server:
+        settings = Settings(data_dir=tmp_path, engine=False, database_url=server.database())
+        working = Working(tmp_path, settings.database_url or "", fake.url)
+        until(lambda: len(asked(fake)) > 3 * AT_ONCE)
+        server.stop("immediate")
+        time.sleep(1)
+        before = len(asked(fake))
+        time.sleep(AWAY)
+        # What cannot be set aside and kept is not asked.
+        assert len(asked(fake)) == before
+        server.start()
+        until(lambda: len(asked(fake)) > before + 3 * AT_ONCE)
+        _all_kept(settings, fake)
+        working.kill()
+        store = Store.open(settings)
+        check(store, fake)
+        store.close()
+
+
+@pytest.mark.postgresql
+@pytest.mark.engine
+@pytest.mark.skipif(folder_of_binaries() is None and not os.environ.get("CI"), reason="needs PostgreSQL")
+def test_app_engine_and_database_killed_at_random_moments(fake: FakeServer, tmp_path: Path) -> None:
+    draw = random.Random(9)
+    killed = dict.fromkeys(("app", "engine", "database"), 0)
+    with Postgres() as server:
+        settings = Settings(data_dir=tmp_path, engine=False, database_url=server.database())
+        working = _begun(settings, fake)
+        for _ in range(KILLS):
+            before = len(asked(fake))
+            until(lambda before=before: len(asked(fake)) > before + 2)  # type: ignore[misc]
+            time.sleep(draw.uniform(0, 0.3))
+            victim = draw.choice(list(killed))
+            killed[victim] += 1
+            if victim == "app":
+                working.kill()
+                store = Store.open(settings)
+                check(store, fake)
+                store.close()
+                working = _begun(settings, fake)
+            elif victim == "engine":
+                until(lambda working=working: working.engine() is not None)  # type: ignore[misc]
+                os.kill(working.engine() or 0, signal.SIGKILL)
+            else:
+                server.stop("immediate")
+                server.start()
+                # One fault at a time: what ended while the database was away is kept soon after it is back.
+                _all_kept(settings, fake)
+        answers = _answers_of_engine(settings)
+        until(lambda: _answers_of_engine(settings) > answers)
+        working.kill()
+        store = Store.open(settings)
+        check(store, fake)
+        store.close()
+    assert min(killed.values()) > 0
+
+
+def _begun(settings: Settings, fake: FakeServer) -> Working:
+    return Working(settings.data_dir, settings.database_url or "", fake.url, "engine")
+
+
+def _all_kept(settings: Settings, fake: FakeServer) -> None:
+    missing = set(asked(fake))
+    store = Store.open(settings)
+    until(lambda: missing <= {str(run.request["prompt"]) for run in store.of(ACCOUNT).runs(limit=10**6)})
+    store.close()
+
+
+def _answers_of_engine(settings: Settings) -> int:
+    store = Store.open(settings)
+    found = sum(run.endpoint == "local" and run.status == "done" for run in store.of(ACCOUNT).runs(limit=10**6))
+    store.close()
+    return found

@@ -1,4 +1,7 @@
-"""What is killed: a process that runs call after call, several at once, within a limit. Prompts tell them apart."""
+"""What is killed: a process that runs call after call, several at once, within a limit. Prompts tell them apart.
+
+With `engine` as its last argument it asks the embedded engine, too, which it starts and starts again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import sys
 import uuid
 from pathlib import Path
 
+from playground.catalog import EMBEDDED
 from playground.client import Client
+from playground.engine_process import EngineProcess
 from playground.limits import parse
 from playground.limits.meter import Meter
 from playground.limits.metered import Metered
@@ -32,22 +37,42 @@ def metered(store: Store, provider: str) -> Metered:
     return Metered(client, meter)
 
 
-async def work(store: Store, client: Metered) -> None:
+async def work(store: Store, client: Metered, endpoint: str = "server", model: str = MODEL) -> None:
     """Ask for ever; what fails is asked again as something else."""
     while True:
-        request = CompletionRequest(endpoint="server", model=MODEL, prompt=f"asked {uuid.uuid4().hex}", max_tokens=16)
+        prompt = f"asked {uuid.uuid4().hex}"
+        request = CompletionRequest(endpoint=endpoint, model=model, prompt=prompt, max_tokens=16)
         async for _ in run(request, client=client, store=store.of(ACCOUNT), counter=Counter()):
             pass
         await asyncio.sleep(0.02)
 
 
-async def main(folder: str, database: str, provider: str) -> None:
+async def work_on_engine(store: Store, client: Metered, engine: EngineProcess) -> None:
+    """The same of the engine; one that has died so often that it is left alone is started anew."""
+
+    async def awake() -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            if engine.state.phase == "failed":
+                engine.launch()
+
+    client.add(engine.endpoint)
+    await asyncio.gather(awake(), *(work(store, client, engine.endpoint.name, EMBEDDED) for _ in range(2)))
+
+
+async def main(folder: str, database: str, provider: str, *more: str) -> None:
     store = Store.open(Settings(data_dir=Path(folder), engine=False, database_url=database or None))
     client = metered(store, provider)
+    others = []
+    if more == ("engine",):
+        engine = EngineProcess(model_path=None, data_dir=Path(folder) / "engine")
+        engine.launch()
+        await engine.start()
+        others.append(work_on_engine(store, client, engine))
     sys.stdout.write("at work\n")
     sys.stdout.flush()
-    await asyncio.gather(*(work(store, client) for _ in range(AT_ONCE)))
+    await asyncio.gather(*others, *(work(store, client) for _ in range(AT_ONCE)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(*sys.argv[1:]))

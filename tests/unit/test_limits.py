@@ -18,6 +18,7 @@ from playground.limits import SHARED, parse
 from playground.limits.meter import Meter
 from playground.limits.metered import Metered
 from playground.limits.rules import Limit
+from playground.runner import run
 from playground.store import Charge, Store, ledger
 from playground.store.ledger import PICO
 from playground.tokens import Counter
@@ -199,6 +200,21 @@ async def test_while_the_database_is_away_nothing_is_sent(
     monkeypatch.setattr(client.meter._ledger, "reserve", away)
     assert isinstance(failure(await collect(client, a_chat())), StoreError)
     assert server.requests == []
+
+
+async def test_a_call_whose_run_cannot_be_kept_is_not_sent(
+    server: FakeServer, paid: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise StoreError("away")
+
+    theirs = store.of("ana")
+    monkeypatch.setattr(theirs, "start_run", away)
+    client = metered(paid, store, "$1/day")
+    *_, end = [each async for each in run(a_chat(), client=client, store=theirs, counter=Counter())]
+    assert (end.run.status, type(end.state.error)) == ("failed", StoreError)
+    assert (server.requests, spent(store)) == ([], (0, Decimal(0)))
+    assert [each.status for each in theirs.runs(limit=5)] == ["failed"]
 
 
 async def test_a_call_whose_booking_failed_is_booked_later(

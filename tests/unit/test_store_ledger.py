@@ -111,6 +111,23 @@ def test_a_clock_that_is_put_back_opens_no_day_anew(store: Store, clock: Clock) 
     assert store.ledger.reserve(charge("c", cost="0"), [cap]).passed is None
 
 
+def test_a_clock_that_jumps_forwards_books_once_and_on_the_day_of_the_call(store: Store, clock: Clock) -> None:
+    began = clock.now
+    store.ledger.reserve(charge("a", cost="0.75"), [DAY])
+    clock.now += 40 * 24 * 60 * MINUTE
+    # What is under way counts whenever it began; nothing of it is lost or booked twice.
+    assert store.ledger.reserve(charge("b", cost="0.5"), [DAY]).passed == DAY
+    assert store.ledger.settle("a", cost=Decimal("0.75"), tokens=1)
+    assert store.ledger.reserve(charge("b", cost="0.5"), [DAY]).passed is None
+    assert store.ledger.settle("b", cost=Decimal("0.5"), tokens=1)
+    booked = store.ledger.spent(since=date(2000, 1, 1))
+    assert [(each.calls, each.cost) for each in booked] == [(1, Decimal("0.75")), (1, Decimal("0.5"))]
+    assert (booked[1].day - booked[0].day).days == 40
+    # Put right again, it does not open the first day anew.
+    clock.now = began
+    assert store.ledger.reserve(charge("c", cost="0.26"), [DAY]).passed == DAY
+
+
 def test_whom_the_host_stops_sets_nothing_aside_until_it_goes_on(store: Store) -> None:
     store.accounts.see("ana", "Ana")
     assert store.accounts.stop("ana", True)
