@@ -21,7 +21,7 @@ def main() -> int:
 
         entry = starting.entry(deps)
         page, address = launch_app(deps, share=args.share, open_browser=args.open_browser, entry=entry)
-        sys.stdout.writelines(starting.told(deps, entry, address, page.local_url or address))
+        sys.stdout.writelines(starting.told(deps, entry, address, page.local_url or address, link=args.share))
         sys.stdout.flush()
         operations.end(deps, grace=operations.wait_until_told(grace=chosen.grace))
         page.close(verbose=False)

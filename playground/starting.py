@@ -49,9 +49,14 @@ def entry(deps: Deps) -> Entry | None:
     return open_entry(deps.settings, deps.store)
 
 
-def told(deps: Deps, entry: Entry | None, address: str, own: str) -> list[str]:
-    """What is said in the terminal, line by line; `own` is the page's address on this machine."""
+def told(deps: Deps, entry: Entry | None, address: str, own: str, *, link: bool = False) -> list[str]:
+    """What is said in the terminal, line by line; `own` is the page's address on this machine, `link`: whether a public
+    one was asked for."""
     shared = [] if entry is None else _of_sharing(deps, entry, own)
+    if link and address == own:
+        shared.insert(
+            0, "There is no public link: Gradio's tunnel could not be opened. Only this machine has the page."
+        )
     return [f"Playground is at {address} (Ctrl+C ends it)\n", *(f"  {line}\n" for line in shared)]
 
 

@@ -47,8 +47,9 @@ def take(path: Any, *, most: int) -> bytes:
         return file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
-        with suppress(OSError):  # nothing else may lie there
-            file.parent.rmdir()
+        if file.parent != folder:
+            with suppress(OSError):  # another file may lie there
+                file.parent.rmdir()
 
 
 def dropped(file: Any, *, most: int, unnamed: str = "") -> tuple[str, bytes]:

@@ -13,6 +13,7 @@ from gradio_client import Client as Caller
 from gradio_client.exceptions import AppError
 
 from playground.access import Session, host_link, sign
+from playground.starting import told
 from playground.ui.doors import COOKIE, OPEN
 from tests.fakes.helpers import CANARY
 from tests.fakes.server import FakeServer
@@ -225,3 +226,14 @@ async def test_visitors_of_one_name_are_told_apart(app: App) -> None:
         await asyncio.to_thread(app.caller("twin").predict, "Hello", "server/tiny", api_name="/complete")
     twins = [name for name in _names(app.deps).values() if name.startswith("twin")]
     assert len(set(twins)) == len(twins) == 2
+
+
+def test_where_no_public_link_could_be_made_the_terminal_says_so(app: App) -> None:
+    own, public = "http://127.0.0.1:7860/", "https://abc.gradio.live"
+    assert "There is no public link" in "".join(told(app.deps, app.entry, own, own, link=True))
+    for address, link in ((public, True), (own, False)):
+        said = "".join(told(app.deps, app.entry, address, own, link=link))
+        assert "no public link" not in said
+        assert f"Playground is at {address} " in said
+        assert f"{own}?host=" in said
+        assert PHRASE not in said

@@ -236,17 +236,19 @@ def test_a_better_model_that_is_here_is_named_the_loaded_before_the_largest(deps
         return dict(said["offer"])
 
     spanish = {"languages": ["en", "es"]}
-    deps.models += [
+    others = [
         ModelInfo(id="english", endpoint="local", meta={"languages": ["en"], "size_bytes": 900}),
         ModelInfo(id="ft:a:local:b:c", endpoint="local", meta={**spanish, "size_bytes": 900}),
         ModelInfo(id="elsewhere", endpoint="server", meta={**spanish, "size_bytes": 900}),
     ]
+    deps.listing.put("others", Found(models=others))
     assert named() == {}
-    deps.models += [
+    better_ones = [
         ModelInfo(id="small", endpoint="local", meta={**spanish, "size_bytes": 100}),
         ModelInfo(id="large", endpoint="local", meta={**spanish, "size_bytes": 200, "title": "Large 1B"}),
         ModelInfo(id="huge", endpoint="local", meta={**spanish, "size_bytes": 300, "fits": False}),
     ]
+    deps.listing.put("better", Found(models=better_ones))
     assert named() == {"ref": "local/large", "name": "Large 1B"}
     loaded = ModelInfo(id="loaded", endpoint="local", meta={**spanish, "size_bytes": 50, "loaded": True})
     deps.listing.put("more", Found(models=[loaded]))
