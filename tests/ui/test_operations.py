@@ -244,7 +244,7 @@ def test_what_streams_when_it_is_told_to_end_is_kept(
 ) -> None:
     process = Process(provider, tmp_path / "data", PLAYGROUND_GRACE=grace)
     caller = Caller(process.url, verbose=False)
-    caller.submit(PROMPT, "server/fault-slow:0.5", api_name="/complete")
+    caller.submit(PROMPT, "server/fault-slow:1", api_name="/complete")
     until(lambda: one_run(tmp_path / "data")[1])
     code, said = process.ended(sign)
     assert (code, PROMPT in said) == (0, False)
