@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import openai
@@ -17,12 +17,10 @@ from openai import AsyncStream
 from playground import client_errors
 from playground.allowances import Allowances, Left, Pass
 from playground.answers import Answer, model_info
-from playground.client.batches import Batches
-from playground.client_errors import NO_SUCH_ROUTE
-from playground.errors import BadRequest, EndpointError, InvalidRequest, NotFound, ServerFailed, TimedOut
+from playground.client.tokenizing import Tokenizing
+from playground.errors import BadRequest, EndpointError, InvalidRequest, TimedOut
 from playground.retry import RetryPolicy
 from playground.streaming import RunState
-from playground.tokens import added_texts
 from playground.turns import Turns
 from playground.types import (
     CompletionRequest,
@@ -40,13 +38,12 @@ from playground.words import Said
 
 LONGEST = 16_000_000
 """Characters of one run's answers: some four million tokens, more than any model writes."""
-Told = TypeVar("Told")
 Heed = Callable[[Mapping[str, str]], None]
 Observer = Callable[[str, Request, RunState], None]
 """Told of each answer at its end: whose it was, what was asked, what came."""
 
 
-class Client(Batches):
+class Client(Tokenizing):
     """The model servers, by endpoint name."""
 
     def __init__(
@@ -63,12 +60,6 @@ class Client(Batches):
         self.allowances = Allowances()
         self._observer = observer
         self._retry = retry or RetryPolicy()
-        self._cannot: set[tuple[str, Callable[..., Any]]] = set()
-
-    def add(self, endpoint: Endpoint) -> None:
-        """Let another server join, or replace one of the same name: what that could not, this one may."""
-        super().add(endpoint)
-        self._cannot -= {each for each in self._cannot if each[0] == endpoint.name}
 
     def bounded(self, request: Request) -> Request:
         """The request as it may be sent. Raises InvalidRequest where an account may not ask for so much."""
@@ -234,81 +225,10 @@ class Client(Batches):
                 model_info(endpoint, about) for about in said["data"] if isinstance(about, dict) and about.get("id")
             ]
 
-    async def tokenize(self, endpoint: str, text: str, *, model: str | None = None) -> list[int] | None:
-        """Token ids of `text` alone by the tokenizer of the server's `model`, by its only or first one unless that is
-        named; None where it does not tell. Raises a PlaygroundError.
-
-        One body for both shapes: llama.cpp and our engine read `content`, vLLM reads `prompt`.
-        """
-        body = {"content": text, "prompt": text, "add_special_tokens": False, "add_special": False}
-        body |= {"model": model} if model else {}
-        return await self._tokenized(endpoint, body, _ids)
-
-    async def tokenize_chat(self, endpoint: str, body: Mapping[str, Any]) -> int | None:
-        """How many tokens a chat's messages make in the server's own template (vLLM's shape, which our engine has too);
-        None where it does not tell. Raises a PlaygroundError."""
-        asked = {"model": body.get("model"), "messages": body["messages"], "add_generation_prompt": True}
-        return await self._tokenized(endpoint, asked, _count)
-
-    async def pieces(self, endpoint: str, text: str, *, model: str | None = None) -> tuple[list[int], list[str]] | None:
-        """The tokens of `text` as `tokenize` makes them: ids, and what each adds to the text (llama.cpp's
-        `with_pieces`); None where the server does not show them. Raises a PlaygroundError."""
-        body = {"content": text, "add_special": False, "with_pieces": True, **({"model": model} if model else {})}
-        return await self._tokenized(endpoint, body, _pieces)
-
-    async def _tokenized(
-        self, endpoint: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], Told | None]
-    ) -> Told | None:
-        """What `read` makes of the answer of the server's /tokenize; None where there is no such thing, or it speaks
-        of something else. That is remembered: it is asked at every key."""
-        server = self._endpoint(endpoint)
-        if server.kind == "openai" or (endpoint, read) in self._cannot:
-            return None
-        url = server.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
-        try:
-            with self._mapped(server):
-                answer: Any = await self._sdk(server).post(url, body=body, cast_to=object)
-        except (BadRequest, NotFound, ServerFailed) as error:
-            if error.status not in NO_SUCH_ROUTE:
-                if isinstance(error, BadRequest):
-                    return None  # this request's fault: the next may be better
-                raise
-            answer = None
-        said = read(answer) if isinstance(answer, dict) else None
-        if said is None:
-            self._cannot.add((endpoint, read))
-        return said
-
 
 def _said(response: httpx2.Response) -> object:
     """The body: JSON, or the text of something else."""
     return response.json() if "json" in response.headers.get("content-type", "") else response.text
-
-
-def _ids(said: dict[str, Any]) -> list[int] | None:
-    tokens = said.get("tokens")
-    return tokens if isinstance(tokens, list) and all(type(token) is int for token in tokens) else None
-
-
-def _count(said: dict[str, Any]) -> int | None:
-    # llama.cpp's own server does not read messages: it answers with no tokens, and no count.
-    count = said.get("count")
-    return count if type(count) is int and count >= 0 else None
-
-
-def _pieces(said: dict[str, Any]) -> tuple[list[int], list[str]] | None:
-    tokens = said.get("tokens")
-    if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
-        return None
-    try:
-        return [int(token["id"]) for token in tokens], added_texts(_raw(token["piece"]) for token in tokens)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _raw(piece: Any) -> bytes:
-    """A token's bytes: llama.cpp writes text, or a list of numbers where the bytes are half a character."""
-    return bytes(piece) if isinstance(piece, list) else str(piece).encode("utf-8", "replace")
 
 
 def _streamable(request: Request) -> bool:

@@ -8,7 +8,8 @@ plan.py         a spec's calls, numbered, lazily;  plan_cost.py  what they may c
 metrics/        an answer's score, and a set's
 sweeping.py     a sweep begun, gone on with, foreseen
 running.py      its calls: at a pace (pace.py, lanes.py), in a budget, asked (calling.py), scored and kept (writing.py)
-batching.py     the same by the file: batch_lines.py, batch_sending.py, batch_merging.py;  work.py  what both share
+batching.py     the same by the file: batch_out.py, batch_back.py (batch_state.py  what these share), batch_lines.py,
+                batch_sending.py, batch_merging.py;  work.py  what both ways share
 underway.py     the sweeps that this process runs;  stored.py  datasets by their names
 results.py      what came of them, as figures;  report.py  JSON and CSV of that, report_page.py HTML (report_parts.py)
 comparison.py   systems side by side against a baseline;  table.py  as JSON, table_page.py HTML

@@ -13,9 +13,10 @@ import pytest
 from playground import pricing
 from playground.deps import Deps
 from playground.errors import InvalidRequest, NotFound
-from playground.evaluate import batch_sending, batching, report, results, sweeping
+from playground.evaluate import batch_back, batch_sending, report, results, sweeping
 from playground.evaluate.batch_lines import Limits
-from playground.evaluate.batching import ROUNDS, Batched
+from playground.evaluate.batch_state import ROUNDS
+from playground.evaluate.batching import Batched
 from playground.evaluate.dataset import Case, Dataset
 from playground.evaluate.spec import from_json, to_json
 from playground.evaluate.work import Progress
@@ -213,7 +214,7 @@ async def test_a_pause_that_comes_while_the_server_is_asked_is_heard_at_once(
 async def test_who_follows_a_batch_for_long_gives_signs_of_life(
     deps: Deps, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "SIGN", 0.0)
+    monkeypatch.setattr(batch_back, "SIGN", 0.0)
     server.batches.hold = True
     running = await begun(deps)
     signs = set()
