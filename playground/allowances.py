@@ -1,7 +1,7 @@
 """What a server still lets through, as its `x-ratelimit-*` headers say: a request that would be refused waits instead.
 
-OpenAI's headers, which Groq, Mistral, vLLM's proxies and others send too (platform.openai.com/docs/guides/rate-limits,
-"Rate limits in headers"): a limit, what remains of it, and in how long it is whole again, for requests and for tokens.
+OpenAI's headers, which other servers send too (platform.openai.com/docs/guides/rate-limits, "Rate limits in headers"):
+a limit, what remains of it, and in how long it is whole again, for requests and for tokens.
 Between two answers it is a token bucket: what is asked for leaves it, and it fills at the pace that the headers imply.
 """
 

@@ -125,7 +125,7 @@ def _name(endpoint: Endpoint, form: Literal["Named", "named"]) -> Said | str:
     return Said(f"server.{form}", {"name": endpoint.name})
 
 
-def _hint(key: str, **args: str | Said) -> Said:
+def _hint(key: str, **args: str | float | Said) -> Said:
     return Said(f"error_hint.server_{key}", args)
 
 
@@ -188,9 +188,10 @@ def timed_out(endpoint: Endpoint, seconds: float) -> errors.TimedOut:
     return errors.TimedOut(_message("silent", endpoint, seconds=seconds), hint=_hint("silent"))
 
 
-def paced(endpoint: Endpoint, seconds: float) -> errors.RateLimited:
-    """What would be refused is not sent: the server has said what it lets through."""
-    return errors.RateLimited(_message("pace", endpoint), hint=_hint("pace"), retry_after=seconds)
+def paced(endpoint: Endpoint, seconds: float, *, waits: bool = False) -> errors.RateLimited:
+    """What would be refused is not sent: the server has said what it lets through. `waits`: it will be, after that."""
+    hint = Said("error_hint.limit_minute") if waits else _hint("pace", seconds=seconds)
+    return errors.RateLimited(_message("pace", endpoint), hint=hint, retry_after=seconds)
 
 
 def truncated(endpoint: Endpoint) -> errors.BadStream:

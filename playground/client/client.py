@@ -61,6 +61,13 @@ class Client(Tokenizing):
         self._observer = observer
         self._retry = retry or RetryPolicy()
 
+    def drop(self, name: str) -> None:
+        """Forget a server and its key at once: what still runs over it breaks off."""
+        whose = self._whose(name)
+        if self._endpoints.pop(name, None) is not None:
+            self.allowances.forget(whose)
+            self._close(whose)
+
     def bounded(self, request: Request) -> Request:
         """The request as it may be sent. Raises InvalidRequest where an account may not ask for so much."""
         return request
@@ -123,16 +130,18 @@ class Client(Tokenizing):
         attempt, with_usage = 1, True
         while True:
             begun = False
-            whose, given = self._whose(endpoint.name), self.allowances.ask(self._whose(endpoint.name), request)
+            whose = self._whose(endpoint.name)
+            given = self.allowances.ask(whose, request)
             try:
-                early = client_errors.paced(endpoint, given.wait)
-                delay = policy.delay(early, 1) if given.wait else None
-                if delay is not None:
-                    yield Retrying(attempt, policy.attempts, delay, early)
-                    await policy.sleep(delay)
-                elif given.wait and given.believed:
-                    yield Failed(early)
-                    return
+                if given.wait:
+                    delay = policy.delay(early := client_errors.paced(endpoint, given.wait), 1)
+                    if delay is not None:
+                        coming = client_errors.paced(endpoint, given.wait, waits=True)
+                        yield Retrying(attempt, policy.attempts, delay, coming)
+                        await policy.sleep(delay)
+                    elif given.believed:
+                        yield Failed(early)
+                        return
                 # The engine may have come back at another address while a retry waited.
                 endpoint = self._endpoints.get(endpoint.name, endpoint)
                 async with aclosing(self._once(endpoint, request, given, with_usage=with_usage)) as events:

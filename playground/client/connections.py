@@ -83,11 +83,6 @@ class Connections:
         if loop is not None and sdk is not None and not loop.is_closed():
             asyncio.run_coroutine_threadsafe(sdk.close(), loop)
 
-    def drop(self, name: str) -> None:
-        """Forget a server and its key at once."""
-        self._endpoints.pop(name, None)
-        self._close(self._whose(name))
-
     def _whose(self, name: str) -> str:
         """What its connections, and what its key is allowed, are kept under."""
         return name

@@ -106,13 +106,6 @@ class Metered(Client):
         # Two visitors' servers may have one name: their keys and connections are kept apart.
         return f"{self.account}/{name}" if name in self._own else name
 
-    def drop(self, name: str) -> None:
-        """Forget an own key, and close what was open with it."""
-        whose = self._whose(name)
-        if self._own.pop(name, None) is not None:
-            self.allowances.forget(whose)
-            self._close(whose)
-
     async def create_job(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check_job(endpoint)
         return await super().create_job(endpoint, body)

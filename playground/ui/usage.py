@@ -51,13 +51,8 @@ async def used(deps: Deps, value: Any, *, host: bool = False) -> Any:
     try:
         if host and whose is not None:
             return {"n": asked.get("n"), **await anyio.to_thread.run_sync(everybodys, deps, days, whose)}
-        allowed = _allowed(deps)
-        return {
-            "n": asked.get("n"),
-            "host": host,
-            "allowed": allowed,
-            **await anyio.to_thread.run_sync(_read, deps, days, minutes),
-        }
+        read = await anyio.to_thread.run_sync(_read, deps, days, minutes)
+        return {"n": asked.get("n"), "host": host, "allowed": _allowed(deps), **read}
     except Exception as error:
         return {"n": asked.get("n"), "notice": present.failure(shown(error))}
 
@@ -108,9 +103,8 @@ def _allowed(deps: Deps) -> list[dict[str, Any]]:
     """What is left by the servers' word, by model: of the host's servers for the host, of an own key for its owner."""
     rows: dict[str, dict[str, Any]] = {}
     for each in deps.client.allowed():
-        row = rows.setdefault(
-            f"{each.endpoint}/{each.model}", {"model": f"{each.endpoint}/{each.model}", "seconds": 0.0}
-        )
+        model = f"{each.endpoint}/{each.model}"
+        row = rows.setdefault(model, {"model": model, "seconds": 0.0})
         row[each.counted] = [each.left, each.limit]
         row["seconds"] = max(row["seconds"], each.seconds)
     return [{**row, "seconds": _seconds(row["seconds"] or None)} for row in rows.values()]

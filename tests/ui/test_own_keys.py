@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import httpx
@@ -59,6 +60,7 @@ async def test_what_is_asked_with_it_goes_out_with_it_and_passes_no_limit(shared
     for _ in range(3):
         assert text_of(await collect(ana.client, own)) == "Hello, world!"
     assert asked(fake) == [KEY] * 3
+    assert shared.store.ledger.spent(since=date(2000, 1, 1)) == []
     # The host's server stands beside it, with the host's key and the host's limits.
     assert text_of(await collect(ana.client, completion())) == "Hello, world!"
     assert asked(fake)[-1] not in (KEY, "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -144,7 +145,9 @@ async def test_forty_at_once_keep_to_what_the_server_lets_through(server: FakeSe
     answers = await asyncio.gather(*(collect(client, completion()) for _ in range(40)))
     assert [text_of(events) for events in answers] == ["Hello, world!"] * 40
     assert limiter.refused == 0
-    assert any(isinstance(event, Retrying) for events in answers for event in events)
+    waited = [event for events in answers for event in events if isinstance(event, Retrying)]
+    assert waited
+    assert all("by itself" in each.error.texts("en")[1] for each in waited)
 
 
 async def test_without_the_headers_the_same_forty_are_refused(
@@ -166,6 +169,7 @@ async def test_a_wait_that_is_too_long_is_told_and_nothing_is_sent(server: FakeS
     assert isinstance(error, RateLimited)
     assert 500 < (error.retry_after or 0) <= 600
     assert "server" in error.texts("es")[0]
+    assert all(re.search(r"\b(5\d\d|600) s\.", error.texts(each)[1]) for each in ("en", "es"))
     assert (waits.seconds, len(server.requests)) == ([], 1)
     await client.aclose()
 

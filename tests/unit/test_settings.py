@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from playground.errors import ConfigurationError
-from playground.settings import OPENAI_URL, Settings, load
+from playground.settings import OPENAI_URL, Settings, key_variable, load
 
 KEY = "sk-canary-0123456789"
 
@@ -77,6 +77,19 @@ def test_the_engine_starts_by_its_switch_and_on_auto_when_no_server_is_named(
 def test_an_unknown_engine_switch_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="PLAYGROUND_ENGINE"):
         read(PLAYGROUND_ENGINE="maybe")
+
+
+def test_visitors_own_keys_are_on_or_off_and_nothing_else() -> None:
+    assert (read().own_keys, read(PLAYGROUND_OWN_KEYS="off").own_keys) == (True, False)
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_OWN_KEYS"):
+        read(PLAYGROUND_OWN_KEYS="maybe")
+
+
+def test_no_server_is_called_as_a_visitors_own_is() -> None:
+    with pytest.raises(ConfigurationError, match="PLAYGROUND_ENDPOINTS"):
+        read(PLAYGROUND_ENDPOINTS="own-openai=https://x.example/v1")
+    assert key_variable("own-openai") == key_variable("openai") == "OPENAI_API_KEY"
+    assert key_variable("own-groq") == "GROQ_API_KEY"
 
 
 @pytest.mark.parametrize(
