@@ -200,7 +200,9 @@ class Deps:
         if self.host is not None and name not in self.own:
             await self.host.relist(name)
             return
-        self.listing.put(name, await self._models(name, None))
+        found = await self._models(name, None)
+        if name in self.servers:  # a key may have been taken away meanwhile
+            self.listing.put(name, found)
 
     def _import(self) -> None:
         """The SDK and the prices: a second of imports that would hold the page's loop up at its first visitor."""
@@ -252,7 +254,8 @@ class Deps:
         if found.failure is not None:
             self.forget_keys(made.name)
             raise found.failure
-        self.listing.put(made.name, found)
+        if made.name in self.own:
+            self.listing.put(made.name, found)
         return made
 
     def forget_keys_of(self, account: str) -> None:

@@ -69,8 +69,10 @@ class Listing:
 
 async def ask(client: Client, name: str, neighbourhood: Neighbourhood) -> Found:
     """What one server has, asked of it now. Never raises a PlaygroundError."""
+    server = client.endpoints.get(name)
+    if server is None:
+        return Found()  # it has left meanwhile
     try:
-        server = client.endpoints[name]
         models, jobs, said = await asyncio.gather(
             client.models(name), _fine_tunes(client, name), neighbourhood.says(server)
         )

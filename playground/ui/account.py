@@ -25,7 +25,7 @@ from playground.store.ledger import HALTED, today
 from playground.ui import components, sidebar
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED, is_id
-from playground.ui.opening import Places, nothing
+from playground.ui.opening import Places
 from playground.ui.visitor import session, theirs
 from playground.words import Language, Said
 
@@ -88,9 +88,7 @@ async def _forget(deps: Deps, known: Session | None, asked: Asked) -> Answer:
 
 async def _with_models(deps: Deps, known: Session | None, asked: Asked) -> Answer:
     """The state, and the picker with the models that are known now."""
-    updates = list(nothing())
-    updates[3] = gr.HTML(groups=sidebar.listed(deps))
-    return await anyio.to_thread.run_sync(_about, deps, known, language(asked)), tuple(updates)
+    return await anyio.to_thread.run_sync(_about, deps, known, language(asked)), sidebar.relisted(deps)
 
 
 def _limits(deps: Deps, account: str, reader: Language) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from playground.ui import components, library_rows, sidebar
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.host import is_host
-from playground.ui.opening import Places, Updates, nothing
+from playground.ui.opening import Places, Updates
 from playground.ui.visitor import theirs
 
 _MARKUP = """<div class="pg-library" hidden><dialog class="pg-dialog pg-library-dialog"></dialog></div>"""
@@ -134,9 +134,7 @@ async def _list(deps: Deps, asked: Asked) -> Answer:
 async def _listed(deps: Deps) -> Updates:
     if _engine_answers(deps):
         await deps.relist(_engine(deps))
-    updates = list(nothing())
-    updates[3] = gr.HTML(groups=sidebar.listed(deps))
-    return tuple(updates)
+    return sidebar.relisted(deps)
 
 
 def _visitor(deps: Deps, asked: Asked) -> Answer:

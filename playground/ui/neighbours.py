@@ -21,7 +21,7 @@ from playground.ui import components, present, sidebar
 from playground.ui.asking import Answer, Asked, answered, language
 from playground.ui.events import ASKED
 from playground.ui.host import is_host
-from playground.ui.opening import Places, Updates, nothing
+from playground.ui.opening import Places
 from playground.ui.visitor import theirs
 
 _MARKUP = """<section class="pg-neighbours" hidden><div class="pg-neighbours-head"><h2></h2></div>
@@ -81,13 +81,13 @@ async def _add(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:
     failure = deps.failures.get(made.name)
     # It has been added all the same: it may answer later, and can be removed.
     notice = {"notice": present.failure(failure, reader=language(asked))} if failure else {}
-    return {**_said(deps), **notice}, _with_models(deps)
+    return {**_said(deps), **notice}, sidebar.relisted(deps)
 
 
 async def _remove(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:
     async with once:
         await deps.remove_neighbour(str(asked.get("name")))
-    return _said(deps), _with_models(deps)
+    return _said(deps), sidebar.relisted(deps)
 
 
 async def _closed(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:
@@ -100,13 +100,6 @@ async def _refused(deps: Deps, once: asyncio.Lock, asked: Asked) -> Answer:
 
 ACTIONS: dict[str, Callable[..., Any]] = {"start": _start, "look": _look, "add": _add, "remove": _remove}
 STRANGERS: dict[str, Callable[..., Any]] = {**dict.fromkeys(ACTIONS, _refused), "start": _closed}
-
-
-def _with_models(deps: Deps) -> Updates:
-    """The picker with the models that are known now."""
-    updates = list(nothing())
-    updates[3] = gr.HTML(groups=sidebar.listed(deps))
-    return tuple(updates)
 
 
 def _said(deps: Deps) -> dict[str, Any]:

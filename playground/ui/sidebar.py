@@ -86,6 +86,13 @@ def listed(deps: Deps) -> list[dict[str, Any]]:
     return [asdict(group) for group in groups(deps.models, deps.client.endpoints, today=today)]
 
 
+def relisted(deps: Deps) -> Updates:
+    """Updates for `Places.all`: the picker with the models that are known now."""
+    updates = list(nothing())
+    updates[3] = gr.HTML(groups=listed(deps))
+    return tuple(updates)
+
+
 def _is_known(deps: Deps, name: Any) -> bool:
     try:
         return bool(name) and chosen(deps, name).ref == name

@@ -17,7 +17,7 @@ import pytest
 from playground import catalog
 from playground.access import Session
 from playground.deps import Deps
-from playground.errors import AuthenticationFailed, InvalidRequest
+from playground.errors import AuthenticationFailed, InvalidRequest, PlaygroundError
 from playground.limits import parse
 from playground.redact import MASK, _pattern, install_log_redaction
 from playground.store import HOST
@@ -119,6 +119,26 @@ async def test_a_stream_that_is_under_way_breaks_off(shared: Deps, fake: FakeSer
     ana.forget_keys()
     rest = [event async for event in stream]
     assert failure(rest).kind in ("ConnectionFailed", "InvalidRequest", "BadStream")
+
+
+async def test_a_key_that_is_taken_away_while_its_server_is_asked_leaves_no_models(
+    shared: Deps, fake: FakeServer
+) -> None:
+    ana = shared.of("ana")
+    await ana.bring_key("server", KEY)
+    asking = [asyncio.ensure_future(ana.relist("own-server")), asyncio.ensure_future(ana.list_models())]
+    await asyncio.sleep(0)
+    ana.forget_keys()
+    await asyncio.gather(*asking)
+    assert dict(ana.failures) == {}
+    assert all(info.endpoint == "server" for info in ana.models)
+    bringing = asyncio.ensure_future(ana.bring_key("server", KEY))
+    while not ana.own:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    ana.forget_keys()
+    await asyncio.wait({bringing})
+    assert all(info.endpoint == "server" for info in ana.models)
+    assert isinstance(bringing.exception(), PlaygroundError | None)
 
 
 async def test_a_key_that_the_server_does_not_take_is_said_and_not_held(shared: Deps, fake: FakeServer) -> None:
